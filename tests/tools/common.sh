@@ -1,0 +1,28 @@
+# Shared by the scripts of this folder: where things are, how to say something, how to stop.
+# shellcheck shell=bash disable=SC2034  # the variables are used by the scripts that source this file
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=$ROOT/build
+COLLECTIONS=$BUILD/collections
+
+say() { printf '\n==> %s\n' "$*"; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# python_of VERSION: the path of that Python, or nothing. pyenv's shims are passed over: a shim of a
+# version that is not active exists and fails.
+python_of() {
+    local candidate
+    for candidate in "$HOME/.pyenv/versions/$1".*/bin/"python$1" "/usr/local/bin/python$1" "/usr/bin/python$1"; do
+        if [ -x "$candidate" ]; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+}
+
+# venv_of CORE: the virtual environment that holds that ansible-core.
+venv_of() { printf '%s/venv-%s\n' "$BUILD" "$1"; }
