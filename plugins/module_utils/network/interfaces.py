@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host's network interfaces as ifconfig(8) shows them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+
+IFCONFIG = ("ifconfig", "-a")
+
+_HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric \d+ mtu (?P<mtu>\d+)")
+_MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<[^>]*>")
+_INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
+_INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?: --> \S+)? prefixlen (?P<length>\d+)(?: .*)?")
+_OPENED = re.compile(r"Opened by PID (?P<pid>\d+)")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One interface. ``members`` is filled for a bridge, ``opened_by`` (a pid) for a tap that somebody holds open."""
+
+    name: str
+    flags: Tuple[str, ...]
+    mtu: int
+    description: str = ""
+    ether: str = ""
+    groups: Tuple[str, ...] = ()
+    members: Tuple[str, ...] = ()
+    opened_by: Optional[int] = None
+    inet: Tuple[str, ...] = ()
+    inet6: Tuple[str, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Whether the administrator's up flag is set."""
+        return "UP" in self.flags
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it is an if_bridge(4); the kernel puts every clone in its driver's group, whatever its name."""
+        return "bridge" in self.groups
+
+    @property
+    def is_tap(self) -> bool:
+        """Whether it is a tap(4)."""
+        return "tap" in self.groups
+
+
+def parse_ifconfig(text: str) -> Dict[str, Interface]:
+    """Interfaces by name, in ifconfig's order.
+
+    UnknownState for a line that cannot be read where we rely on it; details that we do not use are passed over.
+    """
+    result: Dict[str, Interface] = {}
+    for block in _blocks(text):
+        interface = _parse_block(block)
+        result[interface.name] = interface
+    return result
+
+
+def read_interfaces(host: Host) -> Dict[str, Interface]:
+    """All interfaces of the host."""
+    return parse_ifconfig(host.run(IFCONFIG, what="cannot list the network interfaces").stdout)
+
+
+def _blocks(text: str) -> List[List[str]]:
+    blocks: List[List[str]] = []
+    for line in text.splitlines():
+        if not line.startswith("\t"):
+            blocks.append([line])
+        elif blocks:
+            blocks[-1].append(line)
+        else:
+            raise _unreadable(line)
+    return blocks
+
+
+def _parse_block(lines: List[str]) -> Interface:
+    header = _HEADER.match(lines[0])
+    if header is None:
+        raise _unreadable(lines[0])
+    description, ether, opened_by = "", "", None
+    groups: Tuple[str, ...] = ()
+    members: List[str] = []
+    inet: List[str] = []
+    inet6: List[str] = []
+    for line in lines[1:]:
+        word, _, rest = line[1:].partition(" ")
+        if word == "description:":
+            description = rest
+        elif word == "ether":
+            ether = rest.strip()
+        elif word == "groups:":
+            groups = tuple(rest.split())
+        elif word == "member:":
+            members.append(_matched(_MEMBER, line)["name"])
+        elif word == "inet":
+            inet.append(_cidr(line))
+        elif word == "inet6":
+            match = _matched(_INET6, line)
+            inet6.append(f"{match['address']}/{match['length']}")
+        elif word == "Opened":
+            opened_by = int(_matched(_OPENED, line)["pid"])
+    return Interface(
+        name=header["name"],
+        flags=tuple(flag for flag in header["flags"].split(",") if flag),
+        mtu=int(header["mtu"]),
+        description=description,
+        ether=ether,
+        groups=groups,
+        members=tuple(members),
+        opened_by=opened_by,
+        inet=tuple(inet),
+        inet6=tuple(inet6),
+    )
+
+
+def _cidr(line: str) -> str:
+    match = _matched(_INET, line)
+    mask = ipaddress.IPv4Address(int(match["mask"], 16))
+    try:
+        length = ipaddress.IPv4Network(f"0.0.0.0/{mask}").prefixlen
+    except ValueError as error:
+        raise _unreadable(line) from error
+    return f"{match['address']}/{length}"
+
+
+def _matched(pattern: re.Pattern[str], line: str) -> re.Match[str]:
+    match = pattern.fullmatch(line.strip())
+    if match is None:
+        raise _unreadable(line)
+    return match
+
+
+def _unreadable(line: str) -> UnknownState:
+    return UnknownState(f"`{' '.join(IFCONFIG)}` printed a line that cannot be read: {line!r}")

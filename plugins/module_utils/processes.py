@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who runs on the host, what they have open, where they listen: ps(1), fstat(1), sockstat(1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import List
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+
+PS = ("ps", "-axww", "-o", "pid,lstart,command")
+FSTAT = ("fstat",)
+SOCKSTAT = ("sockstat", "-46l", "-P", "tcp")
+
+# In the C locale lstart is always 24 characters wide; "-" stands for a process whose data are gone.
+_PROCESS = re.compile(r" *(\d+) ([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|-) *(.*)")
+_OPEN = re.compile(
+    r"\S+ +(?P<command>\S.*?) +(?P<pid>\d+) +(?P<fd>text|wd|root|jail|tr|mmap|ctty|\d+)(?P<other>\*?)(?: (?P<rest>.*))?"
+)
+_VNODE = re.compile(
+    r" *(?P<mount>[/-].*?) +(?P<inode>\d+) +(?P<kind>[-bcdlpsw?])[-rwxsStT?]{9}[+ ]?"
+    r" +(?P<what>\S+) +(?P<mode>r|w|rw|-)(?: +\S.*)?"
+)
+_LISTENER = re.compile(
+    r"\S+ +(?P<command>\S.*?) +(?P<pid>\d+|\?) +(?:\d+|\?) +(?P<protocol>[a-z]+[46]+)"
+    r" +(?P<local>\S+):(?P<port>\d+|\*) +\S+"
+)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process; ``started`` is ps's lstart, which with the pid names it for good."""
+
+    pid: int
+    started: str
+    command: str
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file that a process has open.
+
+    ``name`` is the path of a device node (/dev/zvol/zroot/apiary/web1/root), else ''. A regular file is known by the
+    mount point of its file system and its inode number, which is all that fstat(1) tells. ``mode`` is r, w, rw or -.
+    """
+
+    pid: int
+    command: str
+    name: str
+    mode: str
+    mount: str
+    inode: int
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket; ``address`` is ``*`` for any address, IPv6 addresses come without brackets."""
+
+    command: str
+    pid: int
+    protocol: str
+    address: str
+    port: int
+
+
+def parse_ps(text: str) -> List[Process]:
+    """Read the output of :data:`PS`, header included. UnknownState for a line that is none of its."""
+    lines = text.splitlines()
+    if not lines or lines[0].split() != ["PID", "STARTED", "COMMAND"]:
+        raise UnknownState(f"`{' '.join(PS)}` did not print its header but {lines[:1]}")
+    processes: List[Process] = []
+    for line in lines[1:]:
+        match = _PROCESS.fullmatch(line)
+        if match is None:
+            raise UnknownState(f"`{' '.join(PS)}` printed a line that cannot be read: {line!r}")
+        processes.append(Process(int(match[1]), match[2], match[3]))
+    return processes
+
+
+def parse_fstat(text: str) -> List[OpenFile]:
+    """Read the output of fstat(1); pipes, sockets and files that it can say nothing about are left out."""
+    lines = text.splitlines()
+    if not lines or lines[0].split()[:4] != ["USER", "CMD", "PID", "FD"]:
+        raise UnknownState(f"`fstat` did not print its header but {lines[:1]}")
+    files: List[OpenFile] = []
+    for line in lines[1:]:
+        match = _OPEN.fullmatch(line)
+        if match is None:
+            raise UnknownState(f"`fstat` printed a line that cannot be read: {line!r}")
+        vnode = _VNODE.fullmatch(match["rest"] or "")
+        if match["other"] or vnode is None:
+            continue
+        name = f"/dev/{vnode['what']}" if vnode["kind"] in "bc" else ""
+        files.append(
+            OpenFile(int(match["pid"]), match["command"], name, vnode["mode"], vnode["mount"], int(vnode["inode"]))
+        )
+    return files
+
+
+def parse_sockstat(text: str) -> List[Listener]:
+    """Read the output of :data:`SOCKSTAT`; sockets without a port are left out."""
+    lines = text.splitlines()
+    if not lines or lines[0].split()[:3] != ["USER", "COMMAND", "PID"]:
+        raise UnknownState(f"`{' '.join(SOCKSTAT)}` did not print its header but {lines[:1]}")
+    listeners: List[Listener] = []
+    for line in lines[1:]:
+        match = _LISTENER.fullmatch(line.rstrip())
+        if match is None:
+            raise UnknownState(f"`{' '.join(SOCKSTAT)}` printed a line that cannot be read: {line!r}")
+        if match["port"] != "*":
+            pid = 0 if match["pid"] == "?" else int(match["pid"])
+            address = match["local"].strip("[]")
+            listeners.append(Listener(match["command"], pid, match["protocol"], address, int(match["port"])))
+    return listeners
+
+
+def read_processes(host: Host) -> List[Process]:
+    """All processes of the host, those of jails included."""
+    return parse_ps(host.run(PS, what="cannot list the processes").stdout)
+
+
+def read_open_files(host: Host) -> List[OpenFile]:
+    """What all processes of the host have open."""
+    return parse_fstat(host.run(FSTAT, what="cannot list the open files").stdout)
+
+
+def read_listeners(host: Host) -> List[Listener]:
+    """Where processes of the host listen for TCP, over IPv4 and IPv6."""
+    return parse_sockstat(host.run(SOCKSTAT, what="cannot list the listening sockets").stdout)
