@@ -152,7 +152,8 @@ class Zfs:
     def create_volume(self, name: str, size: int, sparse: bool, block: Optional[int] = None) -> None:
         """Make a volume of ``size`` bytes, a multiple of its block size, and wait for its device node.
 
-        ``volmode`` is never given here: on FreeBSD nodes of volumes created with it may never appear; inherited, they do.
+        ``volmode`` is never given here: on FreeBSD nodes of volumes created with it may never appear; inherited, they
+        do.
         """
         flags = ["-s"] if sparse else []
         if block is not None:

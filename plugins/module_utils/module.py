@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the main() of every module shares: options in, a plan carried out, one form of result and of failure."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, CommandError
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+
+#: What a module does between its options and its result.
+Body = Callable[[AnsibleModule, Host], Dict[str, Any]]
+
+
+def run_module(argument_spec: Mapping[str, Any], body: Body, **constraints: Any) -> None:
+    """Check the options, do ``body`` as root, and end with its result.
+
+    ``constraints`` are AnsibleModule's (mutually_exclusive, required_one_of, required_if …). The result says how many
+    commands were started on the host, from ``-vv`` on also which. An ApiaryError ends the module with everything known
+    about it; a result with ``failed`` set (see :func:`carry_out`) ends it as failed.
+    """
+    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **constraints)
+    host = Host()
+    try:
+        require_root()
+        result = body(module, host)
+    except ApiaryError as error:
+        result = {"failed": True, "changed": False, "msg": str(error), **error_details(error)}
+    result["commands_started"] = len(host.commands)
+    if module._verbosity >= 2:
+        result["commands"] = [list(argv) for argv in host.commands]
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    else:
+        module.exit_json(**result)
+
+
+def require_root() -> None:
+    """BadInput unless we are root."""
+    if os.geteuid() != 0:
+        raise BadInput("not root: this module changes the host itself; run the task with `become: true`")
+
+
+def carry_out(module: AnsibleModule, host: Host, plan: Plan) -> Dict[str, Any]:
+    """Apply a plan, or only tell it in check mode; returns the common part of a module's result.
+
+    ``changed``, ``changes`` (what is done, by subject), and ``diff`` if it was asked for. When some subjects failed also
+    ``failed``, a ``msg`` that names each, and ``failures`` with what was done for it, taken back, and not done.
+    """
+    outcome = None if module.check_mode else plan.apply(host)
+    return result_of(plan, outcome, with_diff=bool(module._diff))
+
+
+def result_of(plan: Plan, outcome: Optional[Outcome], with_diff: bool) -> Dict[str, Any]:
+    """The result of a plan that was applied, or, without an outcome, of one that would be."""
+    result: Dict[str, Any] = {"changed": plan.changed, "changes": plan.descriptions()}
+    if with_diff:
+        result["diff"] = plan.diff()
+    if outcome is not None and outcome.failed:
+        result["changed"] = outcome.changed
+        result["changes"] = outcome.done
+        result["failed"] = True
+        result["failures"] = [failure(subject, outcome) for subject in outcome.failed]
+        result["msg"] = "; ".join(f"{subject}: {error}" for subject, error in outcome.failed.items())
+    return result
+
+
+def failure(subject: str, outcome: Outcome) -> Dict[str, Any]:
+    """All that is known about one subject that failed."""
+    error = outcome.failed[subject]
+    return {
+        "name": subject,
+        "msg": str(error),
+        "done": outcome.done.get(subject, []),
+        "undone": outcome.undone.get(subject, []),
+        "not_done": outcome.skipped.get(subject, []),
+        **error_details(error),
+    }
+
+
+def error_details(error: ApiaryError) -> Dict[str, Any]:
+    """The parts of an error that are worth keys of their own: those of the command that failed, if one did."""
+    cause: Optional[BaseException] = error
+    while cause is not None and not isinstance(cause, CommandError):
+        cause = cause.__cause__
+    if cause is None:
+        return {}
+    argv: List[str] = list(cause.argv)
+    return {"cmd": argv, "rc": cause.rc, "stdout": cause.stdout, "stderr": cause.stderr}

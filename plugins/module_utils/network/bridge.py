@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Membership in bridges: if_bridge(4), ifconfig(8)."""
+
+from __future__ import annotations
+
+from typing import Mapping, Optional
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+
+
+def bridge_of(interfaces: Mapping[str, Interface], member: str) -> Optional[str]:
+    """The bridge that an interface is a member of, None if there is none; the kernel allows one at most."""
+    for interface in interfaces.values():
+        if member in interface.members:
+            return interface.name
+    return None
+
+
+def add_member(host: Host, bridge: str, member: str) -> None:
+    """Plug an interface into a bridge. It must not be a member of any; its MTU becomes the bridge's."""
+    host.run(["ifconfig", bridge, "addm", member], what=f"cannot add {member} to the bridge {bridge}")
+
+
+def delete_member(host: Host, bridge: str, member: str) -> None:
+    """Pull an interface out of a bridge."""
+    host.run(["ifconfig", bridge, "deletem", member], what=f"cannot take {member} out of the bridge {bridge}")
