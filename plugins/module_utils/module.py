@@ -50,8 +50,8 @@ def require_root() -> None:
 def carry_out(module: AnsibleModule, host: Host, plan: Plan) -> Dict[str, Any]:
     """Apply a plan, or only tell it in check mode; returns the common part of a module's result.
 
-    ``changed``, ``changes`` (what is done, by subject), and ``diff`` if it was asked for. When some subjects failed also
-    ``failed``, a ``msg`` that names each, and ``failures`` with what was done for it, taken back, and not done.
+    ``changed``, ``changes`` (what is done, by subject), and ``diff`` if it was asked for. When some subjects failed,
+    also ``failed``, a ``msg`` that names each, and ``failures`` with what was done for it, taken back, and not done.
     """
     outcome = None if module.check_mode else plan.apply(host)
     return result_of(plan, outcome, with_diff=bool(module._diff))

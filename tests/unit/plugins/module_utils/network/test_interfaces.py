@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ifconfig -a as FreeBSD prints it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import parse_ifconfig
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
+
+
+def text(name: str) -> str:
+    return (FIXTURES / name).read_text()
+
+
+def test_the_interfaces_of_the_recorded_host() -> None:
+    interfaces = parse_ifconfig(text("ifconfig-all.txt"))
+    assert list(interfaces) == ["vtnet0", "vtnet1", "lo0"]
+    assert interfaces["vtnet0"].inet == ("10.0.2.15/24",)
+    assert interfaces["vtnet0"].up
+    assert not interfaces["vtnet1"].up
+    assert interfaces["lo0"].inet == ("127.0.0.1/8",)
+    assert interfaces["lo0"].inet6 == ("::1/128", "fe80::1/64")
+    assert interfaces["lo0"].mtu == 16384
+
+
+def test_a_tap_and_its_bridge_while_a_guest_runs() -> None:
+    interfaces = parse_ifconfig(text("ifconfig-running.txt"))
+    tap, bridge = interfaces["tap1000"], interfaces["bridge1000"]
+    assert tap.is_tap
+    assert tap.description == "apiary:guest0:lan"
+    assert tap.groups == ("tap", "apiary")
+    assert tap.ether == "58:9c:fc:10:ff:8d"
+    assert tap.opened_by == 4340
+    assert bridge.is_bridge
+    assert bridge.members == ("tap1000",)
+    assert bridge_of(interfaces, "tap1000") == "bridge1000"
+
+
+def test_names_are_compared_whole() -> None:
+    interfaces = parse_ifconfig(text("ifconfig-running.txt"))
+    assert bridge_of(interfaces, "tap100") is None
+    assert bridge_of(interfaces, "tap10000") is None
+
+
+def test_a_renamed_bridge_and_a_description_with_anything_in_it() -> None:
+    block = (
+        "a b: flags=8802<BROADCAST,SIMPLEX,MULTICAST> metric 0 mtu 1400\n"
+        "\tdescription: quotes ' and \" and a | b: flags=1<UP>\n"
+        "\tgroups: bridge g3x\n"
+        "\tmember: tap0 flags=8<SPAN>\n"
+        "\tbits of a later release: unknown\n"
+    )
+    interface = parse_ifconfig(block)["a b"]
+    assert interface.description == "quotes ' and \" and a | b: flags=1<UP>"
+    assert interface.is_bridge
+    assert interface.members == ("tap0",)
+    assert interface.mtu == 1400
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "\tether 58:9c:fc:10:ff:8d\n",
+        "tap0 is broken\n",
+        "tap0: flags=8802<BROADCAST> metric 0\n",
+        "bridge0: flags=8802<UP> metric 0 mtu 1500\n\tmember: tap0\n",
+        "em0: flags=8802<UP> metric 0 mtu 1500\n\tinet 10.0.0.1 netmask 0xff00ff00\n",
+        "em0: flags=8802<UP> metric 0 mtu 1500\n\tinet 10.0.0.1\n",
+    ],
+)
+def test_what_cannot_be_read_is_unknown_and_shows_the_line(broken: str) -> None:
+    with pytest.raises(UnknownState, match="ifconfig -a") as error:
+        parse_ifconfig(broken)
+    assert repr(broken.splitlines()[-1]) in str(error.value)
