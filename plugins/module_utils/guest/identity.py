@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes a guest itself: UUID, MAC addresses, PCI addresses, disk serials. Given once, written down, kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Mapping, Optional
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import allocate_slots
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
+
+#: What check mode shows for what only apply can know: a new UUID and what derives from it.
+UNALLOCATED = "to be allocated"
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """MACs by NIC, serials by disk, PCI addresses by device (``disk/root``, ``nic/lan``, ``rng``)."""
+
+    uuid: str
+    macs: Dict[str, str] = field(default_factory=dict)
+    slots: Dict[str, str] = field(default_factory=dict)
+    serials: Dict[str, str] = field(default_factory=dict)
+
+
+def normalise_uuid(text: str, option: str) -> str:
+    """The UUID in lower case; BadInput, naming ``option``, if it is none."""
+    uuid = text.lower()
+    if not _UUID.fullmatch(uuid):
+        raise BadInput(f"{option}: {text!r} is not a UUID such as 01234567-89ab-cdef-0123-456789abcdef")
+    return uuid
+
+
+def allocate(guest: Guest, known: Optional[Identity], uuid: Optional[str], new_uuid: Callable[[], str]) -> Identity:
+    """The guest's identity: what ``known`` has stays, what is missing is given.
+
+    ``uuid`` is the one that the task names, or None; ``new_uuid`` makes one when nobody else has.
+    """
+    old = known or Identity(uuid="")
+    own = uuid or old.uuid or new_uuid()
+    macs = {nic.name: nic.mac or old.macs.get(nic.name) or _mac(own, nic.name) for nic in guest.nics}
+    serials = {
+        disk.name: disk.serial or old.serials.get(disk.name) or _serial(own, disk.name) for disk in guest.disks
+    }
+    return Identity(uuid=own, macs=macs, slots=allocate_slots(guest, old.slots), serials=serials)
+
+
+def _mac(uuid: str, nic: str) -> str:
+    return UNALLOCATED if uuid == UNALLOCATED else derive_mac(uuid, nic)
+
+
+def _serial(uuid: str, disk: str) -> str:
+    if uuid == UNALLOCATED:
+        return UNALLOCATED
+    return hashlib.sha256(f"{uuid}/{disk}".encode()).hexdigest()[:16].upper()
+
+
+def identity_to_json(identity: Identity) -> Dict[str, Any]:
+    """The identity as JSON-ready data."""
+    return {
+        "uuid": identity.uuid,
+        "macs": identity.macs,
+        "slots": identity.slots,
+        "serials": identity.serials,
+    }
+
+
+def identity_from_json(data: Mapping[str, Any]) -> Identity:
+    """The inverse of identity_to_json(). KeyError, TypeError or ValueError if data is nothing of the kind."""
+    return Identity(
+        uuid=str(data["uuid"]),
+        macs=dict(data["macs"]),
+        slots=dict(data["slots"]),
+        serials=dict(data["serials"]),
+    )

@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task asks for, laid over what is declared already: the options of one guest to a whole Guest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_part_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
+    FILE,
+    PATH,
+    ZVOL,
+    Boot,
+    Disk,
+    Guest,
+    Loader,
+    Nic,
+    Ready,
+    Vnc,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
+
+# Options of a guest that are fields of Guest and need no other form.
+_PLAIN = (
+    "description",
+    "wired",
+    "cpus",
+    "sockets",
+    "cores",
+    "threads",
+    "firmware",
+    "rtc",
+    "rng",
+    "ignore_msr",
+    "hostbridge",
+    "lpc_slot",
+    "on_poweroff",
+    "on_reboot",
+    "on_crash",
+    "restart_limit",
+    "restart_window",
+    "stop_timeout",
+    "protected",
+)
+_DISK_PLAIN = ("sector_size", "serial", "controller", "nocache", "sync", "nodelete", "ro", "until_installed")
+
+Part = TypeVar("Part", Disk, Nic)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A disk that the task takes away; ``destroy`` says that its data goes as well."""
+
+    name: str
+    destroy: bool
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The guest as it is to be, and the disks that it loses."""
+
+    guest: Guest
+    removed: Tuple[Removed, ...] = ()
+
+
+def merge(base: Optional[Guest], options: Mapping[str, Any], with_zfs: bool) -> Merged:
+    """Lay a task's options over ``base``; without one, over the defaults of the guest's ``os``.
+
+    None keeps, the empty value unsets; elements of ``disks`` and ``nics`` are matched by name and added to what is
+    there, unless ``exact`` is set. BadInput names guest and option.
+    """
+    name = options["name"]
+    where = f"guest {name}: "
+    guest = base if base is not None else _fresh(options, where)
+    given = {key: options[key] for key in _PLAIN if options.get(key) is not None}
+    if options.get("os"):
+        given["os"] = options["os"]
+    if options.get("memory") is not None:
+        given["memory"] = parse_size(options["memory"], f"{where}memory")
+    if options.get("tags") is not None:
+        given["tags"] = tuple(dict.fromkeys(options["tags"]))
+    guest = replace(guest, **given)
+    exact = bool(options.get("exact"))
+    guest = _merge_sections(guest, options, where, exact)
+    guest, removed = _merge_disks(guest, options.get("disks"), where, exact, with_zfs)
+    guest = _merge_nics(guest, options.get("nics"), where, exact)
+    return Merged(guest, removed)
+
+
+def _fresh(options: Mapping[str, Any], where: str) -> Guest:
+    if options.get("memory") is None:
+        raise BadInput(f"{where}memory is needed to make the guest, for instance memory: 2G")
+    os = options.get("os") or "other"
+    preset = PRESETS[os]
+    return Guest(
+        name=options["name"],
+        os=os,
+        memory=0,
+        rtc=preset.rtc,
+        ignore_msr=preset.ignore_msr,
+        rng=preset.rng,
+    )
+
+
+def _merge_sections(guest: Guest, options: Mapping[str, Any], where: str, exact: bool) -> Guest:
+    changes: Dict[str, Any] = {}
+    uefi = options.get("uefi") or {}
+    if uefi.get("code") is not None:
+        changes["uefi_code"] = uefi["code"]
+    if uefi.get("vars") is not None:
+        changes["uefi_vars"] = uefi["vars"]
+    console = options.get("console") or {}
+    for port in ("com1", "com2"):
+        if console.get(port) is not None:
+            changes[port] = console[port]
+    if options.get("loader") is not None:
+        changes["loader"] = _merge_loader(guest.loader, options["loader"])
+    if options.get("vnc") is not None:
+        changes["vnc"] = _merge_vnc(guest.vnc, options["vnc"], where)
+    if options.get("boot") is not None:
+        changes["boot"] = _merge_boot(guest.boot, options["boot"], where)
+    if options.get("options") is not None:
+        changes["options"] = _merge_keys(guest.options, options["options"], exact)
+    return replace(guest, **changes)
+
+
+def _merge_loader(base: Loader, given: Mapping[str, Any]) -> Loader:
+    changes = {key: given[key] for key in ("disk", "host_path", "program") if given.get(key) is not None}
+    if given.get("env") is not None:
+        changes["env"] = tuple(sorted((str(key), _text(value)) for key, value in given["env"].items()))
+    return replace(base, **changes)
+
+
+def _merge_vnc(base: Optional[Vnc], given: Mapping[str, Any], where: str) -> Optional[Vnc]:
+    if given.get("state") == "absent":
+        return None
+    names = ("address", "password", "resolution", "wait", "keyboard", "tablet")
+    changes: Dict[str, Any] = {key: given[key] for key in names if given.get(key) is not None}
+    if given.get("port") is not None:
+        changes["port"] = _vnc_port(given["port"], where)
+    return replace(base or Vnc(), **changes)
+
+
+def _vnc_port(text: str, where: str) -> int:
+    if text in ("auto", ""):
+        return 0
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise BadInput(f"{where}vnc.port: {text!r} is neither auto nor a port from 1 to 65535")
+    return int(text)
+
+
+def _merge_boot(base: Boot, given: Mapping[str, Any], where: str) -> Boot:
+    changes = {key: given[key] for key in ("autostart", "order", "delay") if given.get(key) is not None}
+    if given.get("after") is not None:
+        changes["after"] = tuple(dict.fromkeys(given["after"]))
+    if given.get("ready") is not None:
+        changes["ready"] = _merge_ready(base.ready, given["ready"], where)
+    return replace(base, **changes)
+
+
+def _merge_ready(base: Optional[Ready], given: Mapping[str, Any], where: str) -> Optional[Ready]:
+    values = {key: given[key] for key in ("address", "tcp", "timeout") if given.get(key) is not None}
+    if values.get("tcp") == 0 or values.get("address") == "":
+        return None
+    if base is not None:
+        return replace(base, **values)
+    if "tcp" not in values or "address" not in values:
+        raise BadInput(f"{where}boot.ready needs an address and a tcp port to look at")
+    return Ready(**values)
+
+
+def _merge_keys(
+    base: Tuple[Tuple[str, str], ...], given: Mapping[str, Any], exact: bool
+) -> Tuple[Tuple[str, str], ...]:
+    """``options``: {} clears, a key with '' goes, others are added; with ``exact`` only what is given stays."""
+    keys = {} if exact or not given else dict(base)
+    for key, value in given.items():
+        keys[str(key)] = _text(value)
+    return tuple(sorted((key, value) for key, value in keys.items() if value != ""))
+
+
+def _text(value: object) -> str:
+    """A value from YAML as bhyve and the loader write it: booleans in lower case."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _merge_disks(
+    guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool, with_zfs: bool
+) -> Tuple[Guest, Tuple[Removed, ...]]:
+    if given is None:
+        return guest, ()
+    _check_duplicates([item["name"] for item in given], f"{where}disks")
+    disks = {disk.name: disk for disk in guest.disks}
+    removed: List[Removed] = []
+    for item in given:
+        name = check_part_name(item["name"], f"{where}disks")
+        at = f"{where}disk {name}: "
+        if item["state"] == "absent":
+            disks.pop(name, None)
+            removed.append(Removed(name, bool(item.get("destroy"))))
+            continue
+        if item.get("destroy"):
+            raise BadInput(f"{at}destroy: true goes with state: absent only")
+        if item["state"] == "detached" and name not in disks:
+            raise BadInput(f"{at}cannot be detached, the guest has no such disk")
+        disk = _merge_disk(disks.get(name), item, guest.os, at, with_zfs)
+        disks[name] = replace(disk, detached=item["state"] == "detached")
+    if exact:
+        listed = {item["name"] for item in given}
+        disks = {name: disk if name in listed else replace(disk, detached=True) for name, disk in disks.items()}
+    return replace(guest, disks=tuple(disks.values())), tuple(removed)
+
+
+def _merge_disk(base: Optional[Disk], given: Mapping[str, Any], os: str, at: str, with_zfs: bool) -> Disk:
+    changes: Dict[str, Any] = {key: given[key] for key in _DISK_PLAIN if given.get(key) is not None}
+    if given.get("path") is not None:
+        changes["path"] = given["path"]
+    if given.get("size") is not None:
+        changes["size"] = parse_size(given["size"], f"{at}size")
+    if given.get("volblocksize") is not None:
+        changes["volblocksize"] = parse_size(given["volblocksize"], f"{at}volblocksize")
+    backing = given.get("backing")
+    if base is None:
+        changes["backing"] = backing or _default_backing(given, with_zfs)
+        changes.setdefault("controller", PRESETS[os].disk)
+        if changes["controller"] == "ahci-cd":
+            changes.setdefault("ro", True)
+        return Disk(name=given["name"], **changes)
+    if backing is not None and backing != base.backing:
+        raise BadInput(
+            f"{at}backing is {base.backing} and cannot become {backing}; make another disk and copy the data in the guest"
+        )
+    if "volblocksize" in changes and changes["volblocksize"] != base.volblocksize:
+        raise BadInput(f"{at}volblocksize cannot be changed after creation (zfsprops(7))")
+    return replace(base, **changes)
+
+
+def _default_backing(given: Mapping[str, Any], with_zfs: bool) -> str:
+    if given.get("path"):
+        return PATH
+    return ZVOL[0] if with_zfs else FILE[1]
+
+
+def _merge_nics(
+    guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool
+) -> Guest:
+    if given is None:
+        return guest
+    _check_duplicates([item["name"] for item in given], f"{where}nics")
+    nics = {} if exact else {nic.name: nic for nic in guest.nics}
+    old = {nic.name: nic for nic in guest.nics}
+    for item in given:
+        name = check_part_name(item["name"], f"{where}nics")
+        if item["state"] == "absent":
+            nics.pop(name, None)
+            continue
+        nics[name] = _merge_nic(old.get(name), item, guest.os, f"{where}nic {name}: ")
+    return replace(guest, nics=tuple(nics.values()))
+
+
+def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) -> Nic:
+    changes = {key: given[key] for key in ("model", "switch", "mtu") if given.get(key) is not None}
+    if given.get("mac") is not None:
+        changes["mac"] = normalise_mac(given["mac"], f"{at}mac") if given["mac"] else ""
+    if base is None:
+        changes.setdefault("model", PRESETS[os].nic)
+        return Nic(name=given["name"], **changes)
+    return replace(base, **changes)
+
+
+def _check_duplicates(names: Sequence[str], what: str) -> None:
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise BadInput(f"{what}: {', '.join(twice)} is there more than once")
+
+
+def guest_field_names() -> Tuple[str, ...]:
+    """The names of Guest's fields, for those who compare two guests."""
+    return tuple(field.name for field in fields(Guest))

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host as it is: everything the planner needs, read with a constant number of commands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
+    Capabilities,
+    HostConf,
+    not_prepared,
+    read_capabilities,
+    read_conf,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ALLOCATIONS, GUEST_NAME, RUN, bhyve_title
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Listener, OpenFile, Process, read_listeners, read_open_files, read_processes
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, PoolMember, read_mounts, read_pool_members
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
+
+_GENERATION = re.compile(r"boot\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A boot generation's files; None for one that is missing."""
+
+    name: str
+    conf: Optional[str]
+    rc: Optional[str]
+
+
+@dataclass(frozen=True)
+class ObservedGuest:
+    """A guest's directory and what of it lives now."""
+
+    name: str
+    entries: Tuple[str, ...] = ()
+    record: Optional[Record] = None
+    boot: Optional[Generation] = None
+    running: Optional[Generation] = None
+    pid: Optional[int] = None
+    started: str = ""
+    supervised: bool = False
+    status: Dict[str, str] = field(default_factory=dict)
+    node: bool = False
+    file_sizes: Dict[str, int] = field(default_factory=dict)
+    error: Optional[ApiaryError] = None
+
+    @property
+    def generations(self) -> List[int]:
+        return sorted(int(match[1]) for match in map(_GENERATION.fullmatch, self.entries) if match)
+
+    @property
+    def active(self) -> bool:
+        """Whether the guest runs or is about to: its bhyve lives, or its supervisor does."""
+        return self.pid is not None or self.supervised
+
+    @property
+    def state(self) -> str:
+        """running, starting, stopping, failed, preserved or stopped: by the kernel first, the status only adds why."""
+        if self.pid is not None:
+            return "stopping" if self.supervised and self.status.get("state") == "stopping" else "running"
+        told = self.status.get("state", "")
+        if self.supervised:
+            return told if told in ("starting", "stopping") else "starting"
+        if told == "failed" or (told == "preserved" and self.node):
+            return told
+        return "stopped"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The host. What only some plans need is None until observe_more() has read it."""
+
+    conf: HostConf
+    capabilities: Capabilities
+    hostuuid: str
+    guests: Dict[str, ObservedGuest]
+    datasets: Dict[str, Dataset]
+    interfaces: Dict[str, Interface]
+    processes: Sequence[Process]
+    allocations: Allocations
+    free_bytes: int = 0
+    listeners: Optional[Sequence[Listener]] = None
+    open_files: Optional[Sequence[OpenFile]] = None
+    mounts: Optional[Sequence[Mount]] = None
+    pool_members: Optional[Sequence[PoolMember]] = None
+
+    def guest(self, name: str) -> ObservedGuest:
+        return self.guests.get(name, ObservedGuest(name))
+
+    @property
+    def with_zfs(self) -> bool:
+        return bool(self.conf.layout.dataset)
+
+
+def observe(host: Host) -> Observed:
+    """Read the host. BadInput if it is not prepared, UnknownState or CommandError if something cannot be read."""
+    conf = read_conf(host)
+    capabilities = read_capabilities(host)
+    hostuuid = host.run(["sysctl", "-n", "kern.hostuuid"], what="cannot read this host's UUID").stdout.strip()
+    datasets = _datasets(host, conf)
+    processes = read_processes(host)
+    root = conf.layout.root
+    names = host.listdir(root)
+    if names is None:
+        raise not_prepared(f"the directory {root} is missing")
+    nodes = set(host.listdir("/dev/vmm") or ())
+    guests = {
+        name: _guest(host, conf, name, processes, nodes)
+        for name in names
+        if GUEST_NAME.fullmatch(name)
+    }
+    return Observed(
+        conf=conf,
+        capabilities=capabilities,
+        hostuuid=hostuuid,
+        guests=guests,
+        datasets=datasets,
+        interfaces=read_interfaces(host),
+        processes=processes,
+        allocations=allocations.load(host.read(ALLOCATIONS), ALLOCATIONS),
+        free_bytes=datasets[conf.layout.dataset].size("available") if datasets else 0,
+    )
+
+
+def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
+    """Read what this plan needs beyond the usual: "listeners" (VNC ports), "disks" (who uses them)."""
+    if "listeners" in needs:
+        observed = replace(observed, listeners=read_listeners(host))
+    if "disks" in needs:
+        members = read_pool_members(host) if observed.with_zfs else []
+        observed = replace(
+            observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members
+        )
+    return observed
+
+
+def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
+    name = conf.layout.dataset
+    if not name:
+        return {}
+    datasets = read_datasets(host, name)
+    if name not in datasets:
+        raise not_prepared(f"the dataset {name} does not exist")
+    root = datasets[name]
+    if not root.mounted:
+        raise UnknownState(
+            f"the dataset {name} is not mounted, so its guests cannot be seen; mount it (zfs mount {name}) and try again"
+        )
+    if root.value("mountpoint") != conf.layout.root:
+        raise UnknownState(
+            f"the dataset {name} is mounted on {root.value('mountpoint')}, not on {conf.layout.root}; "
+            "run the role apiary.bhyve.bhyve_host again"
+        )
+    return datasets
+
+
+def _guest(host: Host, conf: HostConf, name: str, processes: Sequence[Process], nodes: Set[str]) -> ObservedGuest:
+    directory = conf.layout.directory(name)
+    entries = tuple(host.listdir(directory) or ())
+    path = conf.layout.record(name)
+    error: Optional[ApiaryError] = None
+    found: Optional[Record] = None
+    text = host.read(path)
+    if text is not None:
+        try:
+            found = record.load(text, path, name)
+        except UnknownState as trouble:
+            error = trouble
+    alive = running_bhyve(name, processes)
+    link = host.readlink(conf.layout.boot(name))
+    run = f"{RUN}/{name}"
+    generation = (host.read(f"{run}/generation") or "").strip()
+    boot = _generation(host, directory, link) if link else None
+    running: Optional[Generation] = None
+    if alive is not None and generation:
+        running = boot if boot and boot.name == generation else _generation(host, directory, generation)
+    return ObservedGuest(
+        name=name,
+        entries=entries,
+        record=found,
+        boot=boot,
+        running=running,
+        pid=alive.pid if alive else None,
+        started=alive.started if alive else "",
+        supervised=_lives(host.read(f"{run}/supervisor"), processes) or _lives(host.read(f"{run}/loader"), processes),
+        status=parse_status(host.read(f"{run}/status") or ""),
+        node=name in nodes,
+        file_sizes=_file_sizes(host, directory, entries),
+        error=error,
+    )
+
+
+def _generation(host: Host, directory: str, name: str) -> Generation:
+    base = f"{directory}/{name}"
+    return Generation(name, host.read(f"{base}/bhyve.conf"), host.read(f"{base}/guest.rc"))
+
+
+def _file_sizes(host: Host, directory: str, entries: Sequence[str]) -> Dict[str, int]:
+    sizes: Dict[str, int] = {}
+    for entry in entries:
+        if entry.endswith(".img"):
+            status = host.stat(f"{directory}/{entry}")
+            if status is not None:
+                sizes[entry[: -len(".img")]] = status.st_size
+    return sizes
+
+
+def running_bhyve(name: str, processes: Sequence[Process]) -> Optional[Process]:
+    """The bhyve of this guest: by its whole title, never by a part of it."""
+    title = bhyve_title(name)
+    return next((process for process in processes if process.command == title), None)
+
+
+def _lives(note: Optional[str], processes: Sequence[Process]) -> bool:
+    """Whether the process that a file of the runtime names (PID and start time) is still that process."""
+    pid, _blank, started = (note or "").strip().partition(" ")
+    if not pid.isdigit():
+        return False
+    wanted = " ".join(started.split())
+    return any(process.pid == int(pid) and " ".join(process.started.split()) == wanted for process in processes)
+
+
+def parse_status(text: str) -> Dict[str, str]:
+    """The key=value lines of the runtime's status file."""
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {key: value for key, equals, value in pairs if equals}

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of a guest: one table for the flat form and for the elements of ``vms``.
+
+Nothing has a default here: an option that is left out keeps what is there. Defaults are given once, at creation, by
+``merge`` and ``presets``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
+
+STATES = ("present", "absent", "started", "stopped", "restarted")
+POLICIES = ("destroy", "restart", "preserve")
+CONTROLLERS = ("virtio-blk", "nvme", "ahci-hd", "ahci-cd")
+BACKINGS = ("zvol", "sparse-zvol", "file", "sparse-file", "path")
+NIC_MODELS = ("virtio-net", "e1000")
+
+
+def disk_options() -> Dict[str, Any]:
+    """The argument specification of an element of ``disks``."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent", "detached"], "default": "present"},
+        "destroy": {"type": "bool", "default": False},
+        "backing": {"type": "str", "choices": list(BACKINGS)},
+        "path": {"type": "path"},
+        "size": {"type": "str"},
+        "volblocksize": {"type": "str"},
+        "controller": {"type": "str", "choices": list(CONTROLLERS)},
+        "sector_size": {"type": "str"},
+        "serial": {"type": "str"},
+        "nocache": {"type": "bool"},
+        "sync": {"type": "bool"},
+        "nodelete": {"type": "bool"},
+        "ro": {"type": "bool"},
+        "until_installed": {"type": "bool"},
+    }
+
+
+def nic_options() -> Dict[str, Any]:
+    """The argument specification of an element of ``nics``."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "model": {"type": "str", "choices": list(NIC_MODELS)},
+        "switch": {"type": "str"},
+        "mac": {"type": "str"},
+        "mtu": {"type": "int"},
+    }
+
+
+def vnc_options() -> Dict[str, Any]:
+    """The argument specification of ``vnc``."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "port": {"type": "str"},
+        "address": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "resolution": {"type": "str"},
+        "wait": {"type": "bool"},
+        "keyboard": {"type": "str", "no_log": False},
+        "tablet": {"type": "bool"},
+    }
+
+
+def guest_options() -> Dict[str, Any]:
+    """The argument specification of one guest."""
+    return {
+        "name": {"type": "str"},
+        "state": {"type": "str", "choices": list(STATES)},
+        "description": {"type": "str"},
+        "tags": {"type": "list", "elements": "str"},
+        "uuid": {"type": "str"},
+        "os": {"type": "str", "choices": list(PRESETS)},
+        "memory": {"type": "str"},
+        "wired": {"type": "bool"},
+        "cpus": {"type": "int"},
+        "sockets": {"type": "int"},
+        "cores": {"type": "int"},
+        "threads": {"type": "int"},
+        "firmware": {"type": "str", "choices": ["uefi", "bhyveload"]},
+        "uefi": {"type": "dict", "options": {"code": {"type": "path"}, "vars": {"type": "path"}}},
+        "loader": {
+            "type": "dict",
+            "options": {
+                "disk": {"type": "str"},
+                "host_path": {"type": "path"},
+                "program": {"type": "path"},
+                "env": {"type": "dict"},
+            },
+        },
+        "disks": {"type": "list", "elements": "dict", "options": disk_options()},
+        "nics": {"type": "list", "elements": "dict", "options": nic_options()},
+        "console": {
+            "type": "dict",
+            "options": {
+                "com1": {"type": "str", "choices": ["nmdm", "none"]},
+                "com2": {"type": "str", "choices": ["nmdm", "none"]},
+            },
+        },
+        "vnc": {"type": "dict", "options": vnc_options()},
+        "rtc": {"type": "str", "choices": ["utc", "localtime"]},
+        "rng": {"type": "bool"},
+        "ignore_msr": {"type": "bool"},
+        "hostbridge": {"type": "str", "choices": ["hostbridge", "amd_hostbridge"]},
+        "lpc_slot": {"type": "int"},
+        "on_poweroff": {"type": "str", "choices": list(POLICIES)},
+        "on_reboot": {"type": "str", "choices": list(POLICIES)},
+        "on_crash": {"type": "str", "choices": list(POLICIES)},
+        "restart_limit": {"type": "int"},
+        "restart_window": {"type": "int"},
+        "stop_timeout": {"type": "int"},
+        "boot": {
+            "type": "dict",
+            "options": {
+                "autostart": {"type": "bool"},
+                "order": {"type": "int"},
+                "delay": {"type": "int"},
+                "after": {"type": "list", "elements": "str"},
+                "ready": {
+                    "type": "dict",
+                    "options": {
+                        "address": {"type": "str"},
+                        "tcp": {"type": "int"},
+                        "timeout": {"type": "int"},
+                    },
+                },
+            },
+        },
+        "options": {"type": "dict"},
+        "protected": {"type": "bool"},
+        "restart": {"type": "str", "choices": ["never", "if_needed"]},
+        "destroy": {"type": "bool"},
+        "exact": {"type": "bool"},
+    }
+
+
+def module_options() -> Dict[str, Any]:
+    """The argument specification of the module: one guest by its own options, or many by ``vms``."""
+    element = guest_options()
+    element["name"] = {"type": "str", "required": True}
+    return {
+        **guest_options(),
+        "vms": {"type": "list", "elements": "dict", "options": element},
+    }

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a guest is: the declared state, complete and normalised. Sizes are bytes, 0 and '' mean "none"."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+ZVOL = ("zvol", "sparse-zvol")
+FILE = ("file", "sparse-file")
+PATH = "path"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk or CD drive. ``backing`` says what holds its data: a volume or file of ours, or somebody's ``path``."""
+
+    name: str
+    backing: str
+    controller: str
+    path: str = ""
+    size: int = 0
+    volblocksize: int = 0
+    sector_size: str = ""
+    serial: str = ""
+    nocache: bool = False
+    sync: bool = False
+    nodelete: bool = False
+    ro: bool = False
+    until_installed: bool = False
+    detached: bool = False
+
+    @property
+    def is_cd(self) -> bool:
+        return self.controller == "ahci-cd"
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network interface: a tap of its own, plugged into ``switch`` (a bridge) unless that is ''."""
+
+    name: str
+    model: str
+    switch: str = ""
+    mac: str = ""
+    mtu: int = 0
+
+
+@dataclass(frozen=True)
+class Vnc:
+    """The frame buffer. ``port`` 0: the host allocates one."""
+
+    port: int = 0
+    address: str = "127.0.0.1"
+    password: str = ""
+    resolution: str = "1024x768"
+    wait: bool = False
+    keyboard: str = ""
+    tablet: bool = True
+
+
+@dataclass(frozen=True)
+class Loader:
+    """What bhyveload(8) boots from: a disk of the guest (by name) or a directory of the host."""
+
+    disk: str = ""
+    host_path: str = ""
+    program: str = ""
+    env: Tuple[Tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """When the guest counts as up for those that start after it: a TCP port answers."""
+
+    address: str
+    tcp: int
+    timeout: int = 60
+
+
+@dataclass(frozen=True)
+class Boot:
+    """The guest's part in the host's boot."""
+
+    autostart: bool = False
+    order: int = 50
+    delay: int = 0
+    after: Tuple[str, ...] = ()
+    ready: Optional[Ready] = None
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A guest as declared. Its identity (UUID, MACs, slots, serials) is kept beside it, in the record."""
+
+    name: str
+    os: str
+    memory: int
+    cpus: int = 1
+    sockets: int = 0
+    cores: int = 0
+    threads: int = 0
+    description: str = ""
+    tags: Tuple[str, ...] = ()
+    wired: bool = False
+    firmware: str = "uefi"
+    uefi_code: str = ""
+    uefi_vars: str = ""
+    loader: Loader = Loader()
+    disks: Tuple[Disk, ...] = ()
+    nics: Tuple[Nic, ...] = ()
+    com1: str = "nmdm"
+    com2: str = "none"
+    vnc: Optional[Vnc] = None
+    rtc: str = "utc"
+    rng: bool = True
+    ignore_msr: bool = False
+    hostbridge: str = "hostbridge"
+    lpc_slot: int = 31
+    on_poweroff: str = "destroy"
+    on_reboot: str = "restart"
+    on_crash: str = "destroy"
+    restart_limit: int = 5
+    restart_window: int = 300
+    stop_timeout: int = 60
+    boot: Boot = Boot()
+    options: Tuple[Tuple[str, str], ...] = ()
+    protected: bool = False
+
+    @property
+    def attached(self) -> Tuple[Disk, ...]:
+        return tuple(disk for disk in self.disks if not disk.detached)
+
+    def disk(self, name: str) -> Optional[Disk]:
+        return next((disk for disk in self.disks if disk.name == name), None)
+
+    def nic(self, name: str) -> Optional[Nic]:
+        return next((nic for nic in self.nics if nic.name == name), None)
+
+    def topology(self) -> Tuple[int, int, int]:
+        """Sockets, cores and threads as bhyve gets them; what is not declared follows from ``cpus`` (bhyve(8), -c)."""
+        cores, threads = self.cores or 1, self.threads or 1
+        return self.sockets or max(self.cpus // (cores * threads), 1), cores, threads
+
+
+def guest_to_json(guest: Guest) -> Dict[str, Any]:
+    """The guest as JSON-ready data; ``options`` and ``env`` become objects."""
+    data = asdict(guest)
+    data["options"] = dict(guest.options)
+    data["loader"]["env"] = dict(guest.loader.env)
+    return data
+
+
+def guest_from_json(data: Mapping[str, Any]) -> Guest:
+    """The inverse of guest_to_json(). KeyError, TypeError or ValueError if data is nothing of the kind."""
+    values: Dict[str, Any] = dict(_known(Guest, data))
+    values["tags"] = tuple(values.get("tags", ()))
+    values["options"] = tuple(sorted(dict(values.get("options", {})).items()))
+    values["disks"] = tuple(Disk(**_known(Disk, disk)) for disk in values.get("disks", ()))
+    values["nics"] = tuple(Nic(**_known(Nic, nic)) for nic in values.get("nics", ()))
+    vnc = values.get("vnc")
+    values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
+    loader = dict(_known(Loader, values.get("loader", {})))
+    loader["env"] = tuple(sorted(dict(loader.get("env", {})).items()))
+    values["loader"] = Loader(**loader)
+    boot = dict(_known(Boot, values.get("boot", {})))
+    boot["after"] = tuple(boot.get("after", ()))
+    ready = boot.get("ready")
+    boot["ready"] = None if ready is None else Ready(**_known(Ready, ready))
+    values["boot"] = Boot(**boot)
+    return Guest(**values)
+
+
+def _known(kind: Any, data: Mapping[str, Any]) -> Dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    unknown = sorted(set(data) - names)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no {', '.join(unknown)}")
+    return dict(data)
