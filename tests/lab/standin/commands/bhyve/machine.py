@@ -1,0 +1,338 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A machine: bhyve's start, step by step as bhyverun.c does it, up to the first CPU."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import socket
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, NoReturn, Optional, Tuple
+
+from ... import notes, paths, vmm
+from . import blocks, lpc, nets, screens
+from .devices import ALIASES, MODELS, DeviceError, abort, die
+from .errors import EX_OSERR, EX_USAGE, FAILED, err, errx, fail, say, strerror
+from .keys import unknown
+from .tree import Config
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UINT16 = 65535
+_MIB = 1 << 20
+_UNITS = {"": 0, "B": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
+
+
+@dataclass
+class Machine:
+    """A guest's machine as its configuration describes it, with everything that bhyve holds open for it."""
+
+    config: Config
+    host: vmm.Hardware
+    name: str
+    files: List[str]
+    cpus: int = 1
+    topology: Tuple[int, int, int] = (1, 1, 1)
+    memory: int = 0
+    wired: bool = False
+    disks: List[blocks.Disk] = field(default_factory=list)
+    nics: List[nets.Nic] = field(default_factory=list)
+    ports: Dict[str, lpc.Port] = field(default_factory=dict)
+    models: Dict[str, str] = field(default_factory=dict)
+    firmware: Optional[lpc.Firmware] = None
+    screen: Optional[screens.Screen] = None
+    debugger: Optional[socket.socket] = None
+    tablet: bool = False
+    sockets: List[socket.socket] = field(default_factory=list)
+
+
+def parse_memory(text: str) -> Optional[int]:
+    """vm_parse_memsize: expand_number(3), but a number below a megabyte counts megabytes. None if it is neither."""
+    found = re.fullmatch(r"\s*(\d+)\s*([BKMGTPE]?)", text, re.IGNORECASE)
+    if not found:
+        return None
+    number = int(found.group(1)) << _UNITS[found.group(2).upper()]
+    if not found.group(2) and number < _MIB:
+        number *= _MIB
+    return number if number < 1 << 63 else None
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        number = int(text, 0) if not re.fullmatch(r"0[0-7]+", text) else int(text, 8)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= _UINT16:
+        errx(FAILED, f"Invalid value for {name}: '{text}'")
+    return number
+
+
+def topology(config: Config) -> Tuple[int, Tuple[int, int, int]]:
+    """CPUs, and sockets, cores, threads; ends the program if they do not multiply."""
+    given = config.get("cpus")
+    cpus = _integer("cpus", given) if given is not None else 1
+    cores = _integer("cores", config.get("cores") or "1")
+    threads = _integer("threads", config.get("threads") or "1")
+    sockets = _integer("sockets", config.get("sockets") or str(cpus))
+    product = sockets * cores * threads
+    if product > _UINT16:
+        errx(FAILED, f"Computed number of vCPUs too high: {product}")
+    if given is not None and product != cpus:
+        shape = f"{sockets} sockets, {cores} cores, {threads} threads"
+        errx(FAILED, f"Topology ({shape}) does not match {cpus} vCPUs")
+    return product, (sockets, cores, threads)
+
+
+def _pinning(config: Config, cpus: int) -> None:
+    for vcpu in range(cpus):
+        text = config.get(f"vcpu.{vcpu}.cpuset")
+        if text is not None and not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
+            errx(FAILED, f"invalid cpuset for vcpu {vcpu}: '{text}'")
+
+
+def _open_machine(machine: Machine) -> None:
+    """do_open: make the machine or take the one that is there."""
+    rom = machine.config.get("lpc.bootrom") is not None
+    try:
+        vmm.create(machine.name)
+        if not rom:
+            fail("virtual machine cannot be booted")
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            fail(f"vm_create: {strerror(error.errno or 0)}")
+        if rom:
+            try:
+                vmm.reinit(machine.name)
+            except OSError as refused:
+                fail(f"vm_reinit: {strerror(refused.errno or 0)}")
+    notes.note_open(f"vmm/{machine.name}", "rw")
+    try:
+        vmm.set_topology(machine.name, *machine.topology)
+    except OSError:
+        errx(EX_OSERR, "vm_set_topology")
+
+
+def _memory(machine: Machine) -> None:
+    try:
+        vmm.setup_memory(machine.name, machine.memory, machine.wired)
+    except OSError as error:
+        fail(f"Unable to setup memory ({error.errno})")
+
+
+def _slots(config: Config) -> List[Tuple[Tuple[int, int, int], str, str]]:
+    """Every PCI device in the order in which bhyve makes them: address, node, model."""
+    nodes = {name.rsplit(".", 1)[0]: value for name, value in config.items() if re.fullmatch(r"pci(\.\d+){3}\.device", name)}
+    found = []
+    for node, model in nodes.items():
+        bus, slot, function = (int(part) for part in node.split(".")[1:])
+        found.append(((bus, slot, function), node, model))
+    return sorted(found)
+
+
+def _hda(machine: Machine, slot: str, node: str) -> None:
+    for key in ("play", "rec"):
+        path = machine.config.get(f"{node}.{key}")
+        if path is not None and not os.path.exists(paths.root(path)):
+            raise DeviceError(errno.ENOENT)
+
+
+def _share(machine: Machine, slot: str, node: str) -> None:
+    path = machine.config.get(f"{node}.path")
+    if path is None:
+        raise DeviceError(errno.ENOENT, "virtio-9p: path required")
+    if machine.config.get(f"{node}.sharename") is None:
+        raise DeviceError(errno.ENOENT, "virtio-9p: share name required")
+    if not os.path.isdir(paths.root(path)):
+        raise DeviceError(errno.ENOENT, f"virtio-9p: failed to open '{path}': {strerror(errno.ENOENT)}")
+    notes.note_open(path, "r")
+
+
+def _virtio_console(machine: Machine, slot: str, node: str) -> None:
+    configured = machine.config.node(f"{node}.port")
+    if configured is None:
+        die(signal.SIGSEGV)
+    for number in sorted(configured, key=lambda name: int(name) if name.isdigit() else 0):
+        path = machine.config.get(f"{node}.port.{number}.path")
+        if path is None:
+            raise DeviceError(errno.ENOENT, f"vtcon: required path missing for port {number}")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(paths.root(path)[:107])
+        except OSError as error:
+            code = error.errno or 0
+            raise DeviceError(code, f"cannot create port {number}: {strerror(code)}") from None
+        listener.listen(1)
+        machine.sockets.append(listener)
+
+
+def _input(machine: Machine, slot: str, node: str) -> None:
+    path = machine.config.get(f"{node}.path")
+    if path is None or not os.path.exists(paths.root(path)):
+        print(f"pci_vtinput_init: failed to open {path}")
+        raise DeviceError(errno.EBADF)
+
+
+def _scsi(machine: Machine, slot: str, node: str) -> None:
+    path = machine.config.get(f"{node}.dev") or "/dev/cam/ctl"
+    if not os.path.exists(paths.root(path)):
+        print(f"cannot open {path}: {strerror(errno.ENOENT)}")
+        raise DeviceError(errno.ENOENT)
+
+
+def _passthru(machine: Machine, slot: str, node: str) -> None:
+    if not machine.wired:
+        raise DeviceError(errno.ENOENT, "bhyve: passthru requires guest memory to be wired")
+    get = machine.config.get
+    where = get(f"{node}.pptdev") or "/".join(get(f"{node}.{key}") or "0" for key in ("bus", "slot", "func"))
+    raise DeviceError(errno.ENOENT, f"bhyve: PCI device at {where} is not using the ppt(4) driver")
+
+
+def _random(machine: Machine, slot: str, node: str) -> None:
+    notes.note_open("random", "r")
+
+
+def _uart(machine: Machine, slot: str, node: str) -> None:
+    path = machine.config.get(f"{node}.path")
+    if path is not None:
+        machine.ports[f"uart.{slot}"] = lpc.open_port(machine.config, f"pci uart {slot}", path, False)
+
+
+def _xhci(machine: Machine, slot: str, node: str) -> None:
+    for number in machine.config.node(f"{node}.slot") or {}:
+        device = machine.config.get(f"{node}.slot.{number}.device")
+        if device != "tablet":
+            raise DeviceError(errno.EINVAL, f'pci_xhci device not found "{device}"')
+        machine.tablet = True
+
+
+def _isa(machine: Machine, slot: str, node: str) -> None:
+    if "lpc" in machine.models.values():
+        raise DeviceError(errno.ENOENT, "Only one LPC bridge is allowed.")
+    if not slot.startswith("0."):
+        raise DeviceError(errno.ENOENT, "LPC bridge can be present only on bus 0.")
+    machine.firmware = lpc.firmware(machine.config)
+    machine.ports.update(lpc.ports(machine.config, machine.host.osreldate >= 1500000))
+
+
+def _screen(machine: Machine, slot: str, node: str) -> None:
+    machine.screen = screens.open_screen(machine.config, slot, node, machine.screen is not None)
+    vmm.add_segment(machine.name, "framebuffer")
+
+
+def _disks(opener: Callable[[Config, str, str], List[blocks.Disk]]) -> Callable[[Machine, str, str], None]:
+    return lambda machine, slot, node: machine.disks.extend(opener(machine.config, slot, node))
+
+
+def _nic(model: str) -> Callable[[Machine, str, str], None]:
+    return lambda machine, slot, node: machine.nics.append(nets.open_nic(machine.config, slot, node, model))
+
+
+_INIT: Dict[str, Callable[[Machine, str, str], None]] = {
+    "ahci": _disks(blocks.ahci),
+    "e1000": _nic("e1000"),
+    "fbuf": _screen,
+    "hda": _hda,
+    "lpc": _isa,
+    "nvme": _disks(blocks.nvme),
+    "passthru": _passthru,
+    "uart": _uart,
+    "virtio-9p": _share,
+    "virtio-blk": _disks(blocks.virtio_blk),
+    "virtio-console": _virtio_console,
+    "virtio-input": _input,
+    "virtio-net": _nic("virtio-net"),
+    "virtio-rnd": _random,
+    "virtio-scsi": _scsi,
+    "xhci": _xhci,
+}
+
+
+def _devices(machine: Machine) -> None:
+    """init_pci: make every device, in the order of bus, slot, function."""
+    for address, node, model in _slots(machine.config):
+        slot = ".".join(str(part) for part in address)
+        shown = ":".join(str(part) for part in address)
+        if model not in MODELS:
+            raise DeviceError(errno.EINVAL, f'pci slot {shown}: unknown device "{model}"')
+        if model in ALIASES:
+            raise DeviceError(errno.EINVAL, f'pci slot {shown}: legacy device "{model}", use "{ALIASES[model]}" instead')
+        init = _INIT.get(model)
+        if init is not None:
+            init(machine, slot, node)
+        machine.models[slot] = model
+
+
+def _tables(machine: Machine) -> None:
+    """What the guest is told of its machine: MP table, SMBIOS."""
+    if machine.config.bool("x86.mptable", True) and any(not slot.startswith("0.") for slot in machine.models):
+        say("MPtable is incompatible with multiple PCI hierarchies.")
+        say("MPtable generation can be disabled by passing the -Y option to bhyve(8).")
+        fail(f"error to build the guest tables: {strerror(errno.ENOENT)}")
+    uuid = machine.config.get("uuid")
+    if uuid is not None and not _UUID.fullmatch(uuid):
+        say("Invalid UUID")
+        if machine.host.recorded:
+            abort("(error == 0)", "main", "usr.sbin/bhyve/bhyverun.c", 1533)
+        fail("error to build the guest tables")
+
+
+def start(config: Config, host: vmm.Hardware, files: List[str]) -> Machine:
+    """Everything up to and with the activation of CPU 0; ends the program where bhyve does."""
+    name = config.get("name") or ""
+    machine = Machine(config, host, name, files)
+    if host.strict:
+        _refuse_unknown(config)
+    machine.cpus, machine.topology = topology(config)
+    _pinning(config, machine.cpus)
+    text = config.get("memory.size") or ""
+    memory = parse_memory(text)
+    if memory is None:
+        errx(EX_USAGE, f"invalid memsize '{text}'")
+    machine.memory, machine.wired = memory, config.bool("memory.wired")
+    config.bool("memory.guest_in_core")
+    _open_machine(machine)
+    if machine.cpus > host.maxcpu:
+        fail(f"{machine.cpus} vCPUs requested but only {host.maxcpu} available")
+    for flag in ("x86.vmexit_on_hlt", "x86.vmexit_on_pause", "x86.x2apic", "acpi_tables", "rtc.use_localtime"):
+        config.bool(flag)
+    _memory(machine)
+    vmm.add_segment(name, "bootrom")
+    try:
+        _devices(machine)
+    except DeviceError as error:
+        fail(f"device emulation initialization error: {strerror(error.errno)}")
+    machine.debugger = screens.open_debug_server(config)
+    _tables(machine)
+    _activate(machine)
+    return machine
+
+
+def _activate(machine: Machine) -> None:
+    try:
+        vmm.activate(machine.name, machine.cpus, os.getpid())
+    except OSError as error:
+        err(EX_OSERR, "could not activate CPU 0", error.errno or 0)
+
+
+def _refuse_unknown(config: Config) -> None:
+    found = unknown(config)
+    if found:
+        fail("STANDIN: bhyve: it would ignore the configuration key " + ", ".join(found))
+
+
+def crash_without_lpc() -> NoReturn:
+    """A boot ROM that no ISA bridge maps: the first instruction fetch fails."""
+    say("vm exit[0]")
+    for name, value in (
+        ("reason\t", "SVM"),
+        ("rip\t", "0x000000000000fff0"),
+        ("inst_length", "0"),
+        ("exitcode", "0x400"),
+        ("exitinfo1", "0x100000014"),
+        ("exitinfo2", "0xfffffff0"),
+    ):
+        say(f"\t{name}\t{value}")
+    die(signal.SIGABRT)

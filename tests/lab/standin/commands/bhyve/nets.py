@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network devices: virtio-net and e1000 over net_backends.c."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from ... import notes
+from .devices import DeviceError, abort
+from .errors import fail
+from .tree import Config
+
+_MTU = (60, 65535)
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network device of the guest; ``fd``: the open tap, None for a backend that passes no frames here."""
+
+    slot: str
+    model: str
+    backend: str
+    mac: str
+    mtu: Optional[int]
+    fd: Optional[int]
+
+
+def _parse_mac(text: str) -> str:
+    """ether_aton(3), unicast and not zero, or DeviceError."""
+    parts = text.split(":")
+    if len(parts) == 6 and all(re.fullmatch(r"[0-9A-Fa-f]{1,2}", part) for part in parts):
+        octets = [int(part, 16) for part in parts]
+        if any(octets) and not octets[0] & 1:
+            return ":".join(f"{octet:02x}" for octet in octets)
+    raise DeviceError(errno.ENOENT, f"Invalid MAC {text}")
+
+
+def _generated_mac(slot: str, name: str) -> str:
+    """The default: a fixed OUI and the hash of slot, function and the guest's name; the bus is not in it."""
+    _, number, function = slot.split(".")
+    digest = hashlib.md5(f"{number}-{function}-{name}".encode(), usedforsecurity=False).digest()
+    return "00:a0:98:" + ":".join(f"{octet:02x}" for octet in digest[:3])
+
+
+def _tap(backend: str) -> int:
+    """Open the tap; one that does not exist comes into being. Refused when somebody else has it."""
+    from ... import taps
+
+    try:
+        fd = taps.open_tap(backend)
+    except OSError as error:
+        print(f"open of tap device /dev/{backend} failed")
+        raise DeviceError(error.errno or errno.ENOENT) from None
+    notes.note_open(backend, "rw")
+    return fd
+
+
+def _open_backend(config: Config, node: str, backend: str) -> Optional[int]:
+    kind = config.get(f"{node}.type")
+    if kind == "tap" or kind is None and re.match(r"(tap|vmnet)", backend):
+        return _tap(backend)
+    if kind == "netmap" or kind is None and re.match(r"(vale\w*:|netmap:)", backend):
+        return None
+    if kind == "netgraph" or kind is None and backend == "netgraph":
+        for key, text in (("path", "path must be provided"), ("peerhook", "peer hook must be provided")):
+            if config.get(f"{node}.{key}") is None:
+                raise DeviceError(errno.ENOENT, text)
+        fail("STANDIN: bhyve: a netgraph backend is not built", 99)
+    # unknown, and slirp without libslirp
+    raise DeviceError(errno.ENOENT)
+
+
+def _mtu(text: Optional[str]) -> Optional[int]:
+    if text is None:
+        return None
+    if not text.isdigit() or not _MTU[0] <= int(text) <= _MTU[1]:
+        raise DeviceError(errno.EINVAL)
+    return int(text)
+
+
+def _addresses(config: Config, slot: str, node: str) -> Tuple[str, Optional[int]]:
+    mac = config.get(f"{node}.mac")
+    address = _parse_mac(mac) if mac is not None else _generated_mac(slot, config.get("name") or "")
+    return address, _mtu(config.get(f"{node}.mtu"))
+
+
+def open_nic(config: Config, slot: str, node: str, model: str) -> Nic:
+    """Make a network device: DeviceError with net_backends.c's own words."""
+    mac, mtu = _addresses(config, slot, node)
+    backend = config.get(f"{node}.backend")
+    if backend is None:
+        if model == "virtio-net":
+            abort("(be != NULL)", "netbe_get_cap", "usr.sbin/bhyve/net_backends.c", 1060)
+        raise DeviceError(errno.ENOENT)
+    return Nic(slot, model, backend, mac, mtu, _open_backend(config, node, backend))
