@@ -102,3 +102,8 @@ def note_closed(name: str) -> None:
         if entry[0] == name:
             _write_note(open=opened[:index] + opened[index + 1 :])
             return
+
+
+def hide() -> None:
+    """A process of the lab that no FreeBSD host has (a helper of a stand-in): left out of the table of processes."""
+    _write_note(hidden=True)

@@ -130,6 +130,8 @@ def table() -> List[Process]:
         if not argv and fields[1] not in "ZX":
             continue
         note = read_note(pid, ticks)
+        if note.get("hidden"):
+            continue
         title = str(note.get("title") or "")
         shown = (title,) if title else visible_argv(argv)
         found.append(
