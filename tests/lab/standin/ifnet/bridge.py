@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""if_bridge(4): members, spans, their flags, pinned addresses, spanning tree parameters."""
+
+from __future__ import annotations
+
+import errno
+
+from .addresses import member_addresses_refused
+from .errors import Refused
+from .kernel import Ifnet
+from .types import (
+    IFBIF_AUTOEDGE,
+    IFBIF_AUTOPTP,
+    IFBIF_DISCOVER,
+    IFBIF_LEARNING,
+    IFBIF_PRIVATE,
+    IFBIF_STP,
+    IFCAP_LRO,
+    IFF_RUNNING,
+    Bridge,
+    Interface,
+    Member,
+)
+
+#: Drivers whose interfaces are Ethernet or 802.1Q; the kernel takes no other type as a member.
+_NOT_ETHERNET = ("lo", "bridge")
+_NEW_MEMBER = IFBIF_LEARNING | IFBIF_DISCOVER | IFBIF_AUTOEDGE | IFBIF_AUTOPTP
+#: bridgestp(4): the cost of a port whose speed is not known, and the highest one.
+_DEFAULT_COST = 55
+_MAX_COST = 200_000_000
+#: Member flags that have a counterpart on Linux: flag -> (option, value when set, value when clear).
+_LINUX_FLAGS = {
+    IFBIF_PRIVATE: ("isolated", "on", "off"),
+    IFBIF_LEARNING: ("learning", "on", "off"),
+    IFBIF_DISCOVER: ("flood", "on", "off"),
+}
+
+
+def new() -> Bridge:
+    """A bridge as it is created."""
+    return {
+        "members": [],
+        "spans": [],
+        "static": [],
+        "priority": 32768,
+        "root_priority": 0,
+        "hellotime": 2,
+        "fwddelay": 15,
+        "maxage": 20,
+        "holdcnt": 6,
+        "proto": "rstp",
+        "maxaddr": 2000,
+        "timeout": 1200,
+    }
+
+
+def add(net: Ifnet, interface: Interface, name: str) -> None:
+    """BRDGADD. ENOENT no such interface, EEXIST a member already, EBUSY elsewhere or a span, EINVAL wrong type or MTU."""
+    bridge = interface["bridge"]
+    other = _named(net, name)
+    if other["span_index"]:
+        raise Refused(errno.EBUSY)
+    if other["bridge_index"]:
+        raise Refused(errno.EEXIST if other["bridge_index"] == interface["index"] else errno.EBUSY)
+    if other["driver"] in _NOT_ETHERNET:
+        raise Refused(errno.EINVAL)
+    if other["addresses"] and member_addresses_refused(net):
+        raise Refused(errno.EINVAL)
+    if not bridge["members"]:
+        interface["mtu"] = other["mtu"]
+    elif other["mtu"] != interface["mtu"]:
+        net.check_mtu(other, interface["mtu"])
+        net.apply_mtu(other, interface["mtu"])
+    bridge["members"].insert(0, _new_member(other))
+    other["bridge_index"] = interface["index"]
+    other["options"] &= ~IFCAP_LRO
+    net.promiscuous(other, 1)
+    net.line(other, "link set dev", other["linux"], "master", interface["linux"])
+
+
+def delete(net: Ifnet, interface: Interface, name: str) -> None:
+    """BRDGDEL: ENOENT when it is no member."""
+    other = net.find(name)
+    if other is None or other["bridge_index"] != interface["index"]:
+        raise Refused(errno.ENOENT)
+    release(net, other)
+
+
+def release(net: Ifnet, other: Interface) -> None:
+    """Take an interface out of whatever bridge it is in, as a member or a span."""
+    if other["bridge_index"]:
+        bridge = net.by_index(other["bridge_index"])["bridge"]
+        bridge["members"][:] = [member for member in bridge["members"] if member["index"] != other["index"]]
+        bridge["static"][:] = [entry for entry in bridge["static"] if entry["index"] != other["index"]]
+        other["bridge_index"] = 0
+        net.promiscuous(other, -1)
+        net.line(other, "link set dev", other["linux"], "nomaster")
+    if other["span_index"]:
+        net.by_index(other["span_index"])["bridge"]["spans"].remove(other["index"])
+        other["span_index"] = 0
+
+
+def add_span(net: Ifnet, interface: Interface, name: str) -> None:
+    """BRDGADDS: EBUSY when it is a member or a span anywhere."""
+    other = _named(net, name)
+    if other["span_index"] or other["bridge_index"]:
+        raise Refused(errno.EBUSY)
+    if other["driver"] in _NOT_ETHERNET:
+        raise Refused(errno.EINVAL)
+    interface["bridge"]["spans"].insert(0, other["index"])
+    other["span_index"] = interface["index"]
+
+
+def delete_span(net: Ifnet, interface: Interface, name: str) -> None:
+    """BRDGDELS: ENOENT when it is no span of this bridge."""
+    other = net.find(name)
+    if other is None or other["span_index"] != interface["index"]:
+        raise Refused(errno.ENOENT)
+    release(net, other)
+
+
+def set_flag(net: Ifnet, interface: Interface, name: str, flag: int, on: bool) -> None:
+    """BRDGSIFFLGS: ENOENT when it is no member."""
+    found = member(net, interface, name)
+    found["flags"] = found["flags"] | flag if on else found["flags"] & ~flag
+    option = _LINUX_FLAGS.get(flag)
+    if option is not None:
+        other = net.by_index(found["index"])
+        value = option[1] if on else option[2]
+        net.line(other, "link set dev", other["linux"], "type bridge_slave", option[0], value)
+
+
+def set_mtu(net: Ifnet, interface: Interface, mtu: int) -> None:
+    """SIOCSIFMTU of a bridge: all its members get it, or none (EINVAL)."""
+    members = [net.by_index(entry["index"]) for entry in interface["bridge"]["members"]]
+    net.check_mtu(interface, mtu)
+    for other in members:
+        net.check_mtu(other, mtu)
+    for other in members:
+        net.apply_mtu(other, mtu)
+    net.apply_mtu(interface, mtu)
+
+
+def pin(net: Ifnet, interface: Interface, name: str, ether: str) -> None:
+    """BRDGSADDR: a static entry of the address table. ENOENT when the interface is no member."""
+    found = member(net, interface, name)
+    static = interface["bridge"]["static"]
+    static[:] = [entry for entry in static if entry["ether"] != ether]
+    static.append({"ether": ether, "index": found["index"]})
+
+
+def unpin(interface: Interface, ether: str) -> None:
+    """BRDGDADDR: ENOENT when the address table does not have it."""
+    static = interface["bridge"]["static"]
+    kept = [entry for entry in static if entry["ether"] != ether]
+    if len(kept) == len(static):
+        raise Refused(errno.ENOENT)
+    static[:] = kept
+
+
+def set_priority(interface: Interface, priority: int) -> None:
+    """BRDGSPRI: multiples of 4096 up to 61440, else EINVAL."""
+    if priority % 4096 or priority > 61440:
+        raise Refused(errno.EINVAL)
+    interface["bridge"]["priority"] = priority
+    if interface["flags"] & IFF_RUNNING:
+        interface["bridge"]["root_priority"] = priority
+
+
+def bridge_id(net: Ifnet, interface: Interface) -> str:
+    """The Ethernet address in the bridge's identifier: the lowest one among its spanning tree ports, else zeros."""
+    ports = [
+        net.by_index(entry["index"])["ether"]
+        for entry in interface["bridge"]["members"]
+        if entry["flags"] & IFBIF_STP and interface["flags"] & IFF_RUNNING
+    ]
+    return min(ports) if ports else "00:00:00:00:00:00"
+
+
+def link_came_up(net: Ifnet, other: Interface) -> None:
+    """The link of a member came up: its path cost is computed now if it could not be before."""
+    if not other["bridge_index"]:
+        return
+    for entry in net.by_index(other["bridge_index"])["bridge"]["members"]:
+        if entry["index"] == other["index"] and entry["pending"]:
+            entry["cost"] = _cost(other)
+            entry["pending"] = False
+
+
+def member(net: Ifnet, interface: Interface, name: str) -> Member:
+    """The member of that name: ENOENT when there is none."""
+    other = net.find(name)
+    for entry in interface["bridge"]["members"]:
+        if other is not None and entry["index"] == other["index"]:
+            return entry
+    raise Refused(errno.ENOENT)
+
+
+def clear(net: Ifnet, interface: Interface) -> None:
+    """Release all members and spans, before the bridge goes."""
+    for entry in list(interface["bridge"]["members"]):
+        release(net, net.by_index(entry["index"]))
+    for index in list(interface["bridge"]["spans"]):
+        release(net, net.by_index(index))
+
+
+def _named(net: Ifnet, name: str) -> Interface:
+    other = net.find(name)
+    if other is None:
+        raise Refused(errno.ENOENT)
+    return other
+
+
+def _new_member(other: Interface) -> Member:
+    pending = other["link"] == "down"
+    return {
+        "index": other["index"],
+        "flags": _NEW_MEMBER,
+        "priority": 128,
+        "cost": _DEFAULT_COST if pending else _cost(other),
+        "pending": pending,
+        "maxaddr": 0,
+    }
+
+
+def _cost(other: Interface) -> int:
+    """IEEE 802.1D-2004, section 17.14: from the speed of the link."""
+    if other["baudrate"] < 1000:
+        return _DEFAULT_COST
+    return min(20_000_000_000 // (other["baudrate"] // 1000), _MAX_COST)

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening the interface state, with what the kernel found at boot in it, and real devices kept in step."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, cast
+
+from .. import state
+from . import dataplane, tap
+from .facts import Facts
+from .kernel import DRIVERS, Ifnet
+from .types import Document
+
+
+@contextmanager
+def network() -> Iterator[Ifnet]:
+    """The interfaces, under the state's lock; changes are kept and made real on a clean exit."""
+    with state.kernel("ifnet") as document:
+        plane = dataplane.here()
+        net = Ifnet(cast(Document, document), plane, Facts())
+        if "interfaces" not in document:
+            probe(document, net)
+        tap.close_dead(net)
+        yield net
+        plane.flush()
+
+
+def probe(document: Dict[str, object], net: Ifnet) -> None:
+    """What a booting kernel attaches: the network cards, then lo0."""
+    document.update({"interfaces": {}, "order": [], "routes": []})
+    for name in _cards(net.plane):
+        driver = name.rstrip("0123456789")
+        attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver):]), _ether(name))
+        net.plane.line("link set dev", attached["linux"], "addrgenmode none")
+    net.attach("lo0", "lo", 0)
+
+
+def _cards(plane: dataplane.Dataplane) -> List[str]:
+    """The veths that the lab gave this host carry the names of FreeBSD's network cards."""
+    if not plane.real:
+        return []
+    return [name for _index, name in socket.if_nameindex() if name != "lo" and name[-1:].isdigit()]
+
+
+def _ether(name: str) -> str:
+    """The Ethernet address of a device of this network namespace (SIOCGIFHWADDR)."""
+    import fcntl
+    import struct
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe_socket:
+        answer = fcntl.ioctl(probe_socket.fileno(), 0x8927, struct.pack("256s", name.encode("ascii")))
+    return ":".join("%02x" % octet for octet in answer[18:24])
