@@ -149,8 +149,9 @@ def allocate_vnc(
                 f"{taker.address}:{taker.port}; choose another, or auto"
             )
         return fixed
-    if guest in known and known[guest] not in reserved:
-        return known[guest]
+    mine = known.get(guest)
+    if mine is not None and mine not in reserved and not taken_by(mine, address, listeners or (), own_pid):
+        return mine
     for port in range(FIRST_VNC, LAST_VNC + 1):
         if port in others or port in reserved or taken_by(port, address, listeners or (), own_pid):
             continue

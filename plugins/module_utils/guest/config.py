@@ -179,8 +179,8 @@ def _with_options(keys: Keys, guest: Guest) -> Keys:
     for key, value in guest.options:
         if key in keys and keys[key] != value:
             raise BadInput(
-                f"guest {guest.name}: options: {key} is {keys[key]!r} by the guest's other options and cannot be {value!r}; "
-                "use the option that it belongs to"
+                f"guest {guest.name}: options: {key} is {keys[key]!r} by the guest's other options "
+                f"and cannot be {value!r}; use the option that it belongs to"
             )
         if key in ours:
             raise BadInput(f"guest {guest.name}: options: {key} is a device of the module's own")

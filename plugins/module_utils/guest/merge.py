@@ -234,7 +234,8 @@ def _merge_disk(base: Optional[Disk], given: Mapping[str, Any], os: str, at: str
         return Disk(name=given["name"], **changes)
     if backing is not None and backing != base.backing:
         raise BadInput(
-            f"{at}backing is {base.backing} and cannot become {backing}; make another disk and copy the data in the guest"
+            f"{at}backing is {base.backing} and cannot become {backing}; "
+            "make another disk and copy the data in the guest"
         )
     if "volblocksize" in changes and changes["volblocksize"] != base.volblocksize:
         raise BadInput(f"{at}volblocksize cannot be changed after creation (zfsprops(7))")

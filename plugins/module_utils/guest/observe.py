@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass, field, replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
@@ -23,11 +24,40 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import AL
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
-from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Listener, OpenFile, Process, read_listeners, read_open_files, read_processes
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, PoolMember, read_mounts, read_pool_members
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
+    Listener,
+    OpenFile,
+    Process,
+    read_listeners,
+    read_open_files,
+    read_processes,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import (
+    Mount,
+    PoolMember,
+    read_mounts,
+    read_pool_members,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
 
 _GENERATION = re.compile(r"boot\.(\d+)")
+
+
+class Alive:
+    """The processes of the host, to be found by title, or by PID and start time."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        self._titles = {process.command: process for process in processes}
+        self._born = {(process.pid, " ".join(process.started.split())) for process in processes}
+
+    def bhyve(self, name: str) -> Optional[Process]:
+        """The bhyve of this guest: by its whole title, never by a part of it."""
+        return self._titles.get(bhyve_title(name))
+
+    def noted(self, note: Optional[str]) -> bool:
+        """Whether the process that a file of the runtime names (PID and start time) is still that process."""
+        pid, _blank, started = (note or "").strip().partition(" ")
+        return pid.isdigit() and (int(pid), " ".join(started.split())) in self._born
 
 
 @dataclass(frozen=True)
@@ -48,11 +78,13 @@ class ObservedGuest:
     record: Optional[Record] = None
     boot: Optional[Generation] = None
     running: Optional[Generation] = None
+    generation: str = ""
     pid: Optional[int] = None
     started: str = ""
     supervised: bool = False
     status: Dict[str, str] = field(default_factory=dict)
     node: bool = False
+    ran: bool = False
     file_sizes: Dict[str, int] = field(default_factory=dict)
     error: Optional[ApiaryError] = None
 
@@ -116,11 +148,16 @@ def observe(host: Host) -> Observed:
     if names is None:
         raise not_prepared(f"the directory {root} is missing")
     nodes = set(host.listdir("/dev/vmm") or ())
+    alive = Alive(processes)
+    ran = set(host.listdir(RUN) or ())
+    # Also those whose directory is gone and whose runtime state or allocations are left, so that these can go as well.
+    names = sorted({*names, *(name for name in ran if name in names or _is_directory(host, f"{RUN}/{name}"))})
     guests = {
-        name: _guest(host, conf, name, processes, nodes)
+        name: replace(_guest(host, conf, name, alive), node=name in nodes, ran=name in ran)
         for name in names
         if GUEST_NAME.fullmatch(name)
     }
+    guests.update(_unmounted(conf, datasets, guests))
     return Observed(
         conf=conf,
         capabilities=capabilities,
@@ -156,7 +193,8 @@ def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
     root = datasets[name]
     if not root.mounted:
         raise UnknownState(
-            f"the dataset {name} is not mounted, so its guests cannot be seen; mount it (zfs mount {name}) and try again"
+            f"the dataset {name} is not mounted, so its guests cannot be seen; "
+            f"mount it (zfs mount {name}) and try again"
         )
     if root.value("mountpoint") != conf.layout.root:
         raise UnknownState(
@@ -166,7 +204,25 @@ def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
     return datasets
 
 
-def _guest(host: Host, conf: HostConf, name: str, processes: Sequence[Process], nodes: Set[str]) -> ObservedGuest:
+def _unmounted(
+    conf: HostConf, datasets: Dict[str, Dataset], seen: Dict[str, ObservedGuest]
+) -> Dict[str, ObservedGuest]:
+    """Guests whose dataset is not mounted: their directory is missing or empty, and says nothing."""
+    result: Dict[str, ObservedGuest] = {}
+    prefix = f"{conf.layout.dataset}/"
+    for dataset in datasets.values():
+        name = dataset.name[len(prefix) :]
+        if dataset.is_volume or not GUEST_NAME.fullmatch(name) or dataset.mounted:
+            continue
+        error = UnknownState(
+            f"the dataset {dataset.name} is not mounted, so the guest {name} cannot be seen; "
+            f"mount it (zfs mount {dataset.name}) and try again"
+        )
+        result[name] = replace(seen.get(name, ObservedGuest(name)), record=None, error=error)
+    return result
+
+
+def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest:
     directory = conf.layout.directory(name)
     entries = tuple(host.listdir(directory) or ())
     path = conf.layout.record(name)
@@ -178,13 +234,13 @@ def _guest(host: Host, conf: HostConf, name: str, processes: Sequence[Process], 
             found = record.load(text, path, name)
         except UnknownState as trouble:
             error = trouble
-    alive = running_bhyve(name, processes)
+    bhyve = alive.bhyve(name)
     link = host.readlink(conf.layout.boot(name))
     run = f"{RUN}/{name}"
     generation = (host.read(f"{run}/generation") or "").strip()
     boot = _generation(host, directory, link) if link else None
     running: Optional[Generation] = None
-    if alive is not None and generation:
+    if bhyve is not None and generation:
         running = boot if boot and boot.name == generation else _generation(host, directory, generation)
     return ObservedGuest(
         name=name,
@@ -192,14 +248,19 @@ def _guest(host: Host, conf: HostConf, name: str, processes: Sequence[Process], 
         record=found,
         boot=boot,
         running=running,
-        pid=alive.pid if alive else None,
-        started=alive.started if alive else "",
-        supervised=_lives(host.read(f"{run}/supervisor"), processes) or _lives(host.read(f"{run}/loader"), processes),
+        generation=generation,
+        pid=bhyve.pid if bhyve else None,
+        started=bhyve.started if bhyve else "",
+        supervised=alive.noted(host.read(f"{run}/supervisor")) or alive.noted(host.read(f"{run}/loader")),
         status=parse_status(host.read(f"{run}/status") or ""),
-        node=name in nodes,
         file_sizes=_file_sizes(host, directory, entries),
         error=error,
     )
+
+
+def _is_directory(host: Host, path: str) -> bool:
+    status = host.lstat(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def _generation(host: Host, directory: str, name: str) -> Generation:
@@ -215,21 +276,6 @@ def _file_sizes(host: Host, directory: str, entries: Sequence[str]) -> Dict[str,
             if status is not None:
                 sizes[entry[: -len(".img")]] = status.st_size
     return sizes
-
-
-def running_bhyve(name: str, processes: Sequence[Process]) -> Optional[Process]:
-    """The bhyve of this guest: by its whole title, never by a part of it."""
-    title = bhyve_title(name)
-    return next((process for process in processes if process.command == title), None)
-
-
-def _lives(note: Optional[str], processes: Sequence[Process]) -> bool:
-    """Whether the process that a file of the runtime names (PID and start time) is still that process."""
-    pid, _blank, started = (note or "").strip().partition(" ")
-    if not pid.isdigit():
-        return False
-    wanted = " ".join(started.split())
-    return any(process.pid == int(pid) and " ".join(process.started.split()) == wanted for process in processes)
 
 
 def parse_status(text: str) -> Dict[str, str]:

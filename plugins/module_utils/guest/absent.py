@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a guest goes: its record, its boot files, what it had of the host, and its data only if the task says so."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, view
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+
+# What a guest has that is worth nothing without its record.
+_OWN = ("boot", "firstboot", ".boot.new")
+
+
+def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[str, Any]]:
+    """The steps by which a stopped guest goes, and how it looks before. No steps if it is gone already."""
+    steps: List[Change] = []
+    steps += _taps(one, observed)
+    if one.destroy:
+        steps += _destroy(one, observed)
+    elif one.seen.entries:
+        steps += _forget(one, observed)
+    if one.seen.ran:
+        steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
+    if not observed.allocations.of(one.name).empty:
+        steps.append(changes.Allocate(one.name, Allocations()))
+    return steps, _before(one)
+
+
+def _before(one: Desired) -> Dict[str, Any]:
+    if one.seen.record is None:
+        return {}
+    boot = one.seen.boot
+    lines = config.shown(config.parse(boot.conf)) if boot is not None and boot.conf is not None else []
+    return {**view.options_of(one.seen.record), "state": one.seen.state, "bhyve.conf": lines}
+
+
+def _taps(one: Desired, observed: Observed) -> List[Change]:
+    """The taps with this guest's tag that its last run left; the runtime removes those of a guest that it stops."""
+    if one.seen.active:
+        return []
+    keys = observed.allocations.of(one.name).taps
+    tags = {tap_description(one.name, key.partition("/")[2]) for key in keys}
+    return [
+        changes.DestroyTap(one.name, interface.name)
+        for interface in observed.interfaces.values()
+        if interface.is_tap and interface.description in tags and interface.opened_by is None
+    ]
+
+
+def _destroy(one: Desired, observed: Observed) -> List[Change]:
+    layout = observed.conf.layout
+    dataset = layout.guest_dataset(one.name)
+    if dataset in observed.datasets:
+        return [changes.DestroyDataset(one.name, dataset, recursive=True)]
+    if one.name in observed.guests and not observed.with_zfs:
+        return [changes.RemoveTrees(one.name, "the guest's directory", (layout.directory(one.name),))]
+    if one.seen.entries:
+        raise BadInput(
+            f"guest {one.name}: {layout.directory(one.name)} is not the dataset {dataset}; it is not destroyed"
+        )
+    return []
+
+
+def _forget(one: Desired, observed: Observed) -> List[Change]:
+    """Remove what makes it a guest, the record last: what fails before that is found again by the next run."""
+    layout = observed.conf.layout
+    directory = layout.directory(one.name)
+    steps: List[Change] = []
+    files = [name for name in one.seen.entries if name in _OWN]
+    trees = [f"boot.{number}" for number in one.seen.generations]
+    rest = set(one.seen.entries) - {*files, *trees, "guest.json"}
+    volumes = [name for name in observed.datasets if name.startswith(f"{layout.guest_dataset(one.name)}/")]
+    keeps_data = bool(volumes) or bool(rest - {"uefi-vars.fd", "hooks"})
+    if not keeps_data and "hooks" not in rest:
+        # Firmware variables of a guest without a disk of its own are of no use to anybody.
+        files += [name for name in rest if name == "uefi-vars.fd"]
+    if files:
+        steps.append(changes.RemoveFiles(one.name, "boot files", tuple(f"{directory}/{name}" for name in files)))
+    if trees:
+        paths = tuple(f"{directory}/{name}" for name in trees)
+        steps.append(changes.RemoveTrees(one.name, "boot generations", paths))
+    if "guest.json" in one.seen.entries:
+        steps.append(changes.RemoveFiles(one.name, "record", (layout.record(one.name),)))
+    if keeps_data or "hooks" in rest:
+        return steps
+    if layout.guest_dataset(one.name) in observed.datasets:
+        steps.append(changes.DestroyDataset(one.name, layout.guest_dataset(one.name)))
+    else:
+        steps.append(changes.RemoveDirectory(one.name, directory))
+    return steps

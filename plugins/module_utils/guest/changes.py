@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps by which a guest's things on the host are made, changed and removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ALLOCATIONS
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import add_member, delete_member
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import create_file, grow_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs
+
+
+@dataclass(frozen=True)
+class CreateDataset(Change):
+    """The guest's own dataset; its volumes inherit volmode=dev from it or from above."""
+
+    dataset: str
+    volmode: bool
+
+    def describe(self) -> str:
+        return f"create dataset {self.dataset}"
+
+    def apply(self, host: Host) -> None:
+        # volmode is set here and never on a volume: a volume created with it may never get its device node.
+        Zfs(host).create_filesystem(self.dataset, {"volmode": "dev"} if self.volmode else {})
+
+
+@dataclass(frozen=True)
+class CreateDirectory(Change):
+    """The guest's directory, on a host without ZFS."""
+
+    path: str
+
+    def describe(self) -> str:
+        return f"create directory {self.path}"
+
+    def apply(self, host: Host) -> None:
+        host.mkdir(self.path, 0o755)
+
+
+@dataclass(frozen=True)
+class WriteFile(Change):
+    """A file of the guest, readable by root only."""
+
+    path: str
+    content: str
+    what: str
+
+    def describe(self) -> str:
+        return f"write {self.what} {self.path}"
+
+    def apply(self, host: Host) -> None:
+        host.write(self.path, self.content, mode=0o600)
+
+
+@dataclass(frozen=True)
+class CopyVariables(Change):
+    """The guest's own copy of the firmware's variables; the file must have its full size (bhyve refuses others)."""
+
+    template: str
+    path: str
+
+    def describe(self) -> str:
+        return f"copy the firmware's variables to {self.path}"
+
+    def apply(self, host: Host) -> None:
+        content = host.read(self.template)
+        if not content:
+            raise ApiaryError(f"cannot copy the firmware's variables: {self.template} is missing or empty")
+        host.write(self.path, content, mode=0o600)
+
+
+@dataclass(frozen=True)
+class Allocate(Change):
+    """What the host's allocation file says of one guest; the others' entries stay."""
+
+    own: Allocations
+
+    def describe(self) -> str:
+        taps = [f"tap{number} for NIC {key.partition('/')[2]}" for key, number in self.own.taps.items()]
+        ports = [f"VNC port {port}" for port in self.own.vnc.values()]
+        return f"allocate {', '.join([*taps, *ports])}" if taps or ports else "give back taps and VNC ports"
+
+    def apply(self, host: Host) -> None:
+        known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)
+        host.write(ALLOCATIONS, allocations.dump(known.replaced(self.subject, self.own)), mode=0o600)
+
+
+@dataclass(frozen=True)
+class CreateVolume(Change):
+    """A disk on a ZFS volume."""
+
+    volume: str
+    size: int
+    sparse: bool
+    volblocksize: int
+
+    def describe(self) -> str:
+        return f"create {'sparse ' if self.sparse else ''}volume {self.volume} of {format_size(self.size)}"
+
+    def apply(self, host: Host) -> None:
+        Zfs(host).create_volume(self.volume, self.size, self.sparse, self.volblocksize or None)
+
+
+@dataclass(frozen=True)
+class CreateImage(Change):
+    """A disk in a file."""
+
+    path: str
+    size: int
+    sparse: bool
+
+    def describe(self) -> str:
+        return f"create {'sparse ' if self.sparse else ''}file {self.path} of {format_size(self.size)}"
+
+    def apply(self, host: Host) -> None:
+        create_file(host, self.path, self.size, self.sparse)
+
+
+@dataclass(frozen=True)
+class GrowVolume(Change):
+    """A volume made larger; a running guest sees that on virtio-blk and nvme at once."""
+
+    volume: str
+    before: int
+    size: int
+
+    def describe(self) -> str:
+        return f"grow volume {self.volume} from {format_size(self.before)} to {format_size(self.size)}"
+
+    def apply(self, host: Host) -> None:
+        Zfs(host).set(self.volume, {"volsize": str(self.size)})
+
+
+@dataclass(frozen=True)
+class GrowImage(Change):
+    """A file made larger."""
+
+    path: str
+    before: int
+    size: int
+    sparse: bool
+
+    def describe(self) -> str:
+        return f"grow file {self.path} from {format_size(self.before)} to {format_size(self.size)}"
+
+    def apply(self, host: Host) -> None:
+        grow_file(self.path, self.size, self.sparse)
+
+
+@dataclass(frozen=True)
+class WriteGeneration(Change):
+    """A boot generation, written whole before the link goes over to it."""
+
+    directory: str
+    conf: str
+    rc: str
+
+    def describe(self) -> str:
+        return f"write boot generation {self.directory}"
+
+    def apply(self, host: Host) -> None:
+        host.mkdir(self.directory, 0o700)
+        host.write(f"{self.directory}/bhyve.conf", self.conf, mode=0o600)
+        host.write(f"{self.directory}/guest.rc", self.rc, mode=0o600)
+
+
+@dataclass(frozen=True)
+class SwitchBoot(Change):
+    """The link that the guest's next boot follows."""
+
+    link: str
+    target: str
+
+    def describe(self) -> str:
+        return f"let {self.link} point to {self.target}"
+
+    def apply(self, host: Host) -> None:
+        host.symlink(self.target, self.link)
+
+
+@dataclass(frozen=True)
+class RemoveTrees(Change):
+    """Directories of the guest that nobody needs any more."""
+
+    what: str
+    paths: Tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"remove {self.what} {', '.join(self.paths)}"
+
+    def apply(self, host: Host) -> None:
+        for path in self.paths:
+            host.rmtree(path)
+
+
+@dataclass(frozen=True)
+class RemoveFiles(Change):
+    """Files or links of the guest that go."""
+
+    what: str
+    paths: Tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"remove {self.what} {', '.join(self.paths)}"
+
+    def apply(self, host: Host) -> None:
+        for path in self.paths:
+            host.unlink(path)
+
+
+@dataclass(frozen=True)
+class DestroyDataset(Change):
+    """A volume or the guest's dataset, with its data; never a clone that depends on it."""
+
+    dataset: str
+    recursive: bool = False
+
+    def describe(self) -> str:
+        return f"destroy {self.dataset}{' and all that is in it' if self.recursive else ''}"
+
+    def apply(self, host: Host) -> None:
+        Zfs(host).destroy(self.dataset, recursive=self.recursive)
+
+
+@dataclass(frozen=True)
+class RemoveDirectory(Change):
+    """The guest's directory, when nothing is left in it."""
+
+    path: str
+
+    def describe(self) -> str:
+        return f"remove directory {self.path}"
+
+    def apply(self, host: Host) -> None:
+        host.rmdir(self.path)
+
+
+@dataclass(frozen=True)
+class DestroyTap(Change):
+    """A tap that bears the guest's tag and that nobody has open (destroying an open one hangs until bhyve ends)."""
+
+    tap: str
+
+    def describe(self) -> str:
+        return f"destroy interface {self.tap}"
+
+    def apply(self, host: Host) -> None:
+        host.run(["ifconfig", self.tap, "destroy"], what=f"cannot destroy the interface {self.tap}", timeout=30)
+
+
+@dataclass(frozen=True)
+class MoveTap(Change):
+    """A running guest's tap, pulled out of one bridge and plugged into another."""
+
+    tap: str
+    source: Optional[str]
+    target: Optional[str]
+
+    def describe(self) -> str:
+        return f"move {self.tap} from {self.source or 'no bridge'} to {self.target or 'no bridge'}"
+
+    def apply(self, host: Host) -> None:
+        if self.source is not None:
+            delete_member(host, self.source, self.tap)
+        if self.target is not None:
+            add_member(host, self.target, self.tap)

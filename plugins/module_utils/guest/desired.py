@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what a task asks for to whole guests: merged with their records, checked one by one, with an identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, normalise_uuid
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import Removed, merge
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk, Guest
+
+
+@dataclass(frozen=True)
+class Desired:
+    """One guest of the task. ``record`` is what it is to be, None when it is to be absent."""
+
+    name: str
+    state: str
+    request: Mapping[str, Any]
+    seen: ObservedGuest
+    record: Optional[Record]
+    removed: Tuple[Removed, ...] = ()
+
+    @property
+    def guest(self) -> Guest:
+        if self.record is None:
+            raise LookupError(f"guest {self.name} is to be absent")
+        return self.record.guest
+
+    @property
+    def identity(self) -> Identity:
+        if self.record is None:
+            raise LookupError(f"guest {self.name} is to be absent")
+        return self.record.identity
+
+    @property
+    def old(self) -> Optional[Guest]:
+        return self.seen.record.guest if self.seen.record is not None else None
+
+    @property
+    def destroy(self) -> bool:
+        return bool(self.request.get("destroy"))
+
+    @property
+    def will_start(self) -> bool:
+        """Whether the task starts the guest, whatever its configuration."""
+        return self.state == "restarted" or (self.state == "started" and not self.seen.active)
+
+
+def resolve(requests: Sequence[Mapping[str, Any]], observed: Observed, new_uuid: Callable[[], str]) -> List[Desired]:
+    """The guests of a task. BadInput for anything wrong with one of them, UnknownState for an unreadable record."""
+    _check_names([request["name"] for request in requests])
+    return [_resolve(request, observed, new_uuid) for request in requests]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    seen: Dict[str, int] = {}
+    for number, name in enumerate(names):
+        check_guest_name(name)
+        if name in seen:
+            raise BadInput(f"vms: {name} is there twice, as element {seen[name] + 1} and as element {number + 1}")
+        seen[name] = number
+
+
+def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[[], str]) -> Desired:
+    name = request["name"]
+    state = request.get("state") or "present"
+    seen = observed.guest(name)
+    if seen.error is not None:
+        raise seen.error
+    old = seen.record
+    if old is not None and old.owner != observed.hostuuid:
+        raise BadInput(
+            f"guest {name}: its record belongs to the host with kern.hostuuid {old.owner}, this one is "
+            f"{observed.hostuuid}; it may run there: nothing is done with it here"
+        )
+    if state == "absent":
+        if old is not None and old.guest.protected and request.get("protected") is not False:
+            raise BadInput(f"guest {name}: it is protected; set protected: false in the same task to remove it")
+        return Desired(name, state, request, seen, None)
+    if request.get("destroy"):
+        raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")
+    if old is None and state in ("started", "stopped", "restarted") and request.get("memory") is None:
+        raise BadInput(f"guest {name}: there is no such guest on this host; to make it, give at least its memory")
+    merged = merge(old.guest if old else None, request, observed.with_zfs)
+    guest = _settled(merged.guest, old, request, observed)
+    check_guest(guest)
+    uuid = normalise_uuid(request["uuid"], f"guest {name}: uuid") if request.get("uuid") else None
+    identity = allocate(guest, old.identity if old else None, uuid, new_uuid)
+    return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid), merged.removed)
+
+
+def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], observed: Observed) -> Guest:
+    """Leave what only repeats the identity undeclared, and take the sizes of disks that grew by another hand."""
+    if old is not None:
+        nics = []
+        for nic in guest.nics:
+            before = old.guest.nic(nic.name)
+            derived = before is not None and not before.mac and nic.mac == old.identity.macs.get(nic.name)
+            nics.append(replace(nic, mac="") if derived else nic)
+        guest = replace(guest, nics=tuple(nics))
+    given = {disk["name"] for disk in request.get("disks") or () if disk.get("size") is not None}
+    disks = [
+        disk if disk.name in given else replace(disk, size=max(disk.size, actual_size(guest.name, disk, observed) or 0))
+        for disk in guest.disks
+    ]
+    return replace(guest, disks=tuple(disks))
+
+
+def actual_size(guest: str, disk: Disk, observed: Observed) -> Optional[int]:
+    """Bytes that a disk of ours has on the host now, None if it does not exist (or is a given path)."""
+    if disk.backing == PATH:
+        return None
+    if disk.backing in FILE:
+        return observed.guest(guest).file_sizes.get(disk.name)
+    volume = observed.datasets.get(observed.conf.layout.volume(guest, disk.name))
+    return volume.size("volsize") if volume is not None else None

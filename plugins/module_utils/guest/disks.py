@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the disks of a task may be used: they exist, and nobody else has them.
+
+bhyve does not look: it opens a disk that is mounted or in a pool read-only without a word, takes a directory for a
+disk, and shares a disk with another bhyve (neither it nor ZFS refuses).
+"""
+
+from __future__ import annotations
+
+import stat
+from typing import Dict, List, Optional, Sequence
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import disk_path
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import disks_to_check
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, is_block_or_character_device
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount
+
+
+def check_disks(host: Host, desired: Sequence[Desired], observed: Observed) -> None:
+    """Raise BadInput for a disk that is not there, not a disk, or somebody else's."""
+    claimed: Dict[str, str] = {}
+    for one in desired:
+        if one.record is None:
+            if one.destroy:
+                _check_dependents(f"guest {one.name}", observed.conf.layout.guest_dataset(one.name), observed)
+            continue
+        for disk in disks_to_check(one):
+            at = f"guest {one.name}: disk {disk.name}: "
+            path = disk_path(disk, one.guest, observed.conf.layout)
+            if disk.backing == PATH:
+                _check_kind(host, path, at, disk)
+                _check_host_use(host, path, at, observed)
+            _check_openers(host, one, disk, path, at, observed)
+            _check_claim(claimed, one, disk, path, at)
+        for gone in one.removed:
+            if gone.destroy:
+                volume = observed.conf.layout.volume(one.name, gone.name)
+                _check_dependents(f"guest {one.name}: disk {gone.name}", volume, observed)
+    _check_firmware(host, desired, observed)
+
+
+def _check_firmware(host: Host, desired: Sequence[Desired], observed: Observed) -> None:
+    """The firmware of guests that are made or started; the files of one guest are those of most others."""
+    looked: Dict[str, bool] = {}
+    for one in desired:
+        if one.record is None or one.guest.firmware != "uefi" or not (one.will_start or one.old is None):
+            continue
+        files = (
+            ("uefi.code", one.guest.uefi_code or observed.conf.firmware_code),
+            ("uefi.vars", one.guest.uefi_vars or observed.conf.firmware_vars),
+        )
+        for option, path in files:
+            if path not in looked:
+                status = host.stat(path)
+                looked[path] = status is not None and stat.S_ISREG(status.st_mode) and status.st_size > 0
+            if not looked[path]:
+                raise BadInput(
+                    f"guest {one.name}: {option}: the firmware file {path} is missing or empty; "
+                    "install the package edk2-bhyve (role apiary.bhyve.bhyve_host) or name another file"
+                )
+
+
+def _check_kind(host: Host, path: str, at: str, disk: Disk) -> None:
+    status = host.stat(path)
+    if status is None:
+        what = "the ISO image" if disk.is_cd else "the disk"
+        raise BadInput(f"{at}path: {what} {path} does not exist")
+    if stat.S_ISDIR(status.st_mode):
+        raise BadInput(f"{at}path: {path} is a directory; bhyve would take it for a disk")
+    if is_block_or_character_device(status):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInput(f"{at}path: {path} is neither a file nor a device")
+    if status.st_size == 0:
+        raise BadInput(f"{at}path: {path} is empty")
+
+
+def _check_host_use(host: Host, path: str, at: str, observed: Observed) -> None:
+    for mount in observed.mounts or ():
+        if mount.device == path or _is_part(mount.device, path):
+            raise BadInput(f"{at}path: {path} is mounted on this host ({mount.device} on {mount.point})")
+    real = host.stat(path)
+    for member in observed.pool_members or ():
+        same = member.path == path or _is_part(member.path, path)
+        if not same and real is not None:
+            other = host.stat(member.path)
+            same = other is not None and (other.st_dev, other.st_ino) == (real.st_dev, real.st_ino)
+        if same:
+            raise BadInput(f"{at}path: {path} is part of the ZFS pool {member.pool} on this host ({member.path})")
+
+
+def _is_part(device: str, disk: str) -> bool:
+    """Whether a device is a partition or slice of a disk: /dev/ada0p2 and /dev/ada0s1a of /dev/ada0."""
+    rest = device[len(disk) :]
+    return device.startswith(disk) and len(rest) > 1 and rest[0] in "ps" and rest[1].isdigit()
+
+
+def _check_openers(host: Host, one: Desired, disk: Disk, path: str, at: str, observed: Observed) -> None:
+    for opener in openers(host, path, observed):
+        if one.seen.pid is not None and opener.pid == one.seen.pid:
+            continue
+        if disk.ro and "w" not in opener.mode:
+            continue
+        raise BadInput(
+            f"{at}{path} is in use by {_who(opener, observed)} (pid {opener.pid}); two writers destroy its data, "
+            "and nothing else refuses it"
+        )
+
+
+def openers(host: Host, path: str, observed: Observed) -> List[OpenFile]:
+    """The processes that have a device or file open."""
+    if observed.open_files is None or observed.mounts is None:
+        raise UnknownState("who has which disk open was not read")
+    status = host.stat(path)
+    if status is None:
+        return []
+    if is_block_or_character_device(status):
+        return [file for file in observed.open_files if file.name == path]
+    point = _mount_point(path, observed.mounts)
+    return [
+        file for file in observed.open_files if not file.name and file.inode == status.st_ino and file.mount == point
+    ]
+
+
+def _mount_point(path: str, mounts: Sequence[Mount]) -> str:
+    points = [mount.point for mount in mounts if path == mount.point or path.startswith(mount.point.rstrip("/") + "/")]
+    return max(points, key=len, default="/")
+
+
+def _who(opener: OpenFile, observed: Observed) -> str:
+    for name, seen in observed.guests.items():
+        if seen.pid == opener.pid:
+            return f"guest {name}"
+    title: Optional[str] = next((one.command for one in observed.processes if one.pid == opener.pid), None)
+    return title or opener.command
+
+
+def _check_claim(claimed: Dict[str, str], one: Desired, disk: Disk, path: str, at: str) -> None:
+    """Two guests of one task that would both write one disk while they run."""
+    if disk.ro or not (one.will_start or one.seen.active):
+        return
+    other = claimed.get(path)
+    if other is not None and other != one.name:
+        raise BadInput(f"{at}{path} is a disk of guest {other} in this task as well; only one of them can run with it")
+    claimed[path] = one.name
+
+
+def _check_dependents(what: str, dataset: str, observed: Observed) -> None:
+    """Clones of what is to be destroyed that are not destroyed with it."""
+    dependents = [
+        other.name
+        for other in observed.datasets.values()
+        if _within(other.value("origin").partition("@")[0], dataset) and not _within(other.name, dataset)
+    ]
+    if dependents:
+        raise BadInput(
+            f"{what}: {dataset} cannot be destroyed, these are clones of it: {', '.join(sorted(dependents))}; "
+            "destroy or promote them first"
+        )
+
+
+def _within(name: str, dataset: str) -> bool:
+    return name == dataset or name.startswith(f"{dataset}/")

@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What bhyve_vm does between its options and its result."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+
+#: Seconds to wait for another task that is reading, planning or changing this host.
+LOCK_TIMEOUT = 120.0
+
+
+@dataclass
+class Report:
+    """What was done, guest by guest."""
+
+    plan: FleetPlan
+    observed: Observed
+    steps: Dict[str, List[str]] = field(default_factory=dict)
+    skipped: Dict[str, List[str]] = field(default_factory=dict)
+    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    stages: Dict[str, str] = field(default_factory=dict)
+
+
+def requests_of(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """The guests of a task as a list, whichever form it has. BadInput when the forms are mixed."""
+    single = {key: params.get(key) for key in guest_options()}
+    if params.get("vms") is None:
+        if not params.get("name"):
+            raise BadInput("name: give one guest by name, or many by vms")
+        return [single]
+    mixed = sorted(key for key, value in single.items() if value is not None)
+    if mixed:
+        raise BadInput(f"vms: {', '.join(mixed)} beside it; with vms every option of a guest stands in its element")
+    return [dict(element) for element in params["vms"]]
+
+
+def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) -> Report:
+    """Bring guests to what is asked for; in check mode only say what would be done.
+
+    BadInput, UnknownState or CommandError before the first change; after it a guest that fails is in ``failed`` and the
+    others go on.
+    """
+    read_conf(host)
+    if check_mode:
+        plan, observed = _plan(host, requests, lambda: UNALLOCATED, frozenset())
+        return Report(plan, observed, {one.name: one.describe() for one in plan.guests})
+    with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        plan, observed = _plan(host, requests, _new_uuid, frozenset())
+        report = Report(plan, observed)
+        if not plan.stops:
+            _apply(host, plan.plan(), report)
+    if plan.stops:
+        _stop_and_apply(host, requests, report)
+    _start(host, report)
+    return report
+
+
+def _new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def _plan(
+    host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Any, stopped: FrozenSet[str]
+) -> tuple[FleetPlan, Observed]:
+    observed = observe(host)
+    desired: List[Desired] = resolve(requests, observed, new_uuid)
+    wanted = needs(desired)
+    if wanted:
+        observed = observe_more(host, observed, wanted)
+    plan = plan_fleet(desired, observed, stopped)
+    check_disks(host, desired, observed)
+    return plan, observed
+
+
+def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: Report) -> None:
+    """Stop what has to be stopped, without the host lock (it may take minutes), then read, plan and change anew."""
+    stops = report.plan.stops
+    answer = _guarded(runtime.stop, host, stops)
+    for name in stops:
+        if name in answer.failed:
+            report.failed[name] = answer.failed[name]
+        else:
+            report.steps.setdefault(name, []).append("stop")
+            report.stages[name] = answer.said[name]
+    stopped = frozenset(name for name in stops if name not in report.failed)
+    remaining = [request for request in requests if request["name"] not in report.failed]
+    for one in report.plan.guests:
+        if one.name in report.failed:
+            report.skipped[one.name] = [step for step in one.describe() if step != "stop"]
+    try:
+        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+            plan, report.observed = _plan(host, remaining, _new_uuid, stopped)
+            for name in plan.stops:
+                if name in stopped:
+                    raise ApiaryError(f"guest {name} was stopped by this task and runs again: somebody started it")
+            _apply(host, plan.plan(), report)
+    except ApiaryError as error:
+        # The guests are stopped already: say so, and do not leave those off that were only to be restarted.
+        for name in (one.name for one in report.plan.guests):
+            report.failed.setdefault(name, error)
+
+
+def _apply(host: Host, plan: Plan, report: Report) -> None:
+    outcome: Outcome = plan.apply(host)
+    for name, done in outcome.done.items():
+        report.steps.setdefault(name, []).extend(done)
+    report.skipped.update(outcome.skipped)
+    report.failed.update(outcome.failed)
+
+
+def _start(host: Host, report: Report) -> None:
+    """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed."""
+    names = []
+    for one in report.plan.guests:
+        if one.start and (one.name not in report.failed or (one.stop and one.name in report.stages)):
+            names.append(one.name)
+        elif one.start:
+            report.skipped.setdefault(one.name, []).append("start")
+    answer = _guarded(runtime.start, host, names)
+    for name in names:
+        if name in answer.failed:
+            report.failed.setdefault(name, answer.failed[name])
+            report.skipped.setdefault(name, []).append("start")
+        else:
+            report.steps.setdefault(name, []).append("start")
+
+
+def _guarded(call: Any, host: Host, names: Sequence[str]) -> runtime.Answer:
+    """Call the runtime; if it cannot even be run, every guest has failed for that reason."""
+    try:
+        answer: runtime.Answer = call(host, names)
+        return answer
+    except ApiaryError as error:
+        return runtime.Answer(failed={name: error for name in names})
+
+
+def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
+    """The module's result: each guest's state, what was done and what waits, and every failure by name."""
+    steps = {name: done for name, done in report.steps.items() if done}
+    acted = bool(steps) and not check_mode
+    observed = observe(host) if acted or report.failed else report.observed
+    now = time.time()
+    vms: List[Dict[str, Any]] = []
+    for one in report.plan.guests:
+        entry = one.entry if check_mode else _entry_after(one.name, one.entry, observed, now)
+        entry = {**entry, "changed": bool(steps.get(one.name)), "changes": steps.get(one.name, [])}
+        if one.name in report.stages:
+            entry["stopped_by"] = report.stages[one.name]
+        if one.name in report.failed:
+            entry["failed"] = str(report.failed[one.name])
+        vms.append(entry)
+    result: Dict[str, Any] = {"changed": bool(steps), "vms": vms, "pending": _pending(vms)}
+    if with_diff:
+        result["diff"] = report.plan.plan().diff()
+    if report.failed:
+        result["failed"] = True
+        result["failures"] = [_failure(name, report) for name in report.failed]
+        result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
+    return result
+
+
+def _entry_after(name: str, planned: Mapping[str, Any], observed: Observed, now: float) -> Dict[str, Any]:
+    if planned.get("state") == "absent" and observed.guest(name).record is None:
+        return dict(planned)
+    return info.entry(name, observed, now)
+
+
+def _pending(vms: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The guests with something that waits for their next boot."""
+    found: Dict[str, Any] = {}
+    for entry in vms:
+        status: Optional[Mapping[str, Any]] = entry.get("status")
+        if status is not None and status.get("pending"):
+            found[str(entry["name"])] = status["pending"]
+    return found
+
+
+def _failure(name: str, report: Report) -> Dict[str, Any]:
+    return {
+        "name": name,
+        "msg": str(report.failed[name]),
+        "done": report.steps.get(name, []),
+        "not_done": report.skipped.get(name, []),
+    }

@@ -1,0 +1,366 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The planner: from what is wanted and what is, the changes in between. It starts no command and touches no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record, view
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import (
+    Allocations,
+    allocate_taps,
+    allocate_vnc,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import bridges_of, tap_bridge, validate
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+
+
+@dataclass
+class GuestPlan:
+    """What happens to one guest: stop, changes, start, in this order."""
+
+    name: str
+    changes: List[Change] = field(default_factory=list)
+    stop: bool = False
+    start: bool = False
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    entry: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.changes) or self.stop or self.start
+
+    def describe(self) -> List[str]:
+        """The steps for humans, in order."""
+        steps = [change.describe() for change in self.changes]
+        return [*(["stop"] if self.stop else []), *steps, *(["start"] if self.start else [])]
+
+
+@dataclass
+class FleetPlan:
+    """What happens to all guests of a task."""
+
+    guests: List[GuestPlan]
+    warnings: List[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return any(one.changed for one in self.guests)
+
+    @property
+    def stops(self) -> List[str]:
+        return [one.name for one in self.guests if one.stop]
+
+    @property
+    def starts(self) -> List[str]:
+        return [one.name for one in self.guests if one.start]
+
+    def plan(self) -> Plan:
+        """The changes of all guests, with how each looks before and after."""
+        plan = Plan()
+        for one in self.guests:
+            for change in one.changes:
+                plan.add(change)
+            plan.before[one.name] = one.before
+            plan.after[one.name] = one.after
+        return plan
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What a guest's next boot generation holds."""
+
+    keys: config.Keys
+    variables: rcfile.Variables
+    conf: str
+    rc: str
+
+
+def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSet[str] = frozenset()) -> FleetPlan:
+    """Plan a task. ``stopped``: guests that this task has stopped already because the plan said so.
+
+    BadInput when something cannot be; then nothing was changed.
+    """
+    validate(desired, observed)
+    known = observed.allocations
+    for one in desired:
+        if one.record is None:
+            known = known.replaced(one.name, Allocations())
+    reserved = _reserved_ports(desired)
+    guests: List[GuestPlan] = []
+    warnings: List[str] = []
+    for one in desired:
+        if one.record is None:
+            steps, before = plan_absent(one, observed)
+            entry: Dict[str, Any] = {"name": one.name, "state": "absent"}
+            guests.append(GuestPlan(one.name, steps, stop=one.seen.active, before=before, entry=entry))
+            continue
+        own = _allocate(one, observed, known, reserved)
+        known = known.replaced(one.name, own)
+        guests.append(_plan_present(one, observed, own, one.name in stopped))
+        warnings += [
+            f"guest {one.name}: options: bhyve_config(5) has no key {key}; bhyve ignores unknown keys without a word"
+            for key in unknown_keys(one.guest.options)
+        ]
+    return FleetPlan(guests, warnings)
+
+
+def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:
+    return {
+        one.guest.vnc.port: one.name
+        for one in desired
+        if one.record is not None and one.guest.vnc is not None and one.guest.vnc.port
+    }
+
+
+def _allocate(one: Desired, observed: Observed, known: Allocations, reserved: Mapping[int, str]) -> Allocations:
+    nics = [nic.name for nic in one.guest.nics]
+    taps = allocate_taps(one.name, nics, known.taps, observed.interfaces)
+    vnc = one.guest.vnc
+    if vnc is None:
+        return Allocations(taps, {})
+    others: Set[int] = {port for port, owner in reserved.items() if owner != one.name}
+    port = allocate_vnc(one.name, vnc.port, vnc.address, known.vnc, others, observed.listeners, one.seen.pid)
+    return Allocations(taps, {one.name: port})
+
+
+def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stopped: bool) -> GuestPlan:
+    if one.record is None:
+        raise BadInput(f"guest {one.name}: it is to be absent")
+    plan = GuestPlan(one.name)
+    files = _files(one, observed, own)
+    pending = pending_of(one.seen.running, files.keys, files.variables) if one.seen.pid is not None else {}
+    restart = one.request.get("restart") == "if_needed" and bool(pending) and one.state != "stopped"
+    active = one.seen.active
+    plan.stop = active and (one.state in ("stopped", "restarted") or restart)
+    plan.start = one.state == "restarted" or (one.state == "started" and not active) or restart or (
+        was_stopped and one.state != "stopped"
+    )
+    _add_place(plan, one, observed)
+    if observed.allocations.of(one.name) != own:
+        plan.changes.append(changes.Allocate(one.name, own))
+    _add_record(plan, one, observed)
+    _add_disks(plan, one, observed)
+    _add_variables(plan, one, observed)
+    _add_generation(plan, one, observed, files)
+    _add_destroyed(plan, one, observed)
+    if active and not plan.stop:
+        _add_moves(plan, one, observed, own)
+    after_stop = plan.stop or plan.start
+    _describe(plan, one, observed, own, files, {} if after_stop else pending)
+    return plan
+
+
+def _files(one: Desired, observed: Observed, own: Allocations) -> _Files:
+    guest, identity, layout = one.guest, one.identity, observed.conf.layout
+    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
+    code = guest.uefi_code or observed.conf.firmware_code
+    bridges = bridges_of(one, observed, _previous_bridges(one.seen.boot))
+    keys = config.config_keys(guest, identity, layout, taps, own.vnc.get(one.name), code)
+    variables = rcfile.rc_variables(guest, identity, layout, observed.hostuuid, taps, bridges)
+    return _Files(keys, variables, config.render(one.name, keys), rcfile.render(one.name, variables))
+
+
+def _previous_bridges(boot: Optional[Generation]) -> Dict[str, str]:
+    """The bridges by NIC in the guest.rc of the next boot."""
+    lines = rcfile.parse(boot.rc or "").get("nics", "").splitlines() if boot is not None else []
+    fields = [line.split() for line in lines]
+    return {line[1]: "" if line[2] == "-" else line[2] for line in fields if len(line) == 4}
+
+
+def pending_of(
+    running: Optional[Generation], keys: config.Keys, variables: Mapping[str, str]
+) -> Dict[str, Tuple[str, str]]:
+    """What the running guest has otherwise than its next boot will have: key: (running, next)."""
+    if running is None or running.conf is None or running.rc is None:
+        return {"generation": ("unknown", "the one that the link boot points to")}
+    result = config.differences(config.parse(running.conf), keys)
+    old = rcfile.parse(running.rc)
+    for name in rcfile.AT_BOOT:
+        before, after = old.get(name, ""), variables.get(name, "")
+        if before != after:
+            result[name] = (before, after)
+    return result
+
+
+def wanted_files(boot: Generation) -> Tuple[config.Keys, rcfile.Variables]:
+    """What the next boot will have, as its generation's files say."""
+    return config.parse(boot.conf or ""), rcfile.parse(boot.rc or "")
+
+
+def _add_place(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    layout = observed.conf.layout
+    if observed.with_zfs:
+        dataset = layout.guest_dataset(one.name)
+        if dataset not in observed.datasets:
+            if one.seen.entries:
+                raise BadInput(
+                    f"guest {one.name}: {layout.directory(one.name)} is a directory with something in it and not the "
+                    f"dataset {dataset}; move it away first"
+                )
+            inherited = observed.datasets[layout.dataset].value("volmode") == "dev"
+            plan.changes.append(changes.CreateDataset(one.name, dataset, not inherited))
+    elif one.name not in observed.guests:
+        plan.changes.append(changes.CreateDirectory(one.name, layout.directory(one.name)))
+
+
+def _add_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    layout = observed.conf.layout
+    if one.seen.record is None:
+        plan.changes.append(changes.WriteFile(one.name, layout.firstboot(one.name), "", "first boot mark"))
+    if one.record is not None and one.seen.record != one.record:
+        plan.changes.append(
+            changes.WriteFile(one.name, layout.record(one.name), record.dump(one.record), "record")
+        )
+
+
+def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    for disk in one.guest.disks:
+        if disk.backing == PATH:
+            continue
+        actual = actual_size(one.name, disk, observed)
+        if actual is None:
+            if disk.detached:
+                continue
+            plan.changes.append(_create(one.name, disk, observed))
+        elif disk.size > actual:
+            plan.changes.append(_grow(one.name, disk, actual, observed))
+
+
+def _create(name: str, disk: Disk, observed: Observed) -> Change:
+    layout = observed.conf.layout
+    sparse = disk.backing.startswith("sparse-")
+    if disk.backing in FILE:
+        return changes.CreateImage(name, layout.image(name, disk.name), disk.size, sparse)
+    return changes.CreateVolume(name, layout.volume(name, disk.name), disk.size, sparse, disk.volblocksize)
+
+
+def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:
+    layout = observed.conf.layout
+    if disk.backing in FILE:
+        sparse = disk.backing.startswith("sparse-")
+        return changes.GrowImage(name, layout.image(name, disk.name), actual, disk.size, sparse)
+    return changes.GrowVolume(name, layout.volume(name, disk.name), actual, disk.size)
+
+
+def _add_variables(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    if one.guest.firmware != "uefi" or "uefi-vars.fd" in one.seen.entries:
+        return
+    template = one.guest.uefi_vars or observed.conf.firmware_vars
+    path = observed.conf.layout.variables(one.name)
+    plan.changes.append(changes.CopyVariables(one.name, template, path))
+
+
+def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _Files) -> None:
+    boot = one.seen.boot
+    if boot is not None and (boot.conf, boot.rc) == (files.conf, files.rc):
+        return
+    layout = observed.conf.layout
+    directory = layout.directory(one.name)
+    target = f"boot.{max(one.seen.generations, default=0) + 1}"
+    plan.changes.append(changes.WriteGeneration(one.name, f"{directory}/{target}", files.conf, files.rc))
+    plan.changes.append(changes.SwitchBoot(one.name, layout.boot(one.name), target))
+    keep = one.seen.generation if one.seen.active and not plan.stop else ""
+    old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
+    if old:
+        plan.changes.append(changes.RemoveTrees(one.name, "old boot generations", tuple(old)))
+
+
+def _add_destroyed(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    layout = observed.conf.layout
+    for gone in one.removed:
+        if not gone.destroy:
+            continue
+        volume = layout.volume(one.name, gone.name)
+        if one.guest.protected:
+            raise BadInput(
+                f"guest {one.name}: disk {gone.name}: the guest is protected; set protected: false to destroy a disk"
+            )
+        exists = volume in observed.datasets or gone.name in one.seen.file_sizes
+        old = one.old.disk(gone.name) if one.old is not None else None
+        attached = old is not None and not old.detached and old.backing != PATH
+        if exists and attached and one.seen.active and not plan.stop:
+            raise BadInput(
+                f"guest {one.name}: disk {gone.name}: the guest runs and has it open; stop the guest, or detach the "
+                "disk and restart the guest, before the disk is destroyed"
+            )
+        if volume in observed.datasets:
+            plan.changes.append(changes.DestroyDataset(one.name, volume, recursive=True))
+        if gone.name in one.seen.file_sizes:
+            plan.changes.append(changes.RemoveFiles(one.name, "disk", (layout.image(one.name, gone.name),)))
+
+
+def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocations) -> None:
+    """A running guest's taps go to their bridge at once; one that the guest does not have yet waits for its boot."""
+    bridges = bridges_of(one, observed, _previous_bridges(one.seen.boot))
+    for nic in one.guest.nics:
+        tap = f"tap{own.taps[f'{one.name}/{nic.name}']}"
+        exists, current = tap_bridge(one, nic.name, tap, observed)
+        wanted = bridges[nic.name] or None
+        if exists and current != wanted:
+            plan.changes.append(changes.MoveTap(one.name, tap, current, wanted))
+
+
+def _describe(
+    plan: GuestPlan,
+    one: Desired,
+    observed: Observed,
+    own: Allocations,
+    files: _Files,
+    pending: Mapping[str, Tuple[str, str]],
+) -> None:
+    """How the guest looks before and after, and its entry in the result."""
+    if one.record is None:
+        raise BadInput(f"guest {one.name}: it is to be absent")
+    run_state = one.seen.state
+    if plan.start:
+        run_state = "running"
+    elif plan.stop:
+        run_state = "stopped"
+    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
+    options = view.options_of(one.record)
+    status = view.status_of(one.guest, run_state, taps, own.vnc.get(one.name), pending, {})
+    plan.entry = {**options, "state": view.state_of(run_state), "status": status}
+    plan.before = before_view(one, observed)
+    plan.after = {
+        **options,
+        **_secret(one, after=True),
+        "state": run_state,
+        "bhyve.conf": config.shown(files.keys),
+        "guest.rc": rcfile.readable(files.variables),
+    }
+
+
+def before_view(one: Desired, observed: Observed) -> Dict[str, Any]:
+    """How the guest looks now, for the diff; {} if it does not exist."""
+    if one.seen.record is None:
+        return {}
+    boot = one.seen.boot
+    return {
+        **view.options_of(one.seen.record),
+        **_secret(one, after=False),
+        "state": one.seen.state,
+        "bhyve.conf": config.shown(config.parse(boot.conf)) if boot is not None and boot.conf is not None else [],
+        "guest.rc": rcfile.readable(rcfile.parse(boot.rc)) if boot is not None and boot.rc is not None else [],
+    }
+
+
+def _secret(one: Desired, after: bool) -> Dict[str, str]:
+    """Whether the VNC password is set, or set to another one, without showing it."""
+    old = one.old.vnc.password if one.old is not None and one.old.vnc is not None else ""
+    if not after:
+        return {"vnc_password": "(a password)"} if old else {}
+    new = one.guest.vnc.password if one.guest.vnc is not None else ""
+    if not new:
+        return {}
+    return {"vnc_password": "(a password)" if new == old else "(another password)"}

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runtime on the host: guests are started and stopped by the apiary command, all of a task by one call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Dict, Sequence
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import RUNTIME
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
+
+_LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*): (?P<what>.*)")
+_STOPPED = re.compile(r"stopped \((?P<stage>[a-z]+)\)")
+
+
+@dataclass
+class Answer:
+    """What became of each guest: the runtime's words, or an error."""
+
+    said: Dict[str, str] = field(default_factory=dict)
+    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+
+
+def start(host: Host, names: Sequence[str]) -> Answer:
+    """Start guests in parallel; returns when each runs or has failed."""
+    if not names:
+        return Answer()
+    result = host.run([RUNTIME, "start", *names], what=f"cannot start {', '.join(names)}", accept=(0, 1))
+    return _answer(result, names, "start", ("running", "already running"))
+
+
+def stop(host: Host, names: Sequence[str]) -> Answer:
+    """Stop guests in parallel, each in its own stages and time; ``said`` is the stage that ended it."""
+    if not names:
+        return Answer()
+    result = host.run([RUNTIME, "stop", *names], what=f"cannot stop {', '.join(names)}", accept=(0, 1))
+    answer = _answer(result, names, "stop", ("stopped", "not running"))
+    for name, words in answer.said.items():
+        match = _STOPPED.match(words)
+        if match is not None:
+            answer.said[name] = match["stage"]
+    return answer
+
+
+def _answer(result: Result, names: Sequence[str], verb: str, good: Sequence[str]) -> Answer:
+    """Read the runtime's lines, one for each guest: ``web1: running``, ``web1: failed: REASON``."""
+    answer = Answer()
+    matches = (_LINE.fullmatch(line) for line in result.stdout.splitlines())
+    told = {match["name"]: match["what"] for match in matches if match is not None}
+    for name in names:
+        words = told.get(name)
+        if words is not None and words.startswith(tuple(good)):
+            answer.said[name] = words
+            continue
+        if words is not None and words.startswith("failed: "):
+            reason = words[len("failed: ") :]
+            log = f"/var/log/apiary/{name}.log"
+            answer.failed[name] = ApiaryError(f"cannot {verb} guest {name}: {reason} (see {log})")
+            continue
+        answer.failed[name] = CommandError(
+            f"cannot {verb} guest {name}: the runtime did not say what became of it",
+            result.argv,
+            result.rc,
+            result.stdout,
+            result.stderr,
+        )
+    return answer

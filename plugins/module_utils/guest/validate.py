@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be said against a task by looking at the whole host: other guests, bridges, ports, space."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, ZVOL, Disk, Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_reservation
+
+#: volblocksize of a volume that is made without one (OpenZFS 2.2 and later).
+DEFAULT_BLOCK = 16384
+
+
+def needs(desired: Sequence[Desired]) -> Set[str]:
+    """What has to be read beyond the usual to judge this task: "listeners", "disks"."""
+    result: Set[str] = set()
+    for one in desired:
+        if one.record is None:
+            if one.destroy:
+                result.add("disks")
+            continue
+        if one.guest.vnc is not None and (one.will_start or one.old is None or one.old.vnc != one.guest.vnc):
+            result.add("listeners")
+        if one.removed or any(_to_check(one, disk) for disk in one.guest.attached):
+            result.add("disks")
+    return result
+
+
+def validate(desired: Sequence[Desired], observed: Observed) -> None:
+    """Raise BadInput for the first thing that cannot be. Disks and paths are checked by disks.py."""
+    after = guests_after(desired, observed)
+    _check_macs(desired, observed)
+    _check_vnc_ports(desired)
+    _check_order(desired, after)
+    for one in desired:
+        if one.record is not None:
+            _check_capabilities(one, observed)
+            _check_sizes(one, observed)
+    _check_space(desired, observed)
+
+
+def guests_after(desired: Sequence[Desired], observed: Observed) -> Dict[str, Guest]:
+    """All guests that the host knows when the task is done."""
+    guests = {name: seen.record.guest for name, seen in observed.guests.items() if seen.record is not None}
+    for one in desired:
+        if one.record is not None:
+            guests[one.name] = one.record.guest
+        else:
+            guests.pop(one.name, None)
+    return guests
+
+
+def _check_macs(desired: Sequence[Desired], observed: Observed) -> None:
+    ours = {one.name for one in desired}
+    owners: Dict[str, str] = {}
+    for name, seen in observed.guests.items():
+        if seen.record is not None and name not in ours:
+            for nic in seen.record.guest.nics:
+                owners[seen.record.identity.macs.get(nic.name, "")] = f"guest {name}, nic {nic.name}"
+    for interface in observed.interfaces.values():
+        if interface.ether and not interface.is_tap:
+            owners.setdefault(interface.ether.lower(), f"the host's interface {interface.name}")
+    for one in desired:
+        if one.record is None:
+            continue
+        for nic in one.guest.nics:
+            mac = one.identity.macs[nic.name]
+            if mac == UNALLOCATED:
+                continue
+            if mac in owners:
+                raise BadInput(
+                    f"guest {one.name}: nic {nic.name}: mac: {mac} is the address of {owners[mac]} already"
+                )
+            owners[mac] = f"guest {one.name}, nic {nic.name}"
+
+
+def _check_vnc_ports(desired: Sequence[Desired]) -> None:
+    owners: Dict[int, str] = {}
+    for one in desired:
+        if one.record is None or one.guest.vnc is None or not one.guest.vnc.port:
+            continue
+        port = one.guest.vnc.port
+        if port in owners:
+            raise BadInput(
+                f"guest {one.name}: vnc.port: {port} is that of guest {owners[port]} as well; choose another, or auto"
+            )
+        owners[port] = one.name
+
+
+def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest]) -> None:
+    for one in desired:
+        if one.record is None:
+            continue
+        for name in one.guest.boot.after:
+            if name not in after:
+                raise BadInput(f"guest {one.name}: boot.after: there is no guest {name} on this host or in this task")
+    for one in desired:
+        circle = _circle(one.name, after) if one.record is not None else None
+        if circle:
+            raise BadInput(f"guest {one.name}: boot.after: the guests wait for each other: {' -> '.join(circle)}")
+
+
+def _circle(start: str, guests: Mapping[str, Guest]) -> Optional[List[str]]:
+    """A path along boot.after from a guest back to itself, None if there is none."""
+    pending: List[Tuple[str, List[str]]] = [(start, [start])]
+    visited: Set[str] = set()
+    while pending:
+        name, path = pending.pop()
+        for follower in guests[name].boot.after if name in guests else ():
+            if follower == start:
+                return [*path, start]
+            if follower not in visited:
+                visited.add(follower)
+                pending.append((follower, [*path, follower]))
+    return None
+
+
+def _check_capabilities(one: Desired, observed: Observed) -> None:
+    guest = one.guest
+    most = observed.capabilities.max_cpus
+    if most and guest.cpus > most and (one.old is None or one.old.cpus != guest.cpus):
+        raise BadInput(
+            f"guest {one.name}: cpus: {guest.cpus}; this host's bhyve gives a guest {most} at most (hw.vmm.maxcpu)"
+        )
+    models = {"ahci" if disk.controller.startswith("ahci") else disk.controller for disk in guest.attached}
+    models |= {nic.model for nic in guest.nics}
+    if guest.vnc is not None:
+        models.add("fbuf")
+    missing = sorted(models - set(observed.capabilities.devices)) if observed.capabilities.devices else []
+    if missing:
+        raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
+
+
+def _check_sizes(one: Desired, observed: Observed) -> None:
+    for disk in one.guest.disks:
+        at = f"guest {one.name}: disk {disk.name}: "
+        if disk.backing == PATH:
+            continue
+        if disk.backing in ZVOL and not observed.with_zfs:
+            raise BadInput(f"{at}backing: {disk.backing} needs a root dataset, and guests here live in a directory")
+        actual = actual_size(one.name, disk, observed)
+        if actual is None and not disk.size:
+            raise BadInput(f"{at}size is needed to make the disk, for instance size: 20G")
+        if actual is not None and disk.size < actual:
+            raise BadInput(
+                f"{at}size: it has {format_size(actual)} and would shrink to {format_size(disk.size)}, "
+                "which destroys data; shrinking is never done"
+            )
+        block = disk.volblocksize or DEFAULT_BLOCK
+        if disk.backing in ZVOL and disk.size % block:
+            raise BadInput(
+                f"{at}size: {format_size(disk.size)} is not a multiple of the volume's block size, {block} bytes"
+            )
+
+
+def new_bytes(one: Desired, observed: Observed) -> int:
+    """Bytes that the guest's thick disks take from the pool or file system."""
+    total = 0
+    for disk in one.guest.disks:
+        if disk.backing not in ("zvol", "file"):
+            continue
+        block = disk.volblocksize or DEFAULT_BLOCK
+        actual = actual_size(one.name, disk, observed) or 0
+        if disk.size <= actual:
+            continue
+        if disk.backing == "zvol":
+            total += volume_reservation(disk.size, block) - (volume_reservation(actual, block) if actual else 0)
+        else:
+            total += disk.size - actual
+    return total
+
+
+def _check_space(desired: Sequence[Desired], observed: Observed) -> None:
+    wanted = {one.name: new_bytes(one, observed) for one in desired if one.record is not None}
+    total = sum(wanted.values())
+    if not total:
+        return
+    where = observed.conf.layout.dataset or observed.conf.layout.root
+    free = observed.free_bytes if observed.with_zfs else free_space(observed.conf.layout.root)
+    if total > free:
+        who = ", ".join(name for name, size in wanted.items() if size)
+        raise BadInput(
+            f"disks of {who}: they take {format_size(total)} and {where} has {format_size(free)} free; "
+            "make them smaller, or sparse (backing: sparse-zvol or sparse-file)"
+        )
+
+
+def find_bridge(switch: str, interfaces: Mapping[str, Interface]) -> Optional[Interface]:
+    """The bridge that a NIC's ``switch`` means: the one tagged as that switch, else the one of that name."""
+    tag = f"apiary:{switch}"
+    for interface in interfaces.values():
+        if interface.is_bridge and interface.description == tag:
+            return interface
+    named = interfaces.get(switch)
+    return named if named is not None and named.is_bridge else None
+
+
+def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) -> Dict[str, str]:
+    """The interface that each NIC's tap joins ('' for none).
+
+    A bridge that is missing is an error, but for a NIC that stays as it was while the guest stays off: then what was
+    written before stands.
+    """
+    result: Dict[str, str] = {}
+    for nic in one.guest.nics:
+        result[nic.name] = _bridge_name(one, nic, observed, previous)
+    return result
+
+
+def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, str]) -> str:
+    if not nic.switch:
+        return ""
+    bridge = find_bridge(nic.switch, observed.interfaces)
+    if bridge is not None:
+        return bridge.name
+    if one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic and nic.name in previous:
+        return previous[nic.name]
+    exists = observed.interfaces.get(nic.switch)
+    problem = "is not a bridge" if exists is not None else "does not exist on this host"
+    raise BadInput(
+        f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
+        "make it first, or name one that exists"
+    )
+
+
+def tap_bridge(one: Desired, nic: str, tap: str, observed: Observed) -> Tuple[bool, Optional[str]]:
+    """Whether a NIC's tap exists with our tag, and the bridge that it is in."""
+    interface = observed.interfaces.get(tap)
+    if interface is None or interface.description != tap_description(one.name, nic):
+        return False, None
+    return True, bridge_of(observed.interfaces, tap)
+
+
+def _to_check(one: Desired, disk: Disk) -> bool:
+    """Whether a disk is new, another one than before, or about to be opened."""
+    if one.will_start or one.old is None:
+        return True
+    before = one.old.disk(disk.name)
+    return before is None or before.detached or before.path != disk.path
+
+
+def disks_to_check(one: Desired) -> List[Disk]:
+    """The attached disks whose path and users have to be looked at."""
+    return [disk for disk in one.guest.attached if _to_check(one, disk)]
