@@ -53,7 +53,7 @@ def close_tap(name: str, pid: int) -> None:
 
 def _is_device(interface: Interface, name: str) -> bool:
     """A renamed tap keeps its device; the new name is a link to it."""
-    return interface["driver"] == "tap" and name in (interface["name"], "tap%d" % interface["unit"])
+    return interface["driver"] == "tap" and name in (interface["name"], f"tap{interface['unit']}")
 
 
 def _device(net: Ifnet, name: str) -> Interface:

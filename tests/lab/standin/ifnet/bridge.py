@@ -57,7 +57,11 @@ def new() -> Bridge:
 
 
 def add(net: Ifnet, interface: Interface, name: str) -> None:
-    """BRDGADD. ENOENT no such interface, EEXIST a member already, EBUSY elsewhere or a span, EINVAL wrong type or MTU."""
+    """BRDGADD.
+
+    ENOENT: no such interface; EEXIST: a member already; EBUSY: a member elsewhere, or a span; EINVAL: no Ethernet
+    interface, the bridge's MTU is too much for it, or (FreeBSD 15) it has addresses.
+    """
     bridge = interface["bridge"]
     other = _named(net, name)
     if other["span_index"]:

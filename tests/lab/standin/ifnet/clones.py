@@ -22,7 +22,22 @@ _MODULES = {"bridge": "if_bridge", "epair": "if_epair", "vxlan": "if_vxlan"}
 _GENERIC = ("vlan", "vmnet", "tap", "tun", "lo", "gif")
 _BUILT = ("tap", "bridge", "epair", "vlan", "vxlan", "lo")
 #: Cloners that FreeBSD has and this lab has not.
-_NOT_BUILT = ("tun", "vmnet", "gif", "gre", "stf", "lagg", "wlan", "disc", "enc", "pflog", "pfsync", "ipsec", "ovpn", "wg")
+_NOT_BUILT = (
+    "tun",
+    "vmnet",
+    "gif",
+    "gre",
+    "stf",
+    "lagg",
+    "wlan",
+    "disc",
+    "enc",
+    "pflog",
+    "pfsync",
+    "ipsec",
+    "ovpn",
+    "wg",
+)
 _UNIT = re.compile(r"([a-z]+)(0|[1-9][0-9]{0,4})?\Z")
 _AUTO_VLAN = re.compile(r"(.+)\.(0|[1-9][0-9]*)\Z")
 
@@ -41,7 +56,9 @@ def listed(facts: Facts) -> Tuple[str, ...]:
     return tuple(reversed(loaded)) + _GENERIC
 
 
-def create(net: Ifnet, name: str, tag: Optional[Tuple[int, str, str]] = None, vxlan: Optional[Vxlan] = None) -> Interface:
+def create(
+    net: Ifnet, name: str, tag: Optional[Tuple[int, str, str]] = None, vxlan: Optional[Vxlan] = None
+) -> Interface:
     """SIOCIFCREATE2. ``tag`` is a vlan's number, parent and protocol.
 
     EINVAL for a name no cloner takes, EEXIST for one in use (also by a unit that was renamed).
@@ -56,7 +73,7 @@ def create(net: Ifnet, name: str, tag: Optional[Tuple[int, str, str]] = None, vx
         raise Refused(errno.EINVAL)
     driver = match.group(1)
     if driver in _NOT_BUILT:
-        raise NotBuilt("a %s interface" % driver)
+        raise NotBuilt(f"a {driver} interface")
     if driver not in _BUILT:
         raise Refused(errno.EINVAL)
     if driver in _MODULES:
@@ -116,7 +133,7 @@ def _unit(net: Ifnet, driver: str, asked: Optional[str]) -> int:
 
 
 def _create(net: Ifnet, driver: str, unit: int) -> Interface:
-    name = "%s%d" % (driver, unit)
+    name = f"{driver}{unit}"
     if driver == "epair":
         return _create_epair(net, name, unit)
     interface = net.attach(name, driver, unit, "00:00:00:00:00:00" if driver == "vlan" else "")
@@ -138,8 +155,8 @@ def _create(net: Ifnet, driver: str, unit: int) -> Interface:
 
 
 def _create_epair(net: Ifnet, name: str, unit: int) -> Interface:
-    digest = hashlib.sha1(("%s-%s" % (net.facts.hostuuid(), name)).encode("utf-8")).digest()
-    base = "02:%02x:%02x:%02x:%02x:" % (digest[0], digest[1], digest[2], digest[3])
+    digest = hashlib.sha1((f"{net.facts.hostuuid()}-{name}").encode()).digest()
+    base = f"02:{digest[0]:02x}:{digest[1]:02x}:{digest[2]:02x}:{digest[3]:02x}:"
     first = net.attach(name + "a", "epair", unit, base + "0a")
     second = net.attach(name + "b", "epair", unit, base + "0b")
     first["peer"] = second["index"]

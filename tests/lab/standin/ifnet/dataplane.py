@@ -96,7 +96,7 @@ class LinuxDataplane(Dataplane):
         self._lines.clear()
         done = subprocess.run([_IP, "-batch", "-"], input=batch, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise DataplaneError("%s\n%s" % (done.stderr.strip(), batch))
+            raise DataplaneError(f"{done.stderr.strip()}\n{batch}")
 
 
 def here() -> Dataplane:

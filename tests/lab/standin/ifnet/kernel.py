@@ -66,14 +66,14 @@ class _Driver:
 
 DRIVERS = {
     "em": _Driver(
-        _ETHERNET | IFF_KNOWSEPOCH, 0x48100BB, "Ethernet autoselect (1000baseT <full-duplex>)", _GBPS, capabilities=0x4953FBB
+        _ETHERNET | IFF_KNOWSEPOCH,
+        0x48100BB,
+        "Ethernet autoselect (1000baseT <full-duplex>)",
+        _GBPS,
+        capabilities=0x4953FBB,
     ),
-    "vtnet": _Driver(
-        _ETHERNET | IFF_KNOWSEPOCH, 0x80028, "Ethernet autoselect (10Gbase-T <full-duplex>)", 10 * _GBPS
-    ),
-    "lo": _Driver(
-        IFF_LOOPBACK | IFF_MULTICAST, 0x680003, mtu=16384, nd6=ND6_PERFORMNUD | ND6_AUTO_LINKLOCAL
-    ),
+    "vtnet": _Driver(_ETHERNET | IFF_KNOWSEPOCH, 0x80028, "Ethernet autoselect (10Gbase-T <full-duplex>)", 10 * _GBPS),
+    "lo": _Driver(IFF_LOOPBACK | IFF_MULTICAST, 0x680003, mtu=16384, nd6=ND6_PERFORMNUD | ND6_AUTO_LINKLOCAL),
     "tap": _Driver(_ETHERNET, 0x80000, "Ethernet autoselect", 10_000_000, link="unknown"),
     "bridge": _Driver(_ETHERNET, nd6=ND6_PERFORMNUD | ND6_IFDISABLED),
     "epair": _Driver(
@@ -260,8 +260,8 @@ def generated_ether(hostuuid: str, name: str) -> str:
     The same on every boot, and on every host with the same UUID (trap 42). The jail's name takes part as well: 0 is
     the host.
     """
-    digest = hashlib.sha1(("%s-%s-0" % (hostuuid, name)).encode("utf-8")).digest()
-    return "58:9c:fc:%02x:%02x:%02x" % (digest[0] & 0x10, digest[1], digest[2])
+    digest = hashlib.sha1((f"{hostuuid}-{name}-0").encode()).digest()
+    return f"58:9c:fc:{digest[0] & 0x10:02x}:{digest[1]:02x}:{digest[2]:02x}"
 
 
 def parse_ether(text: str) -> Optional[str]:
@@ -273,4 +273,4 @@ def parse_ether(text: str) -> Optional[str]:
         return None
     if len(parts) != 6 or len(values) != 6:
         return None
-    return ":".join("%02x" % value for value in values)
+    return ":".join(f"{value:02x}" for value in values)

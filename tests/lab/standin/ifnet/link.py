@@ -94,7 +94,12 @@ def _socket_taken(net: Ifnet, interface: Interface) -> bool:
     mine = interface["vxlan"]
     for other in net:
         theirs = other.get("vxlan")
-        if theirs is not None and other is not interface and other["flags"] & IFF_RUNNING and theirs["vni"] == mine["vni"]:
+        if (
+            theirs is not None
+            and other is not interface
+            and other["flags"] & IFF_RUNNING
+            and theirs["vni"] == mine["vni"]
+        ):
             return True
     return False
 
@@ -145,7 +150,7 @@ def _start_detection(interface: Interface, address: Address) -> None:
 
 
 def _cidr(address: Address) -> str:
-    return "%s/%d" % (address["address"], address["prefix"])
+    return f"{address['address']}/{address['prefix']}"
 
 
 def _put(net: Ifnet, interface: Interface, address: Address) -> None:

@@ -22,7 +22,7 @@ def _path(name: str) -> str:
 
 
 def _device(interface: Interface) -> str:
-    return "%s%d" % (interface["driver"], interface["unit"])
+    return f"{interface['driver']}{interface['unit']}"
 
 
 def make(interface: Interface) -> None:

@@ -108,7 +108,7 @@ def restore(net: Ifnet, interface: Interface) -> None:
 
 def _words(route: Route) -> str:
     family = "-6 " if ":" in route["gateway"] else ""
-    return "%sroute %%s %s via %s" % (family, route["destination"], route["gateway"])
+    return "{}route %s {} via {}".format(family, route["destination"], route["gateway"])
 
 
 def _put(net: Ifnet, interface: Interface, route: Route) -> None:

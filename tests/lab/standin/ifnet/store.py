@@ -34,7 +34,7 @@ def probe(document: Dict[str, object], net: Ifnet) -> None:
     document.update({"interfaces": {}, "order": [], "routes": []})
     for name in _cards(net.plane):
         driver = name.rstrip("0123456789")
-        attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver):]), _ether(name))
+        attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver) :]), _ether(name))
         net.plane.line("link set dev", attached["linux"], "addrgenmode none")
     net.attach("lo0", "lo", 0)
 
@@ -53,4 +53,4 @@ def _ether(name: str) -> str:
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe_socket:
         answer = fcntl.ioctl(probe_socket.fileno(), 0x8927, struct.pack("256s", name.encode("ascii")))
-    return ":".join("%02x" % octet for octet in answer[18:24])
+    return ":".join(f"{octet:02x}" for octet in answer[18:24])

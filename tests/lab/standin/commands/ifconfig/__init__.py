@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         found, rest = cli.getopt(argv, "CDG:Laf:dg:klmnuv")
     except cli.OptionError as error:
-        sys.stderr.write("ifconfig: %s\n%s" % (error, _USAGE))
+        sys.stderr.write(f"ifconfig: {error}\n{_USAGE}")
         return 1
     options = _Options(found)
     while True:
@@ -93,10 +93,10 @@ def main(argv: Sequence[str]) -> int:
             # The kernel waits in SIOCIFDESTROY until the last close; the state must not be held meanwhile.
             time.sleep(_POLL_SECONDS)
         except clones.NotBuilt as missing:
-            print("STANDIN: ifconfig: %s is not built" % missing, file=sys.stderr)
+            print(f"STANDIN: ifconfig: {missing} is not built", file=sys.stderr)
             return cli.NOT_BUILT
         except DataplaneError as error:
-            print("STANDIN: ifconfig: the real devices could not be set: %s" % error, file=sys.stderr)
+            print(f"STANDIN: ifconfig: the real devices could not be set: {error}", file=sys.stderr)
             return cli.NOT_BUILT
 
 
@@ -106,7 +106,7 @@ def _once(options: _Options, rest: List[str]) -> int:
             _run(net, options, rest)
         except IfconfigError as error:
             sys.stdout.flush()
-            print("ifconfig: %s" % error, file=sys.stderr)
+            print(f"ifconfig: {error}", file=sys.stderr)
             return 1
         return 0
 
@@ -132,7 +132,7 @@ def _every(net: Ifnet, options: _Options, rest: List[str]) -> None:
     family: Optional[str] = None
     if rest:
         if rest[0] not in FAMILIES:
-            raise IfconfigError("%s: bad value" % rest[0])
+            raise IfconfigError(f"{rest[0]}: bad value")
         family = FAMILIES[rest[0]]
         if len(rest) > 1:
             raise clones.NotBuilt("changing every interface at once")
@@ -157,11 +157,11 @@ def _one(net: Ifnet, options: _Options, name: str, rest: List[str]) -> None:
     creating = rest[:1] in (["create"], ["plumb"])
     interface = net.find(name)
     if interface is None and not creating:
-        raise IfconfigError("interface %s does not exist" % name)
+        raise IfconfigError(f"interface {name} does not exist")
     if interface is not None and creating:
-        raise IfconfigError("interface %s already exists" % name)
+        raise IfconfigError(f"interface {name} already exists")
     if len(name) > NAME_MAX:
-        raise IfconfigError("%s: cloning name too long" % name)
+        raise IfconfigError(f"{name}: cloning name too long")
     if interface is not None and (not rest or (len(rest) == 1 and rest[0] in FAMILIES)):
         family = FAMILIES[rest[0]] if rest else None
         Printer(net, options.formats, family, options.media).interface(interface)

@@ -56,7 +56,7 @@ def _request(name: str, request: str, change: _Change) -> Word:
     """A keyword with one argument that is a request to the kernel, named in the error."""
 
     def call(session: Session, arguments: Arguments) -> None:
-        with explained("%s %s" % (request, arguments[0])):
+        with explained(f"{request} {arguments[0]}"):
             change(session, _bridge(session), arguments[0])
 
     return Word(name, call, 1)
@@ -73,14 +73,12 @@ def _flag(name: str, bit: int, on: bool) -> Word:
 def _limited(text: str, most: int) -> int:
     value = values.unsigned(text)
     if value is None or value > most:
-        raise IfconfigError("invalid value: %s" % text)
+        raise IfconfigError(f"invalid value: {text}")
     return value
 
 
 def _parameter(name: str, request: str, most: int, assign: Callable[[Bridge, int], None]) -> Word:
-    return _request(
-        name, request, lambda session, interface, text: assign(interface["bridge"], _limited(text, most))
-    )
+    return _request(name, request, lambda session, interface, text: assign(interface["bridge"], _limited(text, most)))
 
 
 def _set_maxaddr(state: Bridge, value: int) -> None:
@@ -125,7 +123,7 @@ def _proto(_session: Session, interface: Interface, text: str) -> None:
 
 def _ifpriority(session: Session, arguments: Arguments) -> None:
     value = _limited(arguments[1], 0xFF)
-    with explained("BRDGSIFPRIO %s" % arguments[1]):
+    with explained(f"BRDGSIFPRIO {arguments[1]}"):
         member = bridge.member(session.net, _bridge(session), arguments[0])
         if value % 16 or value > 240:
             raise Refused(errno.EINVAL)
@@ -135,8 +133,8 @@ def _ifpriority(session: Session, arguments: Arguments) -> None:
 def _ifpathcost(session: Session, arguments: Arguments) -> None:
     value = values.unsigned(arguments[1])
     if value is None:
-        raise IfconfigError("invalid value: %s" % arguments[1])
-    with explained("BRDGSIFCOST %s" % arguments[1]):
+        raise IfconfigError(f"invalid value: {arguments[1]}")
+    with explained(f"BRDGSIFCOST {arguments[1]}"):
         member = bridge.member(session.net, _bridge(session), arguments[0])
         if value > 200_000_000:
             raise Refused(errno.EINVAL)
@@ -146,7 +144,7 @@ def _ifpathcost(session: Session, arguments: Arguments) -> None:
 
 def _ifmaxaddr(session: Session, arguments: Arguments) -> None:
     value = _limited(arguments[1], 0xFFFFFFFF)
-    with explained("BRDGSIFAMAX %s" % arguments[1]):
+    with explained(f"BRDGSIFAMAX {arguments[1]}"):
         bridge.member(session.net, _bridge(session), arguments[0])["maxaddr"] = value
 
 
@@ -154,16 +152,16 @@ def _static(session: Session, arguments: Arguments) -> None:
     name, text = arguments
     ether = parse_ether(text)
     if ether is None:
-        raise IfconfigError("%s: invalid address: %s" % (name, text))
-    with explained("BRDGSADDR %s" % name):
+        raise IfconfigError(f"{name}: invalid address: {text}")
+    with explained(f"BRDGSADDR {name}"):
         bridge.pin(session.net, _bridge(session), name, ether)
 
 
 def _deladdr(session: Session, arguments: Arguments) -> None:
     ether = parse_ether(arguments[0])
     if ether is None:
-        raise IfconfigError("invalid address: %s" % arguments[0])
-    with explained("BRDGDADDR %s" % arguments[0]):
+        raise IfconfigError(f"invalid address: {arguments[0]}")
+    with explained(f"BRDGDADDR {arguments[0]}"):
         bridge.unpin(_bridge(session), ether)
 
 
@@ -171,7 +169,7 @@ def _addr(session: Session, _arguments: Arguments) -> None:
     """The address table: what was pinned. What the bridge has learned is in Linux's own table."""
     with explained("unable to get address cache"):
         for entry in _bridge(session)["bridge"]["static"]:
-            print("%s Vlan1 %s 0 flags=1<STATIC>" % (entry["ether"], session.net.by_index(entry["index"])["name"]))
+            print("{} Vlan1 {} 0 flags=1<STATIC>".format(entry["ether"], session.net.by_index(entry["index"])["name"]))
 
 
 def _flush(session: Session, _arguments: Arguments) -> None:

@@ -86,7 +86,7 @@ def _vxlan(name: str) -> Word:
         if name == "vxlanid":
             identifier = values.unsigned(text)
             if identifier is None or identifier >= _VNI_MAX:
-                raise IfconfigError("invalid network identifier: %s" % text)
+                raise IfconfigError(f"invalid network identifier: {text}")
         if session.creating:
             session.vxlan[name] = text
             return

@@ -87,18 +87,18 @@ class Session:
 
     def _call(self, word: Word, words: List[str]) -> None:
         if word.family and self.family != word.family:
-            raise IfconfigError("%s: bad value" % word.name)
+            raise IfconfigError(f"{word.name}: bad value")
         if word.optional:
             word.call(self, words[:1])
             del words[:1]
             return
         if len(words) < word.arguments:
-            many = "argument" if word.arguments == 1 else "%d arguments" % word.arguments
-            raise IfconfigError("'%s' requires %s" % (word.name, many))
+            many = "argument" if word.arguments == 1 else f"{word.arguments} arguments"
+            raise IfconfigError(f"'{word.name}' requires {many}")
         arguments = words[: word.arguments]
         del words[: word.arguments]
         if not self.net.facts.is_root() and not word.clone:
-            raise IfconfigError("%s: permission denied" % word.name)
+            raise IfconfigError(f"{word.name}: permission denied")
         word.call(self, arguments)
 
     def _bare(self, text: str) -> None:
@@ -125,8 +125,8 @@ class Session:
             created = clones.create(self.net, self.name, self._new_vlan(), self._new_vxlan())
         except Refused as refusal:
             if refusal.code == errno.EEXIST:
-                raise IfconfigError("interface %s already exists" % self.name) from None
-            raise IfconfigError("SIOCIFCREATE2: %s" % refusal) from None
+                raise IfconfigError(f"interface {self.name} already exists") from None
+            raise IfconfigError(f"SIOCIFCREATE2: {refusal}") from None
         if created["name"] != self.name:
             self.name = created["name"]
             self.print_name = True
@@ -185,7 +185,7 @@ class Session:
             addresses.delete(self.net, self.interface, self.family, self.removal)
         except Refused as refusal:
             if refusal.code != errno.EADDRNOTAVAIL or self.alias < 0:
-                raise IfconfigError("ioctl (SIOCDIFADDR): %s" % refusal) from None
+                raise IfconfigError(f"ioctl (SIOCDIFADDR): {refusal}") from None
 
     def _give(self, address: str) -> None:
         if self.family == "inet6":
@@ -229,7 +229,7 @@ class Word:
 
 def warn(text: str) -> None:
     """warnx(3)."""
-    print("ifconfig: %s" % text, file=sys.stderr)
+    print(f"ifconfig: {text}", file=sys.stderr)
 
 
 @contextmanager
@@ -239,5 +239,5 @@ def explained(what: str) -> Iterator[None]:
         yield
     except Refused as refusal:
         if refusal.code == errno.EPERM:
-            raise IfconfigError("%s: permission denied" % what) from None
-        raise IfconfigError("%s: %s" % (what, refusal)) from None
+            raise IfconfigError(f"{what}: permission denied") from None
+        raise IfconfigError(f"{what}: {refusal}") from None

@@ -92,7 +92,7 @@ _PAD = "\t        "
 
 def bits(value: int, names: Names) -> str:
     """``8802<BROADCAST,SIMPLEX,MULTICAST>``: the value in hexadecimal and the names of its bits."""
-    return "%x<%s>" % (value, ",".join(name for bit, name in names if value & bit))
+    return "{:x}<{}>".format(value, ",".join(name for bit, name in names if value & bit))
 
 
 class Printer:
@@ -107,16 +107,14 @@ class Printer:
 
     def interface(self, interface: Interface) -> None:
         """The whole status of one interface."""
-        print(
-            "%s: flags=%s metric %d mtu %d"
-            % (interface["name"], bits(self._flags(interface), _IFF), interface["metric"], interface["mtu"])
-        )
+        flags = bits(self._flags(interface), _IFF)
+        print(f"{interface['name']}: flags={flags} metric {interface['metric']} mtu {interface['mtu']}")
         if interface["description"]:
-            print("\tdescription: %s" % interface["description"])
+            print("\tdescription: {}".format(interface["description"]))
         if interface["options"]:
-            print("\toptions=%s" % bits(interface["options"], IFCAP))
+            print("\toptions={}".format(bits(interface["options"], IFCAP)))
         if self.media and interface["capabilities"]:
-            print("\tcapabilities=%s" % bits(interface["capabilities"], IFCAP))
+            print("\tcapabilities={}".format(bits(interface["capabilities"], IFCAP)))
         if self.family in (None, "ether"):
             self._ether(interface)
         for address in self._ordered(interface["addresses"]):
@@ -126,7 +124,7 @@ class Printer:
             self._others(interface)
         opener = tap.opener(interface)
         if opener is not None:
-            print("\tOpened by PID %d" % opener)
+            print(f"\tOpened by PID {opener}")
 
     def _flags(self, interface: Interface) -> int:
         flags = interface["flags"]
@@ -149,9 +147,9 @@ class Printer:
     def _ether(self, interface: Interface) -> None:
         if not interface["ether"]:
             return
-        print("\tether %s" % self._ethernet(interface["ether"]))
+        print("\tether {}".format(self._ethernet(interface["ether"])))
         if interface["driver"] not in ("bridge", "vlan") and interface["hwaddr"] != interface["ether"]:
-            print("\thwaddr %s" % self._ethernet(interface["hwaddr"]))
+            print("\thwaddr {}".format(self._ethernet(interface["hwaddr"])))
 
     def _ethernet(self, address: str) -> str:
         return address.replace(":", "-") if self.formats.get("ether") == "dash" else address
@@ -166,51 +164,50 @@ class Printer:
         style = self.formats.get("inet", "hex")
         value = mask("inet", address["prefix"])
         if style == "cidr":
-            text = "\tinet %s/%d" % (address["address"], address["prefix"])
+            text = f"\tinet {address['address']}/{address['prefix']}"
         elif style == "dotted":
-            text = "\tinet %s netmask %s" % (address["address"], socket.inet_ntoa(value.to_bytes(4, "big")))
+            text = "\tinet {} netmask {}".format(address["address"], socket.inet_ntoa(value.to_bytes(4, "big")))
         else:
-            text = "\tinet %s netmask 0x%08x" % (address["address"], value)
-        print(text + (" broadcast %s" % address["broadcast"] if address["broadcast"] else ""))
+            text = "\tinet {} netmask 0x{:08x}".format(address["address"], value)
+        print(text + (" broadcast {}".format(address["broadcast"]) if address["broadcast"] else ""))
 
     def _inet6(self, interface: Interface, address: Address) -> None:
         local = address["address"].startswith("fe80:")
-        text = "\tinet6 %s%s" % (address["address"], "%" + interface["name"] if local else "")
+        text = "\tinet6 {}{}".format(address["address"], "%" + interface["name"] if local else "")
         if self.formats.get("inet6") == "cidr":
-            text += "/%d" % address["prefix"]
+            text += f"/{address['prefix']}"
         else:
-            text += " prefixlen %d" % address["prefix"]
+            text += f" prefixlen {address['prefix']}"
         if address["anycast"]:
             text += " anycast"
         if address["settled"] < 0 or address["settled"] > time.time():
             text += " tentative"
-        print(text + (" scopeid 0x%x" % interface["index"] if local else ""))
+        print(text + (" scopeid 0x{:x}".format(interface["index"]) if local else ""))
 
     def _others(self, interface: Interface) -> None:
         if "bridge" in interface:
             self._bridge(interface)
         if interface["groups"]:
-            print("\tgroups: %s" % " ".join(interface["groups"]))
+            print("\tgroups: {}".format(" ".join(interface["groups"])))
         self._vlan(interface)
         self._vxlan(interface)
         if interface["media"]:
-            print("\tmedia: %s" % interface["media"])
+            print("\tmedia: {}".format(interface["media"]))
             active = interface["driver"] != "tap" or interface["link"] == "up"
-            print("\tstatus: %s" % ("active" if active else "no carrier"))
-        print("\tnd6 options=%s" % bits(interface["nd6"], _ND6))
+            print(f"\tstatus: {'active' if active else 'no carrier'}")
+        print("\tnd6 options={}".format(bits(interface["nd6"], _ND6)))
 
     def _bridge(self, interface: Interface) -> None:
         bridge = interface["bridge"]
         ident = bridge_id(self.net, interface)
         print(
-            "\tid %s priority %d hellotime %d fwddelay %d"
-            % (ident, bridge["priority"], bridge["hellotime"], bridge["fwddelay"])
+            f"\tid {ident} priority {bridge['priority']} hellotime {bridge['hellotime']} fwddelay {bridge['fwddelay']}"
         )
         print(
-            "\tmaxage %d holdcnt %d proto %s maxaddr %d timeout %d"
-            % (bridge["maxage"], bridge["holdcnt"], bridge["proto"], bridge["maxaddr"], bridge["timeout"])
+            f"\tmaxage {bridge['maxage']} holdcnt {bridge['holdcnt']} proto {bridge['proto']}"
+            f" maxaddr {bridge['maxaddr']} timeout {bridge['timeout']}"
         )
-        print("\troot id %s priority %d ifcost 0 port 0" % (ident, bridge["root_priority"]))
+        print(f"\troot id {ident} priority {bridge['root_priority']} ifcost 0 port 0")
         priority, cost = 0, 0
         for member in bridge["members"]:
             priority, cost = member["priority"], member["cost"]
@@ -228,16 +225,11 @@ class Printer:
             self._member(span, bridge["proto"])
 
     def _member(self, member: Member, proto: str) -> None:
-        print("\tmember: %s flags=%s" % (self.net.by_index(member["index"])["name"], bits(member["flags"], _IFBIF)))
-        text = "%sifmaxaddr %d port %d priority %d path cost %d" % (
-            _PAD,
-            member["maxaddr"],
-            member["index"],
-            member["priority"],
-            member["cost"],
-        )
+        print("\tmember: {} flags={}".format(self.net.by_index(member["index"])["name"], bits(member["flags"], _IFBIF)))
+        text = f"{_PAD}ifmaxaddr {member['maxaddr']} port {member['index']}"
+        text += f" priority {member['priority']} path cost {member['cost']}"
         if member["flags"] & IFBIF_STP:
-            text += " proto %s\n%srole disabled state discarding" % (proto, _PAD)
+            text += f" proto {proto}\n{_PAD}role disabled state discarding"
         print(text)
 
     def _vlan(self, interface: Interface) -> None:
@@ -245,15 +237,9 @@ class Printer:
         if vlan is None:
             return
         parent = self.net.by_index(vlan["parent"])["name"] if vlan["parent"] else "<none>"
-        print(
-            "\tvlan: %d vlanproto: %s vlanpcp: %d parent interface: %s"
-            % (vlan["tag"], vlan["proto"], vlan["pcp"], parent)
-        )
+        print(f"\tvlan: {vlan['tag']} vlanproto: {vlan['proto']} vlanpcp: {vlan['pcp']} parent interface: {parent}")
 
     def _vxlan(self, interface: Interface) -> None:
         vxlan = interface.get("vxlan")
         if vxlan is not None and vxlan["target"]:
-            print(
-                "\tvxlan vni %d local %s:4789 %s %s:4789"
-                % (vxlan["vni"], vxlan["local"], vxlan["target"], vxlan["address"])
-            )
+            print(f"\tvxlan vni {vxlan['vni']} local {vxlan['local']}:4789 {vxlan['target']} {vxlan['address']}:4789")

@@ -21,7 +21,7 @@ def inet(text: str) -> Tuple[str, Optional[int]]:
     name, slash, width = text.partition("/")
     address = _aton(name)
     if address is None:
-        raise IfconfigError("%s: bad value" % name)
+        raise IfconfigError(f"{name}: bad value")
     if not slash:
         return address, None
     return address, _width(text, width, 32)
@@ -31,7 +31,7 @@ def netmask(text: str) -> int:
     """A netmask (dotted or hexadecimal) as a prefix length."""
     address = _aton(text)
     if address is None:
-        raise IfconfigError("%s: bad value" % text)
+        raise IfconfigError(f"{text}: bad value")
     value = int.from_bytes(socket.inet_aton(address), "big")
     return bin(value).count("1")
 
@@ -48,7 +48,7 @@ def inet6(text: str) -> Tuple[str, Optional[int]]:
     try:
         address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, name.partition("%")[0]))
     except OSError:
-        raise IfconfigError("%s: bad value" % name) from None
+        raise IfconfigError(f"{name}: bad value") from None
     return address, _width(text, width, 128) if slash else None
 
 
@@ -76,7 +76,7 @@ def _aton(text: str) -> Optional[str]:
 
 def _width(text: str, width: str, most: int) -> int:
     if not width.isdigit():
-        raise IfconfigError("%s: bad value (width invalid)" % text)
+        raise IfconfigError(f"{text}: bad value (width invalid)")
     if int(width) > most:
-        raise IfconfigError("%s: bad value (width too large)" % text)
+        raise IfconfigError(f"{text}: bad value (width too large)")
     return int(width)

@@ -77,11 +77,12 @@ _ND6 = {
 }
 #: Keywords that FreeBSD has and this lab has not.
 _NOT_BUILT = (
-    "vnet -vnet tunnel -tunnel deletetunnel media mediaopt -mediaopt mode instance tunnelfib carp vhid laggproto laggport "
-    "-laggport ssid wlandev untagged tagged ifuntagged -ifuntagged iftagged +iftagged -iftagged vlanfilter "
-    "-vlanfilter ifvlanproto defuntagged -defuntagged qinq -qinq defqinq -defqinq pltime vltime deprecated -deprecated "
-    "autoconf -autoconf maclabel ipdst"
-).split()
+    "vnet", "-vnet", "tunnel", "-tunnel", "deletetunnel", "media", "mediaopt", "-mediaopt", "mode", "instance",
+    "tunnelfib", "carp", "vhid", "laggproto", "laggport", "-laggport", "ssid", "wlandev", "untagged", "tagged",
+    "ifuntagged", "-ifuntagged", "iftagged", "+iftagged", "-iftagged", "vlanfilter", "-vlanfilter", "ifvlanproto",
+    "defuntagged", "-defuntagged", "qinq", "-qinq", "defqinq", "-defqinq", "pltime", "vltime", "deprecated",
+    "-deprecated", "autoconf", "-autoconf", "maclabel", "ipdst",
+)  # fmt: skip
 
 
 def _up(session: Session, _arguments: Arguments) -> None:
@@ -220,7 +221,7 @@ def _destroy(session: Session, _arguments: Arguments) -> None:
 
 def _not_built(name: str) -> Word:
     def refuse(_session: Session, _arguments: Arguments) -> None:
-        raise clones.NotBuilt("the keyword %s" % name)
+        raise clones.NotBuilt(f"the keyword {name}")
 
     return Word(name, refuse)
 
