@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One call of zfs(8) or zpool(8): the state under its lock, what to do once it is written, how errors become statuses."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import Callable, Iterator, List, Optional, Sequence
+
+from .. import state
+from . import boot, nodes
+from .errors import NotBuilt, UsageError, ZfsError
+from .model import Model
+
+
+class Session:
+    def __init__(self, model: Model, argv: Sequence[str]) -> None:
+        self.model = model
+        self.argv = argv
+        self.after: List[Callable[[], None]] = []
+        self.status = 0
+
+    def complain(self, text: str, status: int = 1) -> None:
+        """Say what went wrong with one of several objects and go on."""
+        sys.stdout.flush()
+        print(text, file=sys.stderr)
+        self.status = status
+
+    def log(self, pool_name: str) -> None:
+        """The command succeeded: into the pool's history."""
+        pool = self.model.pool(pool_name)
+        if pool is not None:
+            self.model.note(pool, self.argv)
+
+
+@contextmanager
+def session(argv: Sequence[str]) -> Iterator[Session]:
+    """The model, loaded under the lock. A ZfsError ends the command, but what was done before it stays done."""
+    failure: Optional[ZfsError] = None
+    with state.disk("zpool") as disk, state.kernel("zpool") as kernel:
+        boot.prepare(disk, kernel)
+        current = Session(Model(disk, kernel), argv)
+        try:
+            yield current
+        except ZfsError as error:
+            failure = error
+        current.model.forget_names()
+        nodes.remove_stale(current.model)
+        late = not nodes.is_settled(current.model)
+    for action in current.after:
+        action()
+    if late:
+        nodes.settle_later()
+    if failure is not None:
+        raise failure
+
+
+def guarded(run: Callable[[], int], show_usage: Callable[[str], None]) -> int:
+    """Run a sub-command and turn its errors into text and exit status."""
+    try:
+        return run()
+    except ZfsError as error:
+        sys.stdout.flush()
+        if str(error):
+            print(error, file=sys.stderr)
+        return error.status
+    except UsageError as error:
+        sys.stdout.flush()
+        show_usage(str(error))
+        return 2
+    except NotBuilt as error:
+        sys.stdout.flush()
+        print("STANDIN: %s is not built" % error, file=sys.stderr)
+        return 99
