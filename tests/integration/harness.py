@@ -65,16 +65,16 @@ class Modules:
     def __init__(self, host: StandinHost) -> None:
         self.host = host
 
-    def install(self) -> "Modules":
+    def install(self) -> Modules:
         """Put the modules onto the host. Once per host: they stay on its disk."""
-        code = "import io, sys, tarfile; tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read())).extractall(%r)" % PAYLOAD
+        code = f"import io, sys, tarfile; tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read())).extractall({PAYLOAD!r})"
         done = self.host.run([PYTHON, "-c", code], stdin=_payload())
         assert done.returncode == 0, done.stderr
         return self
 
-    def start(self, module: str, args: Mapping[str, Any], check: bool = False) -> "subprocess.Popen[str]":
+    def start(self, module: str, args: Mapping[str, Any], check: bool = False) -> subprocess.Popen[str]:
         """Start a module in the background; `finish` collects it."""
-        process = self.host.popen(
+        process = self.host.spawn(
             ["/usr/bin/env", "PYTHONPATH=" + PAYLOAD, PYTHON, PAYLOAD + "/runner.py", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,13 +88,13 @@ class Modules:
         return process
 
     @staticmethod
-    def finish(process: "subprocess.Popen[str]", timeout: float = 180) -> Dict[str, Any]:
+    def finish(process: subprocess.Popen[str], timeout: float = 180) -> Dict[str, Any]:
         """The module's result, as Ansible would see it."""
         out, err = process.communicate(timeout=timeout)
         try:
             result: Dict[str, Any] = json.loads(out)
         except ValueError:
-            raise AssertionError("no result from the module\nstdout: %s\nstderr: %s" % (out, err)) from None
+            raise AssertionError(f"no result from the module\nstdout: {out}\nstderr: {err}") from None
         return result
 
     def run(self, module: str, args: Mapping[str, Any], check: bool = False) -> Dict[str, Any]:
@@ -120,7 +120,7 @@ class PlaybookRun:
     def of(self, task: str) -> Dict[str, Any]:
         """The result of the task of that name on the (only) host."""
         found = [entry["result"] for entry in self.results if entry["task"] == task]
-        assert found, "no task %r among %s" % (task, [entry["task"] for entry in self.results])
+        assert found, "no task {!r} among {}".format(task, [entry["task"] for entry in self.results])
         result: Dict[str, Any] = found[-1]
         return result
 
@@ -181,7 +181,7 @@ class Playbooks:
         return self.play(str(path), check=check)
 
 
-def _read_record(done: "subprocess.CompletedProcess[str]", record: Path) -> PlaybookRun:
+def _read_record(done: subprocess.CompletedProcess[str], record: Path) -> PlaybookRun:
     run = PlaybookRun(rc=done.returncode, output=done.stdout + done.stderr)
     if record.exists():
         for line in record.read_text().splitlines():

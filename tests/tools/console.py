@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Log in on a guest's serial console and show what it says. Usage: console.py HOST_DIRECTORY DEVICE"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from typing import IO
+
+from standin.host import StandinHost
+
+# The settings of a line that is not echoed back: a plain cat of the B side would echo the guest's output into the guest.
+ATTACH = 'exec 3<> "$0"; stty raw -echo <&3; cat <&3 & exec cat >&3'
+
+
+class Console:
+    """A serial console: what it said so far, and a way to type."""
+
+    def __init__(self, host: StandinHost, device: str) -> None:
+        self._process = host.spawn(
+            ["/bin/sh", "-c", ATTACH, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        self.said = b""
+
+    def type(self, text: str) -> None:
+        """Type, as a keyboard would."""
+        self._pipe(self._process.stdin).write(text.encode())
+
+    def read(self, seconds: float) -> None:
+        """Take what comes within a time, and show it."""
+        out = self._pipe(self._process.stdout)
+        if select.select([out], [], [], seconds)[0]:
+            chunk = os.read(out.fileno(), 4096)
+            self.said += chunk
+            sys.stdout.write(chunk.decode("utf-8", "replace").replace("\r", ""))
+            sys.stdout.flush()
+
+    def wait(self, text: str, seconds: float, nudge: bool = False) -> None:
+        """Wait for a text; with `nudge`, press return now and then (a prompt that came before us is asked for anew)."""
+        deadline = time.monotonic() + seconds
+        start = len(self.said)
+        while text.encode() not in self.said[start:]:
+            if time.monotonic() > deadline:
+                sys.exit("the console did not say %r within %d seconds" % (text, seconds))
+            self.read(1.0)
+            if nudge and text.encode() not in self.said[start:]:
+                self.type("\n")
+
+    def close(self) -> None:
+        """Let go of the line."""
+        self._process.terminate()
+        self._process.wait()
+
+    @staticmethod
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+        assert pipe is not None
+        return pipe
+
+
+def main() -> None:
+    """Log in as root, ask who is there, log out."""
+    directory, device = sys.argv[1:]
+    console = Console(StandinHost(os.path.basename(directory), directory), device)
+    console.wait("login:", 100, nudge=True)
+    console.type("root\n")
+    console.wait("# ", 20)
+    console.type("uname -sr; cat /proc/cpuinfo | grep -c processor; ip -br link\n")
+    console.wait("# ", 20)
+    console.type("exit\n")
+    console.wait("login:", 20)
+    console.close()
+    print()
+
+
+if __name__ == "__main__":
+    main()
