@@ -25,7 +25,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     steps += _taps(one, observed)
     if one.destroy:
         steps += _destroy(one, observed)
-    elif one.seen.entries:
+    elif one.seen.exists:
         steps += _forget(one, observed)
     if one.seen.ran:
         steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
@@ -60,7 +60,7 @@ def _destroy(one: Desired, observed: Observed) -> List[Change]:
     dataset = layout.guest_dataset(one.name)
     if dataset in observed.datasets:
         return [changes.DestroyDataset(one.name, dataset, recursive=True)]
-    if one.name in observed.guests and not observed.with_zfs:
+    if one.seen.exists and not observed.with_zfs:
         return [changes.RemoveTrees(one.name, "the guest's directory", (layout.directory(one.name),))]
     if one.seen.entries:
         raise BadInput(

@@ -168,7 +168,12 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         if one.name in report.failed:
             entry["failed"] = str(report.failed[one.name])
         vms.append(entry)
-    result: Dict[str, Any] = {"changed": bool(steps), "vms": vms, "pending": _pending(vms)}
+    result: Dict[str, Any] = {
+        "changed": bool(steps),
+        "vms": vms,
+        "pending": _pending(vms),
+        "shutdown_seconds": report.plan.shutdown_seconds,
+    }
     if with_diff:
         result["diff"] = report.plan.plan().diff()
     if report.failed:

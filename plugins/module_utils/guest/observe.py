@@ -20,7 +20,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
     read_capabilities,
     read_conf,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ALLOCATIONS, GUEST_NAME, RUN, bhyve_title
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
+    ALLOCATIONS,
+    GUEST_NAME,
+    RUN,
+    RUNTIME,
+    bhyve_title,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
@@ -44,20 +50,28 @@ _GENERATION = re.compile(r"boot\.(\d+)")
 
 
 class Alive:
-    """The processes of the host, to be found by title, or by PID and start time."""
+    """The processes of the host, to be found by title, or by PID and what proves that it is still the same process."""
 
     def __init__(self, processes: Sequence[Process]) -> None:
         self._titles = {process.command: process for process in processes}
-        self._born = {(process.pid, " ".join(process.started.split())) for process in processes}
+        self._pids = {process.pid: process for process in processes}
 
     def bhyve(self, name: str) -> Optional[Process]:
         """The bhyve of this guest: by its whole title, never by a part of it."""
         return self._titles.get(bhyve_title(name))
 
-    def noted(self, note: Optional[str]) -> bool:
-        """Whether the process that a file of the runtime names (PID and start time) is still that process."""
+    def noted(self, note: Optional[str], name: str) -> bool:
+        """Whether the process that a file of the runtime names (PID and start time) is still that process.
+
+        A supervisor is known by its title as well: start times move when the host's clock is set.
+        """
         pid, _blank, started = (note or "").strip().partition(" ")
-        return pid.isdigit() and (int(pid), " ".join(started.split())) in self._born
+        process = self._pids.get(int(pid)) if pid.isdigit() else None
+        if process is None:
+            return False
+        supervisor = f"/bin/sh {RUNTIME} run {name}"
+        titled = process.command == supervisor or process.command.startswith(f"{supervisor} ")
+        return titled or process.started.split() == started.split()
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class ObservedGuest:
     """A guest's directory and what of it lives now."""
 
     name: str
+    exists: bool = False
     entries: Tuple[str, ...] = ()
     record: Optional[Record] = None
     boot: Optional[Generation] = None
@@ -151,10 +166,10 @@ def observe(host: Host) -> Observed:
     alive = Alive(processes)
     ran = set(host.listdir(RUN) or ())
     # Also those whose directory is gone and whose runtime state or allocations are left, so that these can go as well.
-    names = sorted({*names, *(name for name in ran if name in names or _is_directory(host, f"{RUN}/{name}"))})
+    ran = {name for name in ran if GUEST_NAME.fullmatch(name) and _is_directory(host, f"{RUN}/{name}")}
     guests = {
         name: replace(_guest(host, conf, name, alive), node=name in nodes, ran=name in ran)
-        for name in names
+        for name in sorted({*names, *ran})
         if GUEST_NAME.fullmatch(name)
     }
     guests.update(_unmounted(conf, datasets, guests))
@@ -224,7 +239,8 @@ def _unmounted(
 
 def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest:
     directory = conf.layout.directory(name)
-    entries = tuple(host.listdir(directory) or ())
+    listing = host.listdir(directory)
+    entries = tuple(listing or ())
     path = conf.layout.record(name)
     error: Optional[ApiaryError] = None
     found: Optional[Record] = None
@@ -244,6 +260,7 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
         running = boot if boot and boot.name == generation else _generation(host, directory, generation)
     return ObservedGuest(
         name=name,
+        exists=listing is not None,
         entries=entries,
         record=found,
         boot=boot,
@@ -251,11 +268,16 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
         generation=generation,
         pid=bhyve.pid if bhyve else None,
         started=bhyve.started if bhyve else "",
-        supervised=alive.noted(host.read(f"{run}/supervisor")) or alive.noted(host.read(f"{run}/loader")),
+        supervised=_supervised(host, alive, name),
         status=parse_status(host.read(f"{run}/status") or ""),
         file_sizes=_file_sizes(host, directory, entries),
         error=error,
     )
+
+
+def _supervised(host: Host, alive: Alive, name: str) -> bool:
+    notes = (host.read(f"{RUN}/{name}/{who}") for who in ("supervisor", "loader"))
+    return any(alive.noted(note, name) for note in notes)
 
 
 def _is_directory(host: Host, path: str) -> bool:

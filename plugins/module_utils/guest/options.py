@@ -136,6 +136,7 @@ def guest_options() -> Dict[str, Any]:
         "restart": {"type": "str", "choices": ["never", "if_needed"]},
         "destroy": {"type": "bool"},
         "exact": {"type": "bool"},
+        "status": {"type": "dict"},
     }
 
 

@@ -19,8 +19,14 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import bridges_of, tap_bridge, validate
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import (
+    bridges_of,
+    guests_after,
+    tap_bridge,
+    validate,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 
 
@@ -52,6 +58,7 @@ class FleetPlan:
 
     guests: List[GuestPlan]
     warnings: List[str] = field(default_factory=list)
+    shutdown_seconds: int = 0
 
     @property
     def changed(self) -> bool:
@@ -112,7 +119,7 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             f"guest {one.name}: options: bhyve_config(5) has no key {key}; bhyve ignores unknown keys without a word"
             for key in unknown_keys(one.guest.options)
         ]
-    return FleetPlan(guests, warnings)
+    return FleetPlan(guests, warnings, shutdown_seconds(guests_after(desired, observed)))
 
 
 def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:
@@ -140,7 +147,8 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     plan = GuestPlan(one.name)
     files = _files(one, observed, own)
     pending = pending_of(one.seen.running, files.keys, files.variables) if one.seen.pid is not None else {}
-    restart = one.request.get("restart") == "if_needed" and bool(pending) and one.state != "stopped"
+    needed = any(key not in rcfile.POLICIES for key in pending)
+    restart = one.request.get("restart") == "if_needed" and needed and one.state != "stopped"
     active = one.seen.active
     plan.stop = active and (one.state in ("stopped", "restarted") or restart)
     plan.start = one.state == "restarted" or (one.state == "started" and not active) or restart or (
@@ -186,7 +194,7 @@ def pending_of(
         return {"generation": ("unknown", "the one that the link boot points to")}
     result = config.differences(config.parse(running.conf), keys)
     old = rcfile.parse(running.rc)
-    for name in rcfile.AT_BOOT:
+    for name in (*rcfile.AT_BOOT, *rcfile.POLICIES):
         before, after = old.get(name, ""), variables.get(name, "")
         if before != after:
             result[name] = (before, after)
@@ -210,7 +218,7 @@ def _add_place(plan: GuestPlan, one: Desired, observed: Observed) -> None:
                 )
             inherited = observed.datasets[layout.dataset].value("volmode") == "dev"
             plan.changes.append(changes.CreateDataset(one.name, dataset, not inherited))
-    elif one.name not in observed.guests:
+    elif not one.seen.exists:
         plan.changes.append(changes.CreateDirectory(one.name, layout.directory(one.name)))
 
 

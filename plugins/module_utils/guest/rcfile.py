@@ -18,7 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_s
 
 SCHEMA = "1"
 
-#: Variables that count when the guest boots; the others are read when they are needed.
+#: Variables by which a guest boots.
 AT_BOOT = (
     "loader",
     "bhyveload_args",
@@ -27,6 +27,9 @@ AT_BOOT = (
     "install_args",
     "install_bhyveload_args",
 )
+
+#: Variables that the runtime reads when the guest boots and uses later: another value waits too, but needs no restart.
+POLICIES = ("on_reboot", "on_poweroff", "on_crash", "restart_limit", "restart_window", "stop_timeout")
 
 _HEADER = "# {name}: for the apiary runtime, made by the Ansible collection apiary.bhyve. Changes by hand are undone.\n"
 _LINE = re.compile(r"(?P<name>[a-z_]+)='(?P<value>(?:[^']|'\\'')*)'\n")

@@ -30,7 +30,7 @@ def start(host: Host, names: Sequence[str]) -> Answer:
     if not names:
         return Answer()
     result = host.run([RUNTIME, "start", *names], what=f"cannot start {', '.join(names)}", accept=(0, 1))
-    return _answer(result, names, "start", ("running", "already running"))
+    return _answer(result, names, "start", ("running", "already running", "ended"))
 
 
 def stop(host: Host, names: Sequence[str]) -> Answer:

@@ -12,6 +12,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, ZVOL, Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
@@ -107,24 +108,9 @@ def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest]) -> None
             if name not in after:
                 raise BadInput(f"guest {one.name}: boot.after: there is no guest {name} on this host or in this task")
     for one in desired:
-        circle = _circle(one.name, after) if one.record is not None else None
-        if circle:
-            raise BadInput(f"guest {one.name}: boot.after: the guests wait for each other: {' -> '.join(circle)}")
-
-
-def _circle(start: str, guests: Mapping[str, Guest]) -> Optional[List[str]]:
-    """A path along boot.after from a guest back to itself, None if there is none."""
-    pending: List[Tuple[str, List[str]]] = [(start, [start])]
-    visited: Set[str] = set()
-    while pending:
-        name, path = pending.pop()
-        for follower in guests[name].boot.after if name in guests else ():
-            if follower == start:
-                return [*path, start]
-            if follower not in visited:
-                visited.add(follower)
-                pending.append((follower, [*path, follower]))
-    return None
+        path = circle(one.name, after) if one.record is not None else None
+        if path:
+            raise BadInput(f"guest {one.name}: boot.after: the guests wait for each other: {' -> '.join(path)}")
 
 
 def _check_capabilities(one: Desired, observed: Observed) -> None:

@@ -1,0 +1,370 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a guest: one text, for the options of bhyve_vm and for the elements of its ``vms``."""
+
+from __future__ import annotations
+
+import textwrap
+
+_OPTIONS = r"""
+state:
+  description:
+    - V(present), the guest is declared; whether it runs does not change. This is the default.
+    - V(absent), there is no such guest. It is stopped first, as by V(stopped). Its disks stay unless O(destroy=true).
+    - V(started), it is declared and runs.
+    - V(stopped), it is declared and off. It gets its O(stop_timeout) to power off by ACPI, then it is powered off.
+    - V(restarted), it is stopped, if it runs, and started.
+  type: str
+  choices: [present, absent, started, stopped, restarted]
+description:
+  description: What the guest is for.
+  type: str
+tags:
+  description: Words of your own.
+  type: list
+  elements: str
+uuid:
+  description: The guest's UUID. By default a random one, made once and kept.
+  type: str
+os:
+  description:
+    - What runs in the guest. Chooses devices, clock and how unknown MSRs are treated, at creation.
+    - V(windows) gets nvme disks, e1000 NICs and a clock in local time; V(other) gets ahci-hd and e1000, which most
+      systems have drivers for; the rest get virtio and a clock in UTC. V(other) is the default.
+  type: str
+  choices: [freebsd, linux, openbsd, netbsd, windows, other]
+memory:
+  description:
+    - The guest's memory, with a unit such as V(512M) or V(4G). A bare number is refused, for bhyve's tools disagree on
+      its meaning.
+    - Required when the guest is made.
+  type: str
+wired:
+  description: Whether the guest's memory is wired. The default is V(false).
+  type: bool
+cpus:
+  description: The number of virtual CPUs. The default is V(1).
+  type: int
+sockets:
+  description: Sockets of the CPU topology; V(0), the default, leaves it to O(cpus), O(cores) and O(threads).
+  type: int
+cores:
+  description: Cores of each socket; V(0), the default, means 1.
+  type: int
+threads:
+  description: Threads of each core; V(0), the default, means 1.
+  type: int
+firmware:
+  description:
+    - V(uefi), the default, boots by UEFI firmware, with a variables file of the guest's own.
+    - V(bhyveload) loads a FreeBSD kernel by bhyveload(8), see O(loader).
+  type: str
+  choices: [uefi, bhyveload]
+uefi:
+  description: Firmware files other than the host's own (role apiary.bhyve.bhyve_host).
+  type: dict
+  suboptions:
+    code:
+      description: The firmware image.
+      type: path
+    vars:
+      description: The template of the variables file, copied once for the guest.
+      type: path
+loader:
+  description: What bhyveload(8) boots, with O(firmware=bhyveload).
+  type: dict
+  suboptions:
+    disk:
+      description: The name of one of the guest's disks. By default its first.
+      type: str
+    host_path:
+      description: A directory of the host to load from in place of a disk.
+      type: path
+    program:
+      description: The loader to use, by default C(/boot/userboot.so).
+      type: path
+    env:
+      description: Variables for the loader. Replaces those that are there; V({}) removes all.
+      type: dict
+disks:
+  description:
+    - Disks and CD drives, matched by name. Disks that are not listed stay as they are, unless O(exact=true).
+    - A running guest sees a grown virtio-blk or nvme disk at once. Disks never shrink.
+  type: list
+  elements: dict
+  suboptions:
+    name:
+      description: The disk's name in this guest, letters, digits, C(_) and C(-). The volume or file is named after it.
+      type: str
+      required: true
+    state:
+      description:
+        - V(present), the guest has the disk.
+        - V(detached), the guest does not see it from its next boot on; its data and its place on the bus are kept.
+        - V(absent), the guest knows nothing of it. Its data stays unless O(disks[].destroy=true).
+      type: str
+      choices: [present, absent, detached]
+      default: present
+    destroy:
+      description: With O(disks[].state=absent), destroy the disk's volume or file; never a given O(disks[].path).
+      type: bool
+      default: false
+    backing:
+      description:
+        - What holds the data, fixed at creation. A ZFS volume, V(zvol) with space reserved or V(sparse-zvol); a file,
+          V(file) or V(sparse-file); or a given V(path).
+        - The default is V(path) with O(disks[].path), else V(zvol), or V(sparse-file) on a host without ZFS.
+      type: str
+      choices: [zvol, sparse-zvol, file, sparse-file, path]
+    path:
+      description: A file or device that exists, for V(backing=path), for instance an ISO image.
+      type: path
+    size:
+      description: The size, with a unit such as V(20G). Required to make the disk. More grows it.
+      type: str
+    volblocksize:
+      description: The block size of the volume, such as V(16K), at creation.
+      type: str
+    controller:
+      description: What the guest sees. The default depends on O(os). V(ahci-cd) is a CD drive.
+      type: str
+      choices: [virtio-blk, nvme, ahci-hd, ahci-cd]
+    sector_size:
+      description: Logical or logical/physical sector size in bytes, such as V(512) or V(512/4096).
+      type: str
+    serial:
+      description: The serial number, up to 20 characters. By default one that follows from UUID and name.
+      type: str
+    nocache:
+      description: Bypass the host's cache (O_DIRECT).
+      type: bool
+    sync:
+      description: Write synchronously.
+      type: bool
+    nodelete:
+      description: Do not pass the guest's TRIM requests on.
+      type: bool
+    ro:
+      description: The guest cannot write. The default is V(true) for CD drives.
+      type: bool
+    until_installed:
+      description:
+        - The CD is in the drive as long as the guest's first disk has no boot signature, looked at before each boot.
+        - For installation media.
+      type: bool
+nics:
+  description: Network interfaces, matched by name. Those that are not listed stay, unless O(exact=true).
+  type: list
+  elements: dict
+  suboptions:
+    name:
+      description: The NIC's name in this guest, letters, digits, C(_) and C(-).
+      type: str
+      required: true
+    state:
+      description: Whether the guest has the NIC.
+      type: str
+      choices: [present, absent]
+      default: present
+    model:
+      description: What the guest sees. The default depends on O(os).
+      type: str
+      choices: [virtio-net, e1000]
+    switch:
+      description:
+        - A bridge that exists on the host. The tap of a running guest moves to another one at once.
+        - V('') leaves the NIC unplugged.
+      type: str
+    mac:
+      description: The MAC address. By default a locally administered one that follows from UUID and name, and is kept.
+      type: str
+    mtu:
+      description: The MTU of the tap; V(0), the default, leaves it to the bridge.
+      type: int
+console:
+  description: Serial ports. On the host, C(apiary console NAME) opens the first.
+  type: dict
+  suboptions:
+    com1:
+      description: A null-modem device (nmdm(4)), the default, or none.
+      type: str
+      choices: [nmdm, none]
+    com2:
+      description: The same for the second port; the default is V(none).
+      type: str
+      choices: [nmdm, none]
+vnc:
+  description: The screen, by VNC. By default the guest has none.
+  type: dict
+  suboptions:
+    state:
+      description: Whether the guest has a screen.
+      type: str
+      choices: [present, absent]
+      default: present
+    port:
+      description: A TCP port, or V(auto), the default, for the first free one from 5900 on, which is kept.
+      type: str
+    address:
+      description: The address to listen on. The default is V(127.0.0.1).
+      type: str
+    password:
+      description: The password, up to eight characters, which is all that VNC uses. V('') removes it.
+      type: str
+    resolution:
+      description: Width and height. The default is V(1024x768).
+      type: str
+    wait:
+      description: The guest's very first boot waits until a client connects; later boots do not.
+      type: bool
+    keyboard:
+      description: A keyboard layout, the name of a file in C(/usr/share/bhyve/kbdlayout).
+      type: str
+    tablet:
+      description: A USB tablet, by which the pointer follows that of the client. The default is V(true).
+      type: bool
+rtc:
+  description: Whether the guest's clock shows UTC or the host's local time. The default depends on O(os).
+  type: str
+  choices: [utc, localtime]
+rng:
+  description: A virtio random number generator. The default depends on O(os).
+  type: bool
+ignore_msr:
+  description: Ignore accesses to model specific registers that bhyve does not emulate. The default depends on O(os).
+  type: bool
+hostbridge:
+  description: The host bridge that the guest sees. The default is V(hostbridge).
+  type: str
+  choices: [hostbridge, amd_hostbridge]
+lpc_slot:
+  description: The PCI slot of the LPC bridge. The default is V(31), which Windows needs.
+  type: int
+on_poweroff:
+  description:
+    - What happens when the guest powers off by itself. V(destroy), the default, ends it.
+    - V(restart) boots it again; V(preserve) keeps its vmm node for inspection.
+  type: str
+  choices: [destroy, restart, preserve]
+on_reboot:
+  description: The same when the guest reboots; the default is V(restart).
+  type: str
+  choices: [destroy, restart, preserve]
+on_crash:
+  description: The same when the guest crashes; the default is V(destroy).
+  type: str
+  choices: [destroy, restart, preserve]
+restart_limit:
+  description: So many restarts within O(restart_window) end in run state C(failed). The default is V(5).
+  type: int
+restart_window:
+  description: The time for O(restart_limit), in seconds. The default is V(300).
+  type: int
+stop_timeout:
+  description: Seconds that the guest gets to power off by ACPI before it is powered off. The default is V(60).
+  type: int
+boot:
+  description: The guest's part in the boot of the host.
+  type: dict
+  suboptions:
+    autostart:
+      description: Whether it starts when the host boots. The default is V(false).
+      type: bool
+    order:
+      description: Guests with a lower number start first and stop last. The default is V(50).
+      type: int
+    delay:
+      description: Seconds to wait after it, before the next one starts. The default is V(0).
+      type: int
+    after:
+      description: Guests that start before it. Replaces those that are there.
+      type: list
+      elements: str
+    ready:
+      description: When it counts as up for those that start after it. O(boot.ready.tcp=0) unsets it.
+      type: dict
+      suboptions:
+        address:
+          description: The guest's address.
+          type: str
+        tcp:
+          description: The port that answers when the guest is up.
+          type: int
+        timeout:
+          description: Seconds to wait for it at most. The default is V(60).
+          type: int
+options:
+  description:
+    - Further keys of bhyve_config(5), as they are, added to those that are there; V('') removes one, V({}) all.
+    - A key that the other options set already is refused, and so is a device where another one sits.
+    - bhyve ignores keys that it does not know, so the module warns of those.
+  type: dict
+protected:
+  description: Refuse to remove the guest or destroy a disk of it. The default is V(false).
+  type: bool
+restart:
+  description:
+    - Whether a running guest is restarted when something waits for its next boot.
+    - V(never), the default, reports it as RV(pending).
+  type: str
+  choices: [never, if_needed]
+destroy:
+  description: With O(state=absent), destroy the guest's disks and its directory as well.
+  type: bool
+exact:
+  description: The lists are complete. NICs and O(options) that are not listed go, such disks are detached.
+  type: bool
+status:
+  description: What M(apiary.bhyve.bhyve_vm_info) tells beside the options. Ignored, so its output can be handed back.
+  type: dict
+"""
+
+_NAME = r"""
+name:
+  description: The guest's name, 1 to 63 letters, digits, C(.), C(_) and C(-).
+  type: str
+"""
+
+_IN_LIST = (
+    (_NAME + "  required: true\n" + _OPTIONS)
+    .replace("O(disks[].", "O(vms[].disks[].")
+    .replace("O(boot.", "O(vms[].boot.")
+)
+for _option in (
+    "stop_timeout",
+    "state",
+    "destroy",
+    "exact",
+    "os",
+    "cpus",
+    "cores",
+    "threads",
+    "loader",
+    "firmware",
+    "options",
+    "restart_limit",
+    "restart_window",
+):
+    _IN_LIST = _IN_LIST.replace(f"O({_option})", f"O(vms[].{_option})").replace(f"O({_option}=", f"O(vms[].{_option}=")
+
+
+class ModuleDocFragment:
+    """Documentation fragments; see the modules for how they are used."""
+
+    DOCUMENTATION: str = "options:\n" + textwrap.indent(
+        _NAME
+        + _OPTIONS
+        + """
+vms:
+  description:
+    - Many guests, each with the options that one has by itself.
+    - All are checked before the first change. Then one that fails does not keep the others from being done.
+  type: list
+  elements: dict
+  suboptions:
+"""
+        + textwrap.indent(_IN_LIST, "    "),
+        "  ",
+    )

@@ -1,0 +1,232 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bhyve_vm
+short_description: Make, change, start, stop and remove bhyve guests
+version_added: 0.1.0
+description:
+  - Manages the bhyve guests of a FreeBSD host, one by its own options or many by O(vms).
+  - An option that is left out keeps what is there; its default counts once, when the guest is made. The empty value
+    unsets.
+  - UUID, MAC addresses, PCI slots and disk serials are given once and kept. Adding a disk moves no other device.
+  - Everything is checked for the whole task before the first change.
+  - What a running guest cannot take waits for its next boot and is reported as RV(pending).
+extends_documentation_fragment:
+  - apiary.bhyve.guest
+  - apiary.bhyve.attributes
+  - apiary.bhyve.attributes.action_group
+notes:
+  - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
+  - VNC passwords are kept in files that only root can read, and shown nowhere.
+seealso:
+  - module: apiary.bhyve.bhyve_vm_info
+  - module: apiary.bhyve.bhyve_host
+author:
+  - Apiary contributors (@apiary)
+"""
+
+EXAMPLES = r"""
+- name: A FreeBSD guest with a disk and a NIC runs, and comes back with the host
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    state: started
+    os: freebsd
+    cpus: 2
+    memory: 4G
+    disks:
+      - {name: root, size: 20G}
+      - {name: install, controller: ahci-cd, path: /apiary/.images/freebsd.iso, until_installed: true}
+    nics:
+      - {name: lan, switch: bridge0}
+    vnc: {wait: true}
+    boot: {autostart: true, order: 10}
+
+- name: Guests of a host, all in one task
+  apiary.bhyve.bhyve_vm:
+    vms:
+      - name: db1
+        state: started
+        os: linux
+        memory: 8G
+        disks: [{name: root, size: 40G, controller: nvme}]
+        nics: [{name: lan, switch: bridge0, mac: "5a:00:00:00:00:01"}]
+        boot: {autostart: true, order: 10, ready: {address: 10.0.0.5, tcp: 5432, timeout: 120}}
+      - name: app1
+        state: started
+        os: linux
+        memory: 2G
+        disks: [{name: root, size: 20G, backing: sparse-zvol}]
+        nics: [{name: lan, switch: bridge0}]
+        boot: {autostart: true, order: 20, after: [db1]}
+
+- name: The guest has more memory, now
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    memory: 8G
+    restart: if_needed
+
+- name: The disk is larger; the guest sees it at once
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    disks:
+      - {name: root, size: 40G}
+
+- name: The guest answers on port 5901 with a German keyboard, and has a debug port
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    vnc: {port: "5901", keyboard: de_noacc, password: "{{ vault_vnc }}"}
+    options: {gdb.port: "5555"}
+
+- name: The guest is off
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    state: stopped
+
+- name: The guest is gone, and its disks with it
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    state: absent
+    destroy: true
+
+- name: A guest that boots from a directory of the host, without a disk
+  apiary.bhyve.bhyve_vm:
+    name: tiny
+    state: started
+    memory: 64M
+    firmware: bhyveload
+    loader: {host_path: /tiny, env: {mode: acpi}}
+    rng: false
+"""
+
+RETURN = r"""
+vms:
+  description:
+    - The guests of the task as they are now, or would be in check mode. Each has the options of this module.
+    - What only apply can know, such as a new UUID, is C(to be allocated) in check mode.
+  returned: when the options are right
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The guest's name.
+      type: str
+      sample: web1
+    state:
+      description: V(started), V(stopped) or V(absent).
+      type: str
+      sample: started
+    changed:
+      description: Whether anything was changed for this guest.
+      type: bool
+    changes:
+      description: What was done for it, in order.
+      type: list
+      elements: str
+      sample: [create volume zroot/apiary/web1/root of 20G, start]
+    stopped_by:
+      description:
+        - What ended it, when it was stopped. C(acpi), it powered off; C(signal), it had no ACPI yet; C(loader), it was
+          still being loaded; C(poweroff) and C(kill), it had to be forced.
+      type: str
+      returned: when it was stopped
+    failed:
+      description: Why it failed.
+      type: str
+      returned: when it failed
+    status:
+      description: What can be told of it and not asked for.
+      type: dict
+      contains:
+        run_state:
+          description: V(running), V(starting), V(stopping), V(stopped), V(failed) or V(preserved).
+          type: str
+        message:
+          description: Why, in the words of the runtime.
+          type: str
+        pid:
+          description: The process of its bhyve.
+          type: int
+        uptime:
+          description: Seconds since that was started.
+          type: int
+        boot:
+          description: The boot generation that runs, or is next.
+          type: str
+          sample: boot.7
+        consoles:
+          description: The devices for C(cu -l), by serial port.
+          type: dict
+          sample: {com1: /dev/nmdm-web1.1B}
+        taps:
+          description: The tap of each NIC.
+          type: dict
+          sample: {lan: tap1000}
+        vnc:
+          description: Where VNC listens.
+          type: str
+          sample: 127.0.0.1:5900
+        pending:
+          description: What waits for its next boot, by key of bhyve_config(5) or variable of C(guest.rc).
+          type: dict
+          sample: {memory.size: {running: 4G, next: 8G}}
+        exit:
+          description: The last exit status of bhyve.
+          type: int
+        stage:
+          description: What ended it when it was last stopped, as in RV(vms[].stopped_by).
+          type: str
+        foreign:
+          description: Whether it is another tool's.
+          type: bool
+pending:
+  description: The guests for which something waits for their next boot, with what differs.
+  returned: when the options are right
+  type: dict
+  sample: {web1: {memory.size: {running: 4G, next: 8G}}}
+shutdown_seconds:
+  description: Seconds that all guests of the host may need to stop when it shuts down.
+  returned: when the options are right
+  type: int
+  sample: 120
+failures:
+  description: The guests that failed, each with the reason and what was and was not done.
+  returned: when some failed
+  type: list
+  elements: dict
+commands_started:
+  description: How many commands were started on the host. With C(-vv) they are in RV(ignore:commands).
+  returned: always
+  type: int
+  sample: 4
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage, requests_of, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import module_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
+
+
+def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
+    """Do what the task asks for."""
+    report = manage(host, requests_of(module.params), module.check_mode)
+    for warning in report.plan.warnings:
+        module.warn(warning)
+    return result_of(host, report, module.check_mode, bool(module._diff))
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(module_options(), body)
+
+
+if __name__ == "__main__":
+    main()
