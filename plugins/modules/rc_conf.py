@@ -11,8 +11,8 @@ module: rc_conf
 short_description: Set, remove and extend many rc.conf variables at once
 version_added: 0.1.0
 description:
-  - Manages variables of rc.conf(5) with the semantics of sysrc(8), any number of them with one read and one write of each
-    file.
+  - Manages variables of rc.conf(5) with the semantics of sysrc(8), any number of them with one read and one write of
+    each file.
   - A value is what sh(1) reads, after the defaults and all files. What has the wanted value already is left as it is
     spelt.
   - A change goes to the last file that sets the variable, otherwise to the first of C(rc_conf_files), which is

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Planning a host without Apiary: what preparing it made goes, guests' data never."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, edit_list, plan_variables, read_values
+from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveDirectory, RemoveFile, plan_edit
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import (
+    CAPABILITIES,
+    CONF,
+    DEFAULT_ROOT,
+    LOADER_CONF,
+    LOGS,
+    NEWSYSLOG,
+    RC_SCRIPT,
+    RUNTIME,
+    STATE,
+    SYSCTL_CONF,
+    guests_in,
+    read_conf,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import DestroyRoot, read_root
+
+ALLOCATIONS = f"{STATE}/host.json"
+
+
+def plan_removed(host: Host, plan: Plan) -> None:
+    """Plan that our files go and other files are as before; BadInput while there are guests.
+
+    The root dataset or directory goes only if preparing made it and nothing is in it. Loaded kernel modules and kernel
+    variables stay as they are until the next boot: other programs may have come to rely on them.
+    """
+    root = read_conf(host).get("apiary_root", DEFAULT_ROOT)
+    guests = guests_in(host, root)
+    if guests:
+        raise BadInput(
+            f"this host still has guests ({', '.join(guests)}); remove them first, with bhyve_vm state: absent"
+        )
+    record = made.read_made(host)
+    _plan_boot(host, plan, record)
+    for path in (RC_SCRIPT, RUNTIME, NEWSYSLOG, CONF, CAPABILITIES, ALLOCATIONS):
+        _plan_file(host, plan, path)
+    _plan_root(host, plan, record)
+    if host.listdir(LOGS) == []:
+        plan.add(RemoveDirectory(LOGS))
+    _plan_file(host, plan, made.PATH)
+    ours = {path.rpartition("/")[2] for path in (CAPABILITIES, ALLOCATIONS, made.PATH)}
+    left = host.listdir(STATE)
+    if left is not None and ours.issuperset(left):
+        plan.add(RemoveDirectory(STATE))
+
+
+def _plan_file(host: Host, plan: Plan, path: str) -> None:
+    text = host.read(path)
+    if text is not None:
+        plan.add(RemoveFile(path))
+        plan.before[path], plan.after[path] = text, ""
+
+
+def _plan_boot(host: Host, plan: Plan, record: made.Made) -> None:
+    for path, noted, quoted in ((SYSCTL_CONF, record.sysctl, False), (LOADER_CONF, record.loader, True)):
+        text = host.read(path)
+        goal = made.take_back(noted, dict(lines.values(text or "")))
+        plan_edit(host, plan, path, text, lines.edit(text or "", goal, quoted))
+    if not record.rc and not record.kld_list:
+        return
+    read = read_values(host, ["kld_list", *record.rc])
+    goals: Dict[str, Optional[str]] = made.take_back(record.rc, read.values)
+    goals["kld_list"] = edit_list(read.values["kld_list"] or "", " ".join(record.kld_list), remove=True)
+    wanted: List[Wanted] = []
+    for name, value in goals.items():
+        unset = value is None or value == (read.defaults[name] or "")
+        wanted.append(Wanted(name, state="absent") if unset else Wanted(name, value or ""))
+    plan_variables(host, plan, wanted)
+
+
+def _plan_root(host: Host, plan: Plan, record: made.Made) -> None:
+    if not record.directory or host.listdir(record.directory):
+        return
+    if not record.dataset:
+        if host.stat(record.directory) is not None:
+            plan.add(RemoveDirectory(record.directory))
+    elif list(read_root(host, record.dataset)) == [record.dataset]:
+        plan.add(DestroyRoot(record.dataset))
+        plan.before[record.dataset], plan.after[record.dataset] = {"mountpoint": record.directory}, {}
