@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import Optional, Tuple
@@ -53,7 +54,7 @@ def _tap(backend: str) -> int:
     from ... import taps
 
     try:
-        fd = taps.open_tap(backend)
+        fd = taps.open_tap(backend, os.getpid())
     except OSError as error:
         print(f"open of tap device /dev/{backend} failed")
         raise DeviceError(error.errno or errno.ENOENT) from None

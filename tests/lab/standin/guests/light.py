@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The light guest: no machine at all, but everything that a host sees of one.
+
+It runs in bhyve's own process: a time before ACPI is on, a console with a prompt, a VNC port that answers, the power button,
+and the ends that a guest can have. The tiny guest (tests/lab/tiny-guest) is played to its letter.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from functools import partial
+from typing import Dict, Optional
+
+from .. import paths, vmm
+from ..commands.bhyve import lpc
+from ..commands.bhyve.devices import die
+from ..commands.bhyve.errors import say
+from ..commands.bhyve.machine import Machine
+from . import behaviour as behaviours
+from .behaviour import Behaviour
+from .common import STATUS, Control, Report
+from .loop import Loop
+
+_BANNER = b"RFB 003.008\n"
+_HALTED = "\nThe operating system has halted.\nPlease press any key to reboot.\n\n"
+_COMMANDS = {"reboot": "reset", "poweroff": "poweroff", "shutdown -p now": "poweroff", "shutdown -r now": "reset"}
+
+
+class _End(Exception):
+    """The guest is over: a reason of STATUS, "destroyed", or ``exit:N``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LightGuest:
+    """One run of bhyve with a light guest behind it."""
+
+    def __init__(self, machine: Machine, behaviour: Behaviour, report: Report, control: Control) -> None:
+        self.machine, self.behaviour, self.report, self.control = machine, behaviour, report, control
+        load = report.values["load"] or {}
+        self.tiny = str(load.get("mode", "")) if load.get("kind") == "tiny" else ""
+        self.loop = Loop()
+        self.viewers: Dict[int, socket.socket] = {}
+        self.typed = ""
+        self.halted = False
+        self.pressed = False
+        self.ticks = 0
+
+    def run(self) -> str:
+        """Live until the end; its reason."""
+        try:
+            self.begin()
+            while True:
+                self.loop.step()
+        except _End as end:
+            return end.reason
+
+    # the guest's life
+
+    def begin(self) -> None:
+        self.loop.listen(self.control.fd, self.told)
+        screen, debugger = self.machine.screen, self.machine.debugger
+        if screen is not None and screen.sock is not None:
+            self.loop.listen(screen.sock.fileno(), self.viewer)
+        for port in self.machine.ports.values():
+            self.loop.listen(port.read_fd, partial(self.input, port.read_fd))
+        node = vmm.get(self.machine.name)
+        if node is None:
+            raise _End("destroyed")
+        if node["suspended"]:
+            raise _End(str(node["suspended"]))
+        if self.machine.firmware is None and not self.report.values["load"]:
+            raise _End("triple")  # nothing was loaded: the first instruction is none
+        waits_for_debugger = debugger is not None and self.machine.config.bool("gdb.wait")
+        if not waits_for_debugger and not (screen is not None and screen.wait):
+            self.boot()
+
+    def boot(self) -> None:
+        """The guest's first instruction."""
+        behaviour = self.behaviour
+        self.print("tiny guest: up\n" if self.tiny else f"light guest {self.machine.name}: up\n")
+        if behaviour.then and (not behaviour.times or self.report.boots <= behaviour.times):
+            self.loop.after(behaviour.after, lambda: self.do(behaviour.then))
+        if behaviour.acpi != "never":
+            self.loop.after(behaviour.acpi_after, self.acpi_on)
+        elif not self.tiny:
+            self.up()
+        if self.tiny in ("idle", "acpi"):
+            self.loop.after(1.0, self.tick)
+
+    def acpi_on(self) -> None:
+        """The system has taken over: from now on SIGTERM is the power button."""
+        self.loop.on_sigterm(self.button)
+        self.print("tiny guest: ACPI enabled\n" if self.tiny else "light guest: ACPI enabled\n")
+        self.up()
+
+    def up(self) -> None:
+        self.report.write(up=True)
+        if not self.tiny:
+            self.print("\nlogin: ")
+
+    def tick(self) -> None:
+        self.ticks += 1
+        self.print(f"tiny guest: tick {self.ticks}\n")
+        self.loop.after(1.0, self.tick)
+
+    def button(self) -> None:
+        """The power button, which is SIGTERM."""
+        if self.behaviour.acpi != "obey" or self.pressed:
+            return
+        self.pressed = True
+        if self.tiny:
+            self.print("tiny guest: power button, powering off\n")
+            self.do("poweroff")
+        self.print("\nlight guest: power button, powering off\n")
+        self.loop.after(self.behaviour.shutdown_after, lambda: self.do("poweroff"))
+
+    def do(self, what: str) -> None:
+        """An end, or a halt that only a key ends ("spin": not even that)."""
+        if self.tiny:
+            lines = {"reset": "reset", "poweroff": "power off", "halt": "halt", "triple": "triple fault"}
+            text = "keyboard controller reset" if self.tiny == "kbdreset" else lines.get(what, "")
+            if text and self.tiny != "acpi":
+                self.print(f"tiny guest: {text}\n")
+        if what == "halt" and not self.machine.config.bool("x86.vmexit_on_hlt"):
+            what = "spin"  # nobody notices: the CPU just waits
+        if what == "spin":
+            self.loop.timers.clear()
+            return
+        raise _End(what)
+
+    # the outside
+
+    def told(self) -> None:
+        for line in self.control.lines():
+            verb, _, rest = line.partition(" ")
+            if verb == "do":
+                self.do(rest)
+            else:  # from bhyvectl, through the kernel
+                raise _End(verb)
+
+    def viewer(self) -> None:
+        """Somebody connects to the VNC port."""
+        screen = self.machine.screen
+        if screen is None or screen.sock is None:
+            return
+        connection, _ = screen.sock.accept()
+        first = not self.viewers
+        connection.setblocking(False)
+        self.viewers[connection.fileno()] = connection
+        self.loop.listen(connection.fileno(), lambda: self.hear(connection))
+        try:
+            connection.sendall(_BANNER)
+        except OSError:
+            self.leave(connection)
+        if first and screen.wait and not self.loop.timers and not self.report.values["up"]:
+            self.boot()
+
+    def hear(self, connection: socket.socket) -> None:
+        try:
+            if connection.recv(4096):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.leave(connection)
+
+    def leave(self, connection: socket.socket) -> None:
+        self.loop.ignore(connection.fileno())
+        del self.viewers[connection.fileno()]
+        connection.close()
+
+    def print(self, text: str) -> None:
+        """To the first serial port, as a terminal wants it."""
+        port = self.machine.ports.get("com1")
+        if port is not None:
+            lpc.put(port, text.replace("\n", "\r\n").encode())
+
+    def input(self, fd: int) -> None:
+        """What is typed at a serial port."""
+        try:
+            data = os.read(fd, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.loop.ignore(fd)
+            return
+        if self.tiny or not self.report.values["up"]:
+            return
+        if self.halted:
+            raise _End("reset")
+        for char in data.decode("utf-8", "replace"):
+            self.key(char)
+
+    def key(self, char: str) -> None:
+        if char not in "\r\n":
+            self.typed += char
+            self.print(char)
+            return
+        line, self.typed = self.typed.strip(), ""
+        self.print("\n")
+        if line == "halt":
+            self.halted = True
+            self.print(_HALTED)
+        elif line in _COMMANDS:
+            self.loop.after(self.behaviour.shutdown_after, lambda: self.do(_COMMANDS[line]))
+        else:
+            self.print(f"light guest: {line}\n# " if line else "# ")
+
+
+def behaviour_of(machine: Machine) -> Behaviour:
+    """What the guest of this machine is to do."""
+    disks = [disk for disk in machine.disks if disk.kind == "hd"]
+    behaviour = behaviours.load(machine.name, paths.root(disks[0].path) if disks else None)
+    load = (vmm.get(machine.name) or {}).get("load") or {}
+    if load.get("kind") == "tiny":
+        behaviour = behaviours.of_tiny(str(load["mode"]), behaviour)
+    return behaviour
+
+
+def end(machine: Machine, report: Optional[Report], reason: str) -> int:
+    """bhyve's exit status for that end of the machine; ``signal:N`` does not come back."""
+    if report is not None:
+        report.write(ended=reason, up=False)
+    verb, _, number = reason.partition(":")
+    if verb == "signal":
+        die(int(number))
+    if verb == "exit":
+        return int(number)
+    if reason == "destroyed":
+        say("vm_run error -1, errno 6")
+        return 1
+    try:
+        vmm.suspend(machine.name, reason)
+    except OSError:
+        pass  # bhyvectl has done it already
+    if reason == "poweroff" and machine.config.bool("destroy_on_poweroff"):
+        try:
+            vmm.destroy(machine.name)
+        except OSError:
+            pass
+    sys.stdout.flush()
+    return STATUS[reason]
