@@ -11,7 +11,7 @@ Without it the host has one terabyte of `ada0`, whose fourth partition is the po
 from __future__ import annotations
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from .. import paths, state
 from . import content, names
@@ -28,7 +28,7 @@ DISKS: Dict[str, Dict[str, Any]] = {
     "ada1": {"size": 64 * GIB, "model": "SAMSUNG MZ7LH1T9HMLT-00005"},
 }
 # The layout of bsdinstall(8): name, properties, bytes that the installation itself takes, where it is mounted.
-_INSTALLED = (
+_INSTALLED: Tuple[Tuple[str, Dict[str, str], int], ...] = (
     ("zroot", {"mountpoint": "/zroot", "compression": "on", "atime": "off"}, 0),
     ("zroot/ROOT", {"mountpoint": "none"}, 0),
     ("zroot/ROOT/default", {"mountpoint": "/", "canmount": "noauto"}, 1720000512),

@@ -20,6 +20,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from .. import paths
 
 FICLONE = 0x40049409
+LARGEST_FILE = 8 << 40  # ext4 ends at 16 TiB; a larger volume has its size in its properties only
 Shape = Dict[str, List[int]]  # path within the dataset -> [mtime in ns, size, bytes allocated]
 
 
@@ -44,11 +45,11 @@ def create_volume(object_id: str, size: int) -> None:
     os.makedirs(directory(), exist_ok=True)
     with open(path(object_id), "wb") as stream:
         os.fchmod(stream.fileno(), 0o640)
-        stream.truncate(size)
+        stream.truncate(min(size, LARGEST_FILE))
 
 
 def resize_volume(object_id: str, size: int) -> None:
-    os.truncate(path(object_id), size)
+    os.truncate(path(object_id), min(size, LARGEST_FILE))
 
 
 def destroy(object_id: str) -> None:
