@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
 from typing import Optional, Tuple
 
 from . import bridge, dataplane, nodes, tap, vlan
 from .errors import Refused
 from .facts import Facts
-from .kernel import Ifnet
+from .kernel import Ifnet, digest_of
 from .types import Interface, Vxlan
 
 #: Kernel modules behind the cloners; the others are in GENERIC.
@@ -155,7 +154,7 @@ def _create(net: Ifnet, driver: str, unit: int) -> Interface:
 
 
 def _create_epair(net: Ifnet, name: str, unit: int) -> Interface:
-    digest = hashlib.sha1((f"{net.facts.hostuuid()}-{name}").encode()).digest()
+    digest = digest_of(f"{net.facts.hostuuid()}-{name}")
     base = f"02:{digest[0]:02x}:{digest[1]:02x}:{digest[2]:02x}:{digest[3]:02x}:"
     first = net.attach(name + "a", "epair", unit, base + "0a")
     second = net.attach(name + "b", "epair", unit, base + "0b")

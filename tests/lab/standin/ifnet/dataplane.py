@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-import subprocess
 from typing import List
 
 from .. import paths
@@ -92,6 +91,9 @@ class LinuxDataplane(Dataplane):
     def flush(self) -> None:
         if not self._lines:
             return
+        # Imported here: most calls only read, and start faster without it.
+        import subprocess
+
         batch = "\n".join(self._lines) + "\n"
         self._lines.clear()
         done = subprocess.run([_IP, "-batch", "-"], input=batch, capture_output=True, text=True, check=False)

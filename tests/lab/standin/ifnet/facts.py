@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from .. import paths, state
+from .. import modules, paths, state
 
 #: ifconfig(8) reads by netlink(4) from here on: other order of addresses, LOWER_UP (14.0-RELEASE).
 NETLINK_IFCONFIG = 1400090
@@ -47,9 +47,8 @@ class Facts:
 
     def module_loaded(self, name: str) -> bool:
         """Whether a kernel module is loaded."""
-        return name in state.peek("kernel", "ifmodules")
+        return modules.loaded(name)
 
     def load_module(self, name: str) -> None:
         """kldload(2), as ifconfig(8) does for a cloner that is not in GENERIC."""
-        with state.kernel("ifmodules") as loaded:
-            loaded[name] = True
+        modules.load(name)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from typing import Iterator, Optional
 
 from . import dataplane, nodes
@@ -257,11 +256,18 @@ def group_name_error(group: str) -> str:
 def generated_ether(hostuuid: str, name: str) -> str:
     """The Ethernet address of a cloned interface: from the host's UUID and the interface's name (ether_gen_addr(9)).
 
-    The same on every boot, and on every host with the same UUID (trap 42). The jail's name takes part as well: 0 is
+    The same on every boot, and on every host with the same UUID. The jail's name takes part as well: 0 is
     the host.
     """
-    digest = hashlib.sha1((f"{hostuuid}-{name}-0").encode()).digest()
+    digest = digest_of(f"{hostuuid}-{name}-0")
     return f"58:9c:fc:{digest[0] & 0x10:02x}:{digest[1]:02x}:{digest[2]:02x}"
+
+
+def digest_of(text: str) -> bytes:
+    """SHA-1 of a text."""
+    import hashlib
+
+    return hashlib.sha1(text.encode()).digest()
 
 
 def parse_ether(text: str) -> Optional[str]:

@@ -36,7 +36,7 @@ def probe(document: Dict[str, object], net: Ifnet) -> None:
         driver = name.rstrip("0123456789")
         attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver) :]), _ether(name))
         net.plane.line("link set dev", attached["linux"], "addrgenmode none")
-    net.attach("lo0", "lo", 0)
+    net.attach("lo0", "lo", 0)["linux"] = "lo"
 
 
 def _cards(plane: dataplane.Dataplane) -> List[str]:
