@@ -12,7 +12,6 @@ import subprocess
 import sys
 from typing import List, Optional
 
-from . import base
 from .host import LabError, StandinHost, default_directory, hosts
 from .settings import Settings
 

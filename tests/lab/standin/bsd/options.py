@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""getopt(3) and getopt_long(3) as FreeBSD's libc has them: where they stop, and what they say."""
+
+from __future__ import annotations
+
+import sys
+from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
+
+Options = List[Tuple[str, str]]
+
+
+class UsageError(Exception):
+    """The command line was refused: ``text`` goes to stderr, ``status`` is the exit status."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+def fail(name: str, message: str, status: int = 1) -> NoReturn:
+    """errx(3): one line on stderr, and out."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{name}: {message}\n")
+    raise SystemExit(status)
+
+
+def not_built(name: str, what: str) -> NoReturn:
+    """FreeBSD has it, the lab has not: fail loudly."""
+    sys.stderr.write(f"STANDIN: {name}: {what} is not built\n")
+    raise SystemExit(99)
+
+
+def getopt(
+    name: str, words: Sequence[str], letters: str, usage: str, status: int = 1, longs: Optional[Dict[str, str]] = None
+) -> Tuple[Options, List[str]]:
+    """Split ``words`` into options and operands; it stops at the first operand, as POSIX says.
+
+    ``letters`` is a getopt string. ``longs`` (long option -> letter, ``"name="`` with an argument) makes it
+    getopt_long(3), whose complaints differ. UsageError: text and status as the tool gives them.
+    """
+    takes = {letter: index + 1 < len(letters) and letters[index + 1] == ":" for index, letter in enumerate(letters)}
+    takes.pop(":", None)
+    wrong = "illegal" if longs is None else "invalid"
+    found: Options = []
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if longs is not None and word.startswith("--"):
+            found.append(_long(name, word, rest, longs, usage, status))
+            continue
+        index = 1
+        while index < len(word):
+            letter = word[index]
+            index += 1
+            if letter not in takes:
+                raise UsageError(f"{name}: {wrong} option -- {letter}\n{usage}", status)
+            if not takes[letter]:
+                found.append((letter, ""))
+                continue
+            if index == len(word):
+                if not rest:
+                    raise UsageError(f"{name}: option requires an argument -- {letter}\n{usage}", status)
+                found.append((letter, rest.pop(0)))
+            else:
+                found.append((letter, word[index:]))
+            break
+    return found, rest
+
+
+def _long(name: str, word: str, rest: List[str], longs: Dict[str, str], usage: str, status: int) -> Tuple[str, str]:
+    """One long option (exact names only) as its letter and value; ``rest`` gives up a separate argument."""
+    key, equals, value = word[2:].partition("=")
+    if key in longs and not equals:
+        return longs[key], ""
+    if key + "=" in longs:
+        if equals:
+            return longs[key + "="], value
+        if rest:
+            return longs[key + "="], rest.pop(0)
+        raise UsageError(f"{name}: option `--{key}' requires an argument\n{usage}", status)
+    if key + "?" in longs:
+        return longs[key + "?"], value
+    raise UsageError(f"{name}: unrecognized option `{word}'\n{usage}", status)

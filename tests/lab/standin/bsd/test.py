@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""test and [ as programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import List
+
+from .options import Options
+from .tool import Tool
+
+
+def _test(name: str, options: Options, words: List[str]) -> int:
+    """/bin/sh's own test does the work: it is the same program in FreeBSD's sh and in /bin/test."""
+    if name == "[" and words[-1:] != ["]"]:
+        sys.stderr.write("[: missing ]\n")
+        return 2
+    sys.stdout.flush()
+    os.execv("/bin/sh", [name, "-c", f'{name} "$@"', name, *words])
+
+
+TOOLS = {"test": Tool(_test, None, ""), "[": Tool(_test, None, "")}

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base system's small tools (``standin.bsd``): one entry for all, which parses the command line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Sequence
+
+from ..bsd.index import places
+from ..bsd.options import UsageError, getopt, not_built
+from ..bsd.tool import Tool
+
+PATHS = tuple(path for path, _ in places().values())
+
+
+def main(argv: Sequence[str]) -> int:
+    """Refuse what FreeBSD's tool refuses, then let the tool's module do the rest."""
+    name = argv[0]
+    tool: Tool = importlib.import_module(f"standin.bsd.{places()[name][1]}").TOOLS[name]
+    try:
+        if tool.letters is None:
+            return tool.work(name, [], list(argv[1:]))
+        options, operands = getopt(name, argv[1:], tool.letters, tool.usage, tool.status, tool.longs)
+        for letter, _ in options:
+            if letter in tool.unbuilt:
+                not_built(name, f"-{letter}")
+        if len(operands) < tool.operands:
+            raise UsageError(tool.usage, tool.status)
+        return tool.work(name, options, operands)
+    except UsageError as error:
+        sys.stdout.flush()
+        sys.stderr.write(error.text + ("\n" if error.text else ""))
+        return error.status
