@@ -211,10 +211,8 @@ def _pwd(name: str, options: Options, operands: List[str]) -> int:
 _UNAME = "usage: uname [-abiKmnoprsUv]"
 _HOSTNAME = "usage: hostname [-f] [-s | -d] [name-of-host]"
 _GETENT = (
-    "Usage: getent database [key ...]
-       database may be one of:
-"
-    "	 ethers group hosts netgroup networks passwd protocols rpc services shells utmpx"
+    "Usage: getent database [key ...]\n       database may be one of:\n"
+    "\t ethers group hosts netgroup networks passwd protocols rpc services shells utmpx"
 )
 _ID = """usage: id [user]
        id -G [-n] [user]
