@@ -21,7 +21,7 @@ import sys
 import termios
 from typing import Dict, List, Optional, Tuple
 
-from . import notes, paths, state
+from . import modules, notes, paths, state
 
 _SOCKET = paths.KERNEL + "/nmdm.sock"
 _PENDING = 65536
@@ -242,8 +242,6 @@ def open_end(path: str) -> int:
 
     ValueError for a path of another kind, OSError (ENOENT) without nmdm.ko.
     """
-    from . import modules
-
     name, letter = split(path)
     if not modules.loaded("nmdm"):
         raise FileNotFoundError(2, os.strerror(2), path)

@@ -18,7 +18,7 @@ import stat
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
 
-from . import paths, state
+from . import modules, paths, state
 
 #: VM_MAX_NAMELEN of sys/amd64/include/vmm.h.
 MAX_NAME = 229
@@ -89,17 +89,12 @@ def poke(name: str, line: str) -> bool:
 
 def loaded() -> bool:
     """Whether vmm.ko is in the kernel."""
-    from . import modules
-
     return modules.loaded("vmm")
 
 
 def _load() -> None:
     """libvmmapi loads the module itself when a machine is to be created (vmmapi.c, vm_create)."""
-    from . import modules
-
-    if not modules.loaded("vmm"):
-        modules.load("vmm")
+    modules.load("vmm")
 
 
 def _nodes(doc: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:

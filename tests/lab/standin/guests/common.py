@@ -33,7 +33,7 @@ class Report:
             "cpus": machine.cpus,
             "topology": list(machine.topology),
             "uuid": machine.config.get("uuid") or "",
-            "utc": not machine.config.bool("rtc.use_localtime", True),
+            "utc": not machine.config.boolean("rtc.use_localtime", True),
             "files": [os.path.realpath(path) for path in machine.files],
             "firmware": machine.firmware.rom if machine.firmware else "",
             "variables": (machine.firmware.variables or "") if machine.firmware else "",

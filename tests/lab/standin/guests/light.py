@@ -77,7 +77,7 @@ class LightGuest:
             raise _End(str(node["suspended"]))
         if self.machine.firmware is None and not self.report.values["load"]:
             raise _End("triple")  # nothing was loaded: the first instruction is none
-        waits_for_debugger = debugger is not None and self.machine.config.bool("gdb.wait")
+        waits_for_debugger = debugger is not None and self.machine.config.boolean("gdb.wait")
         if not waits_for_debugger and not (screen is not None and screen.wait):
             self.boot()
 
@@ -128,7 +128,7 @@ class LightGuest:
             text = "keyboard controller reset" if self.tiny == "kbdreset" else lines.get(what, "")
             if text and self.tiny != "acpi":
                 self.print(f"tiny guest: {text}\n")
-        if what == "halt" and not self.machine.config.bool("x86.vmexit_on_hlt"):
+        if what == "halt" and not self.machine.config.boolean("x86.vmexit_on_hlt"):
             what = "spin"  # nobody notices: the CPU just waits
         if what == "spin":
             self.loop.timers.clear()
@@ -243,7 +243,7 @@ def end(machine: Machine, report: Optional[Report], reason: str) -> int:
         vmm.suspend(machine.name, reason)
     except OSError:
         pass  # bhyvectl has done it already
-    if reason == "poweroff" and machine.config.bool("destroy_on_poweroff"):
+    if reason == "poweroff" and machine.config.boolean("destroy_on_poweroff"):
         try:
             vmm.destroy(machine.name)
         except OSError:

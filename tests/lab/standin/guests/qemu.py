@@ -1,3 +1,382 @@
-"""stub, replaced below"""
-def wanted(machine, behaviour): return False
-class QemuGuest: pass
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guest that boots for real: QEMU (software emulation) as the machine that bhyve's configuration describes.
+
+bhyve's own process keeps what it would hold (taps, terminals, the VNC port) and hands it to QEMU: descriptors of taps,
+socket pairs for serial ports, each VNC connection by QMP. QEMU dies with bhyve. SIGTERM is the power button once the guest
+has enabled ACPI (SCI_EN), before that it ends bhyve; a reset ends it with 0, a power-off with 1, a triple fault with 3.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from typing import Any, Dict, List, Optional
+
+from .. import notes, paths, vmm
+from ..commands.bhyve.blocks import Disk
+from ..commands.bhyve.errors import say
+from ..commands.bhyve.machine import Machine
+from .behaviour import Behaviour
+from .common import Control, Report
+from .loop import Loop
+
+_QEMU = "/usr/bin/qemu-system-x86_64"
+_SHARE = "/usr/share/qemu"
+_MIB = 1 << 20
+_ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+_ISO_BOOT_RECORD = 17 * 2048
+_SCI_EN = 1
+_PM1_CONTROL = "0x604"  # the ICH9's, where OVMF puts it
+_TRIPLE = "Triple fault"
+_PR_SET_PDEATHSIG = 1
+_NICS = {"virtio-net": "virtio-net-pci", "e1000": "e1000-82545em"}
+
+
+class _End(Exception):
+    """The guest is over; the reason as in ``common.STATUS``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def bootable(disk: Disk) -> bool:
+    """Whether UEFI firmware would find something on it: a GPT with an ESP, or an El Torito CD."""
+    if disk.size < 2 * _ISO_BOOT_RECORD:
+        return False
+    if disk.kind == "cd":
+        return b"EL TORITO SPECIFICATION" in os.pread(disk.fd, 64, _ISO_BOOT_RECORD)
+    head = os.pread(disk.fd, 34 * 512, 0)
+    return head[510:512] == b"\x55\xaa" and head[512:520] == b"EFI PART" and _ESP in head
+
+
+def wanted(machine: Machine, behaviour: Behaviour) -> bool:
+    """Whether this guest is to boot for real."""
+    if behaviour.guest != "auto" or machine.firmware is None:
+        return behaviour.guest == "qemu"
+    return os.path.exists(paths.LINUX + _QEMU) and any(bootable(disk) for disk in machine.disks)
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes QEMU: killed when bhyve is, and no process of a FreeBSD host."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    notes.hide()
+
+
+def _place(slot: str) -> str:
+    """bhyve's slot and function in QEMU's words; slots 0 and 31 are q35's own, so others get a free one there."""
+    bus, number, function = slot.split(".")[:3]
+    return f",addr={int(number):#x}.{function}" if bus == "0" and 0 < int(number) < 31 else ""
+
+
+def _quote(text: str) -> str:
+    return text.replace(",", ",,")
+
+
+class Arguments:
+    """QEMU's command line for a machine, and the descriptors that it inherits."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.fds: List[int] = []
+        self.words: List[str] = []
+        self.boot_order = 0
+        self.qmp, self._qmp_child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.serial: Dict[str, socket.socket] = {}
+        self._children: List[socket.socket] = [self._qmp_child]
+        self._base()
+        self._firmware()
+        for disk in machine.disks:
+            self._disk(disk)
+        for nic in machine.nics:
+            self._nic(nic.slot, nic.model, nic.mac, nic.fd)
+        for slot, model in machine.models.items():
+            self._other(slot, model)
+        self._serial()
+
+    def _add(self, *words: str) -> None:
+        self.words.extend(words)
+
+    def _base(self) -> None:
+        machine = self.machine
+        sockets, cores, threads = machine.topology
+        utc = not machine.config.boolean("rtc.use_localtime", True)
+        uuid = machine.config.get("uuid")
+        self._add("-name", _quote(machine.name), "-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot")
+        self._add("-machine", "q35,accel=tcg,graphics=off", "-cpu", "max", "-L", paths.LINUX + _SHARE)
+        self._add("-m", f"{max(1, machine.memory // _MIB)}M", "-rtc", f"base={'utc' if utc else 'localtime'}")
+        self._add("-smp", f"{machine.cpus},sockets={sockets},cores={cores},threads={threads}")
+        self._add("-smbios", "type=1,manufacturer=FreeBSD,product=BHYVE" + (f",uuid={uuid}" if uuid else ""))
+        self._add("-d", "cpu_reset", "-D", vmm.guest_file(machine.name, ".qemu.log"))
+        self._add("-chardev", f"socket,id=qmp,fd={self._give(self._qmp_child)}", "-mon", "chardev=qmp,mode=control")
+
+    def _give(self, child: socket.socket) -> int:
+        self.fds.append(child.fileno())
+        return child.fileno()
+
+    def _firmware(self) -> None:
+        firmware = self.machine.firmware
+        if firmware is None:
+            return
+        self._add("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_quote(paths.root(firmware.rom))}")
+        if firmware.variables:
+            self._add("-drive", f"if=pflash,unit=1,format=raw,file={_quote(paths.root(firmware.variables))}")
+
+    def _disk(self, disk: Disk) -> None:
+        ident = "d" + disk.slot.replace(".", "_")
+        read_only = "on" if disk.ro or disk.kind == "cd" else "off"
+        media = "cdrom" if disk.kind == "cd" else "disk"
+        self._add(
+            "-drive",
+            f"id={ident},if=none,format=raw,media={media},readonly={read_only},file.locking=off,"
+            f"file.filename={_quote(paths.root(disk.path))}",
+        )
+        order = f"drive={ident},bootindex={self.boot_order}"
+        self.boot_order += 1
+        place = _place(disk.slot)
+        if disk.model == "ahci":
+            controller = "a" + "_".join(disk.slot.split(".")[:3])
+            if f"ahci,id={controller}{place}" not in self.words:
+                self._add("-device", f"ahci,id={controller}{place}")
+            port = disk.slot.rsplit(".", 1)[1]
+            self._add("-device", f"ide-{disk.kind},bus={controller}.{port},{order}")
+        elif disk.model == "nvme":
+            self._add("-device", f"nvme,serial={_quote(disk.serial or ident)},{order}{place}")
+        else:
+            serial = f",serial={_quote(disk.serial)}" if disk.serial else ""
+            self._add("-device", f"virtio-blk-pci,{order}{serial}{place}")
+
+    def _nic(self, slot: str, model: str, mac: str, fd: Optional[int]) -> None:
+        ident = "n" + slot.replace(".", "_")
+        if fd is None:
+            self._add("-netdev", f"hubport,id={ident},hubid={self.boot_order}")
+        else:
+            self.fds.append(fd)
+            self._add("-netdev", f"tap,id={ident},fd={fd}")
+        self._add("-device", f"{_NICS[model]},netdev={ident},mac={mac},romfile={_place(slot)}")
+
+    def _other(self, slot: str, model: str) -> None:
+        screen = self.machine.screen
+        if model == "fbuf" and screen is not None:
+            self._add("-device", f"VGA,xres={screen.width},yres={screen.height}{_place(slot)}")
+            self._add("-vnc", "none,password=on" if screen.password else "none")
+        elif model == "xhci":
+            self._add("-device", f"qemu-xhci,id=usb{_place(slot)}")
+            if self.machine.tablet:
+                self._add("-device", "usb-tablet,bus=usb.0")
+        elif model == "virtio-rnd":
+            self._add("-device", f"virtio-rng-pci{_place(slot)}")
+
+    def _serial(self) -> None:
+        for index, name in enumerate(("com1", "com2", "com3", "com4")):
+            if name not in self.machine.ports:
+                continue
+            ours, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._children.append(child)
+            self.serial[name] = ours
+            self._add("-chardev", f"socket,id={name},fd={self._give(child)}")
+            self._add("-device", f"isa-serial,chardev={name},index={index}")
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start QEMU; what it was given is closed here."""
+        with open(vmm.guest_file(self.machine.name, ".qemu.err"), "wb") as errors:
+            process = subprocess.Popen(
+                [paths.LINUX + _QEMU, *self.words],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=self.fds,
+                preexec_fn=_die_with_parent,
+            )
+        for child in self._children:
+            child.close()
+        return process
+
+
+class QemuGuest:
+    """One run of bhyve with QEMU behind it."""
+
+    def __init__(self, machine: Machine, report: Report, control: Control) -> None:
+        self.machine, self.report, self.control = machine, report, control
+        self.loop = Loop()
+        self.arguments = Arguments(machine)
+        self.qmp = self.arguments.qmp
+        self.received = b""
+        self.reason = ""
+        self.viewers = 0
+        self.process = self.arguments.start()
+
+    # QMP
+
+    def _messages(self) -> List[Dict[str, Any]]:
+        """What QEMU says, at least one message unless it has ended."""
+        data = self.qmp.recv(65536)
+        if not data:
+            raise _End(self.reason or self._failure())
+        self.received += data
+        *lines, self.received = self.received.split(b"\n")
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def _failure(self) -> str:
+        """QEMU ended without a word of why: bhyve's status for it, and what QEMU said, on stderr."""
+        status = self.process.wait()
+        with open(vmm.guest_file(self.machine.name, ".qemu.err"), encoding="utf-8", errors="replace") as stream:
+            say(f"STANDIN: bhyve: QEMU ended with {status}: {stream.read().strip()}")
+        return "exit:4"
+
+    def _event(self, message: Dict[str, Any]) -> None:
+        if message.get("event") == "SHUTDOWN":
+            cause = str(message["data"]["reason"])
+            self.reason = self.reason or self._ending(cause)
+
+    def _ending(self, cause: str) -> str:
+        if cause == "guest-reset":
+            with open(vmm.guest_file(self.machine.name, ".qemu.log"), encoding="utf-8", errors="replace") as stream:
+                return "triple" if _TRIPLE in stream.read() else "reset"
+        return "poweroff" if cause == "guest-shutdown" else "exit:4"
+
+    def ask(self, command: str, arguments: Optional[Dict[str, Any]] = None, fd: Optional[int] = None) -> Any:
+        """One QMP command (with a descriptor to hand over); its result. What fails ends bhyve with what QEMU said."""
+        request = json.dumps({"execute": command, "arguments": arguments or {}}).encode() + b"\n"
+        if fd is None:
+            self.qmp.sendall(request)
+        else:
+            socket.send_fds(self.qmp, [request], [fd])
+        while True:
+            for message in self._messages():
+                if "return" in message:
+                    return message["return"]
+                if "error" in message:
+                    say(f"STANDIN: bhyve: QEMU refuses {command}: {message['error']['desc']}")
+                    raise _End("exit:4")
+                self._event(message)
+
+    def heard(self) -> None:
+        for message in self._messages():
+            self._event(message)
+
+    # the guest's life
+
+    def run(self) -> str:
+        """Live until the end; its reason."""
+        try:
+            self.begin()
+            while True:
+                self.loop.step()
+        except _End as end:
+            return end.reason
+        except ConnectionError:
+            return self.reason or "exit:4"
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.rest()
+
+    def begin(self) -> None:
+        self.loop.on_sigterm(self.button)
+        self.loop.listen(self.control.fd, self.told)
+        for name, port in self.machine.ports.items():
+            pair = self.arguments.serial.get(name)
+            if pair is not None:
+                self.loop.listen(port.read_fd, partial(self.typed, port.read_fd, pair))
+                self.loop.listen(pair.fileno(), partial(self.printed, pair, port.write_fd))
+        self.ask("qmp_capabilities")
+        screen = self.machine.screen
+        if screen is not None and screen.password:
+            self.ask("set_password", {"protocol": "vnc", "password": screen.password})
+        self.loop.listen(self.qmp.fileno(), self.heard)
+        if screen is not None and screen.sock is not None:
+            self.loop.listen(screen.sock.fileno(), self.viewer)
+        if screen is None or not screen.wait:
+            self.ask("cont")
+        self.loop.after(0.5, self.look)
+
+    def acpi_on(self) -> bool:
+        """Whether the guest's system has taken over the power button: SCI_EN of the PM1 control register."""
+        answer = str(self.ask("human-monitor-command", {"command-line": f"i /h {_PM1_CONTROL}"}))
+        value = answer.strip().rpartition("=")[2].strip()
+        return bool(int(value, 16) & _SCI_EN)
+
+    def look(self) -> None:
+        """Note when ACPI is on: the guest counts as up then."""
+        if self.acpi_on():
+            self.report.write(up=True)
+        else:
+            self.loop.after(0.5, self.look)
+
+    def button(self) -> None:
+        """SIGTERM."""
+        if self.acpi_on():
+            self.ask("system_powerdown")
+        else:
+            self.process.kill()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def told(self) -> None:
+        for line in self.control.lines():
+            verb, _, rest = line.partition(" ")
+            raise _End(rest if verb == "do" else verb)
+
+    def viewer(self) -> None:
+        """Somebody connects to the VNC port: the connection becomes QEMU's."""
+        screen = self.machine.screen
+        if screen is None or screen.sock is None:
+            return
+        connection, _ = screen.sock.accept()
+        self.viewers += 1
+        name = f"viewer{self.viewers}"
+        with connection:
+            self.ask("getfd", {"fdname": name}, connection.fileno())
+            self.ask("add_client", {"protocol": "vnc", "fdname": name})
+        if screen.wait and self.viewers == 1:
+            self.ask("cont")
+
+    def typed(self, fd: int, pair: socket.socket) -> None:
+        """From the terminal to the guest's serial port."""
+        try:
+            data = os.read(fd, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            pair.sendall(data)
+        else:
+            self.loop.ignore(fd)
+
+    def printed(self, pair: socket.socket, fd: int) -> None:
+        """From the guest's serial port to the terminal."""
+        try:
+            data = pair.recv(4096)
+        except OSError:
+            data = b""
+        if not data:
+            self.loop.ignore(pair.fileno())
+            return
+        _write(fd, data)
+
+    def rest(self) -> None:
+        """What the guest printed last."""
+        for name, pair in self.arguments.serial.items():
+            pair.setblocking(False)
+            try:
+                _write(self.machine.ports[name].write_fd, pair.recv(65536))
+            except OSError:
+                continue
+        sys.stdout.flush()
+
+
+def _write(fd: int, data: bytes) -> None:
+    """All of it: the other side of a terminal of nmdm(4) always takes it."""
+    while data:
+        data = data[os.write(fd, data) :]

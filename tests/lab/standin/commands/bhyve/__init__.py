@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     host = vmm.hardware()
     try:
         line = options.parse(argv[1:], host)
-        if line.config.bool("config.dump"):
+        if line.config.boolean("config.dump"):
             print("".join(f"{name}={value}\n" for name, value in line.config.items()), end="")
             return 1
         from .run import run

@@ -68,8 +68,8 @@ def open_disk(config: Config, slot: str, node: str, model: str, kind: str) -> Di
     if path is None:
         raise DeviceError(errno.ENOENT, 'Missing "path" for block device.')
     for name in ("nocache", "nodelete", "sync", "direct"):
-        config.bool(f"{node}.{name}")
-    ro = config.bool(f"{node}.ro")
+        config.boolean(f"{node}.{name}")
+    ro = config.boolean(f"{node}.ro")
     sector = config.get(f"{node}.sectorsize")
     sizes = _sector_sizes(sector) if sector is not None else None
     try:

@@ -267,7 +267,7 @@ def _devices(machine: Machine) -> None:
 
 def _tables(machine: Machine) -> None:
     """What the guest is told of its machine: MP table, SMBIOS."""
-    if machine.config.bool("x86.mptable", True) and any(not slot.startswith("0.") for slot in machine.models):
+    if machine.config.boolean("x86.mptable", True) and any(not slot.startswith("0.") for slot in machine.models):
         say("MPtable is incompatible with multiple PCI hierarchies.")
         say("MPtable generation can be disabled by passing the -Y option to bhyve(8).")
         fail(f"error to build the guest tables: {strerror(errno.ENOENT)}")
@@ -291,13 +291,13 @@ def start(config: Config, host: vmm.Hardware, files: List[str]) -> Machine:
     memory = parse_memory(text)
     if memory is None:
         errx(EX_USAGE, f"invalid memsize '{text}'")
-    machine.memory, machine.wired = memory, config.bool("memory.wired")
-    config.bool("memory.guest_in_core")
+    machine.memory, machine.wired = memory, config.boolean("memory.wired")
+    config.boolean("memory.guest_in_core")
     _open_machine(machine)
     if machine.cpus > host.maxcpu:
         fail(f"{machine.cpus} vCPUs requested but only {host.maxcpu} available")
     for flag in ("x86.vmexit_on_hlt", "x86.vmexit_on_pause", "x86.x2apic", "acpi_tables", "rtc.use_localtime"):
-        config.bool(flag)
+        config.boolean(flag)
     _memory(machine)
     vmm.add_segment(name, "bootrom")
     try:

@@ -121,7 +121,7 @@ def open_screen(config: Config, slot: str, node: str, taken: bool) -> Screen:
     """Make the frame buffer device: DeviceError with pci_fbuf.c's and rfb.c's own words."""
     if taken:
         raise DeviceError(errno.ENOENT, "Only one frame buffer device is allowed.")
-    wait = config.bool(f"{node}.wait")
+    wait = config.boolean(f"{node}.wait")
     address, port = _address(config.get(f"{node}.rfb") or config.get(f"{node}.tcp"))
     vga = config.get(f"{node}.vga")
     if vga is not None and vga not in ("io", "on", "off"):

@@ -88,7 +88,7 @@ class Config:
         value = self.raw(path)
         return value if value is None or "%" not in value else self._expand(value, 0)
 
-    def bool(self, path: str, default: bool = False) -> bool:
+    def boolean(self, path: str, default: bool = False) -> bool:
         value = self.get(path)
         return default if value is None else parse_bool(path.rpartition(".")[2] if _in_device(path) else path, value)
 
