@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from .. import modules, paths, state
+from .. import paths, state
 
 #: ifconfig(8) reads by netlink(4) from here on: other order of addresses, LOWER_UP (14.0-RELEASE).
 NETLINK_IFCONFIG = 1400090
@@ -38,8 +38,7 @@ class Facts:
 
     def sysctl(self, name: str, default: int) -> int:
         """An integer sysctl(8) variable, as set at run time."""
-        value = state.peek("kernel", "sysctl").get(name, default)
-        return int(value)
+        return int(state.peek("kernel", "sysctl").get("values", {}).get(name, default))
 
     def is_root(self) -> bool:
         """Whether the caller may change interfaces."""
@@ -47,8 +46,12 @@ class Facts:
 
     def module_loaded(self, name: str) -> bool:
         """Whether a kernel module is loaded."""
-        return modules.loaded(name)
+        from ..system import klds
+
+        return klds.loaded(name)
 
     def load_module(self, name: str) -> None:
         """kldload(2), as ifconfig(8) does for a cloner that is not in GENERIC."""
-        modules.load(name)
+        from ..system import klds
+
+        klds.load(name)
