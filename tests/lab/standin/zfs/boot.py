@@ -4,8 +4,9 @@
 
 """What the kernel and an installed FreeBSD bring along: disks, the pool that the host booted from.
 
-The settings are the document `disk("disks")`: `{"disks": {NAME: {"size": BYTES, "model": TEXT, "used": BOOL}}, "zfs": BOOL}`.
-Without it the host has one terabyte of `ada0`, whose fourth partition is the pool zroot, and a spare disk `ada1`.
+The disks are the document `disk("disks")`: `{"disks": {NAME: {"size": BYTES, "model": TEXT, "used": BOOL}}}` (used: the
+system runs from it). Without it the host has one terabyte of `ada0`, whose fourth partition is the pool zroot if the host
+has ZFS, and a spare disk `ada1`.
 """
 
 from __future__ import annotations
@@ -61,9 +62,9 @@ def prepare(disk: Doc, kernel: Doc) -> None:
     os.makedirs(content.directory(), exist_ok=True)
     _device_nodes()
     model = Model(disk, kernel)
-    if "seed" not in disk:
-        disk["seed"] = "standin"
-    if not disk["pools"] and not disk.get("installed") and state.peek("disk", "disks").get("zfs", True):
+    host = state.peek("disk", "host")
+    disk.setdefault("seed", host.get("seed", "standin"))
+    if not disk["pools"] and not disk.get("installed") and host.get("zfs", True):
         _install(model)
     disk["installed"] = True
     for guid, pool in disk["pools"].items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import List, Tuple
 
-from .. import paths, processes
+from .. import notes, paths
 from . import content
 from .model import Doc
 
@@ -38,7 +38,7 @@ def openers(dataset: Doc) -> List[Opener]:
             except OSError:
                 continue
             if (info.st_dev, info.st_ino) == (wanted.st_dev, wanted.st_ino):
-                ticks = processes.start_ticks(int(pid))
+                ticks = notes.start_ticks(int(pid))
                 if ticks is not None:
                     found.append((int(pid), ticks))
                 break

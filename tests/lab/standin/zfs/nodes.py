@@ -13,7 +13,7 @@ import os
 import time
 from typing import Dict, List
 
-from .. import paths, processes, state
+from .. import notes, paths, state
 from . import content
 from .model import Doc, Item, Model
 
@@ -101,7 +101,7 @@ def settle_later() -> None:
         for descriptor in range(3):
             os.dup2(null, descriptor)
         os.closerange(3, 256)
-        processes.set_title("[zfskern]", comm="zfskern")
+        notes.hide()
         time.sleep(DELAY)
         with state.disk("zpool") as disk, state.kernel("zpool") as kernel:
             settle(Model(disk, kernel))
