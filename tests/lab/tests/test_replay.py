@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What real FreeBSD printed, replayed against the stand-in host: only known differences, and each still there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from replay import runner, transcript
+from replay.__main__ import table
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a stand-in host needs root")
+
+REPLAYED = [name for name in transcript.names() if runner.start_module(name) is not None]
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+def test_only_known_differences(name: str, tmp_path: Path) -> None:
+    known = runner.known_differences(name)
+    verdicts = runner.replay(name, str(tmp_path))
+    print(table(verdicts))
+    differ = [verdict for verdict in verdicts if verdict.outcome == "differ" and verdict.entry.line not in known]
+    assert not differ, "not known:\n" + "\n\n".join(verdict.difference() for verdict in differ)
+    gone = [verdict.entry.line for verdict in verdicts if verdict.outcome == "agree" and verdict.entry.line in known]
+    assert not gone, f"these lines of {name}.txt agree now, take them from replay/known/{name}.json: {gone}"
+
+
+@pytest.mark.parametrize("name", transcript.names())
+def test_every_known_difference_names_a_command(name: str) -> None:
+    lines = {entry.line for entry in transcript.load(name)}
+    assert set(runner.known_differences(name)) <= lines
+
+
+def test_the_parser_keeps_a_missing_last_newline_and_several_lines() -> None:
+    text = "======== a\n\n$ printf 'x\ny'\nexit: 1\nstdout:\n| x\n| y|\\\nstderr:\n| \n| b\n\n$ z\nexit: timeout after 90 s\n"
+    first, second = transcript.parse(text)
+    assert (first.line, first.heading, first.command, first.exit) == (3, "a", "printf 'x\ny'", 1)
+    assert (first.stdout, first.stderr) == ("x\ny", "\nb\n")
+    assert (second.command, second.exit) == ("z", None)
+
+
+def test_a_line_without_the_recorders_form_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 1: no exit status"):
+        transcript.parse("$ a")
