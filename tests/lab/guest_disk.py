@@ -239,7 +239,9 @@ def _partition(path: str, work: str) -> None:
         stream.write(script)
     with open(table, encoding="ascii") as stdin:
         environment = {**os.environ, "PATH": _path(), "LC_ALL": "C"}
-        done = subprocess.run(["sfdisk", "-q", path], stdin=stdin, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sfdisk", "-q", path], stdin=stdin, env=environment, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise DiskError(f"`sfdisk -q {path}` exited {done.returncode}: {done.stderr.strip()}")
 

@@ -4,10 +4,10 @@
 """The null-modem terminals of nmdm(4): what is written to /dev/nmdmNAMEA comes out of /dev/nmdmNAMEB, and the reverse.
 
 Each end is a pseudo-terminal; a process of the lab (one a host, hidden from ps) holds the masters and carries the bytes
-between them. As on FreeBSD what one end writes while nobody has the other open is lost, an end keeps its terminal settings
-while it is open (echo is on at first), a pair goes when both ends are closed, and the other end survives that one is closed
-and opened again. What cannot be had here: a pair that comes into being because somebody opens its name without asking
-(``open_end``, ``create``), and the wait for carrier.
+between them. As on FreeBSD what one end writes while nobody has the other open is lost, an end keeps its terminal
+settings while it is open (echo is on at first), a pair goes when both ends are closed, and the other end survives that
+one is closed and opened again. What cannot be had here: a pair that comes into being because somebody opens its name
+without asking (``open_end``, ``create``), and the wait for carrier.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import os
 import select
 import signal
 import socket
-import sys
 import termios
+from contextlib import suppress
 from typing import Dict, List, Optional, Tuple
 
 from . import modules, notes, paths, state
@@ -180,7 +180,9 @@ class _Driver:
 
 def _start(listener: socket.socket) -> None:
     """Leave the driver behind: a session of its own, nothing open but what it needs."""
-    if os.fork():
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
         return
     os.setsid()
     if os.fork():
@@ -210,15 +212,11 @@ def _connect() -> socket.socket:
             return connection
         except (FileNotFoundError, ConnectionRefusedError):
             pass
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(_SOCKET)
-        except FileNotFoundError:
-            pass
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(_SOCKET)
         listener.listen(16)
-        sys.stdout.flush()
-        sys.stderr.flush()
         _start(listener)
         listener.close()
         connection.connect(_SOCKET)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kernel's side of virtual machines: vmm(4).
 
-A machine comes into being by vm_create (bhyvectl --create, bhyveload, bhyve), shows as ``/dev/vmm/NAME``, and stays until
-it is destroyed, whoever made it and however bhyve ended. It remembers the memory it was given, which CPUs were activated
-and whether they were suspended (the guest reset or powered off): vm_reinit is refused as long as they are not.
+A machine comes into being by vm_create (bhyvectl --create, bhyveload, bhyve), shows as ``/dev/vmm/NAME``, and stays
+until it is destroyed, whoever made it and however bhyve ended. It remembers the memory it was given, which CPUs were
+activated and whether they were suspended (the guest reset or powered off): vm_reinit is refused as long as they are not.
 
 Calls raise OSError with Linux's errno, as a system call would.
 """
@@ -140,7 +140,7 @@ def exists(name: str) -> bool:
 
 
 def create(name: str) -> None:
-    """vm_create(3). EEXIST, EINVAL for a name that devfs would not take, ENXIO without VT-x or SVM, EPERM if not root."""
+    """vm_create(3). EEXIST, EINVAL for a name that devfs does not take, ENXIO without VT-x or SVM, EPERM if not root."""
     _load()
     if os.geteuid() != 0:
         raise OSError(errno.EPERM, "vm_create")

@@ -30,8 +30,8 @@ class Behaviour:
     acpi: what it does about the power button: "obey", "ignore"; "never": it does not enable ACPI at all.
     shutdown_after: from the button to the power-off.
     then: what it does by itself ``after`` seconds: "" (nothing), "reset", "poweroff", "halt", "triple" (exit status 3),
-    "spin" (halts without telling), "exit:N" or "signal:N" (bhyve itself ends so). In the first ``times`` boots since the host
-    was booted; 0: in all.
+    "spin" (halts without telling), "exit:N" or "signal:N" (bhyve itself ends so). In the first ``times`` boots since
+    the host was booted; 0: in all.
     loader: what bhyveload does: "" (loads), "hang", "exit:N".
     """
 

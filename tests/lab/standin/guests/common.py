@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any, Dict, List
 
 from .. import vmm
@@ -39,7 +40,7 @@ class Report:
             "variables": (machine.firmware.variables or "") if machine.firmware else "",
             "load": (vmm.get(machine.name) or {}).get("load"),
             "disks": [
-                {"slot": disk.slot, "model": disk.model, "type": disk.kind, "path": disk.path, "ro": disk.ro, "size": disk.size}
+                {**{name: getattr(disk, name) for name in ("slot", "model", "path", "ro", "size")}, "type": disk.kind}
                 for disk in machine.disks
             ],
             "nics": [
@@ -79,10 +80,8 @@ class Control:
     def __init__(self, name: str) -> None:
         path = vmm.guest_file(name, ".control")
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
+        with suppress(FileExistsError):
             os.mkfifo(path, 0o600)
-        except FileExistsError:
-            pass
         # Read and write: it never reports end of file, and nobody who writes ever meets a closed pipe.
         self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._rest = b""
@@ -104,4 +103,3 @@ class Control:
             return []
         *whole, self._rest = self._rest.split(b"\n")
         return [line.decode() for line in whole]
-

@@ -29,7 +29,7 @@ class Guest:
         os.rename(temporary, f"{folder}/{self._file}.json")
 
     def seen(self) -> Dict[str, Any]:
-        """What the guest found when it booted last: memory, cpus, disks, nics, the configuration's path; empty before."""
+        """What the guest found when it booted last: memory, cpus, disks, nics, its configuration; empty before."""
         try:
             with open(f"{self.directory}/kernel/guests/{self._file}.json", encoding="utf-8") as stream:
                 document: Dict[str, Any] = json.load(stream)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The light guest: no machine at all, but everything that a host sees of one.
 
-It runs in bhyve's own process: a time before ACPI is on, a console with a prompt, a VNC port that answers, the power button,
-and the ends that a guest can have. The tiny guest (tests/lab/tiny-guest) is played to its letter.
+It runs in bhyve's own process: a time before ACPI is on, a console with a prompt, a VNC port that answers, the power
+button, and the ends that a guest can have. The tiny guest (tests/lab/tiny-guest) is played to its letter.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Dict, Optional
 
@@ -239,14 +240,10 @@ def end(machine: Machine, report: Optional[Report], reason: str) -> int:
     if reason == "destroyed":
         say("vm_run error -1, errno 6")
         return 1
-    try:
+    with suppress(OSError):  # bhyvectl may have done it already
         vmm.suspend(machine.name, reason)
-    except OSError:
-        pass  # bhyvectl has done it already
     if reason == "poweroff" and machine.config.boolean("destroy_on_poweroff"):
-        try:
+        with suppress(OSError):
             vmm.destroy(machine.name)
-        except OSError:
-            pass
     sys.stdout.flush()
     return STATUS[reason]

@@ -4,8 +4,9 @@
 """The guest that boots for real: QEMU (software emulation) as the machine that bhyve's configuration describes.
 
 bhyve's own process keeps what it would hold (taps, terminals, the VNC port) and hands it to QEMU: descriptors of taps,
-socket pairs for serial ports, each VNC connection by QMP. QEMU dies with bhyve. SIGTERM is the power button once the guest
-has enabled ACPI (SCI_EN), before that it ends bhyve; a reset ends it with 0, a power-off with 1, a triple fault with 3.
+socket pairs for serial ports, each VNC connection by QMP. QEMU dies with bhyve. SIGTERM is the power button once the
+guest has enabled ACPI (SCI_EN), before that it ends bhyve; a reset ends it with 0, a power-off with 1, a triple fault
+with 3.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from functools import partial
 from typing import Any, Dict, List, Optional
 
@@ -111,7 +111,8 @@ class Arguments:
         sockets, cores, threads = machine.topology
         utc = not machine.config.boolean("rtc.use_localtime", True)
         uuid = machine.config.get("uuid")
-        self._add("-name", _quote(machine.name), "-nodefaults", "-no-user-config", "-display", "none", "-S", "-no-reboot")
+        self._add("-name", _quote(machine.name), "-nodefaults", "-no-user-config", "-display", "none")
+        self._add("-S", "-no-reboot")
         self._add("-machine", "q35,accel=tcg,graphics=off", "-cpu", "max", "-L", paths.LINUX + _SHARE)
         self._add("-m", f"{max(1, machine.memory // _MIB)}M", "-rtc", f"base={'utc' if utc else 'localtime'}")
         self._add("-smp", f"{machine.cpus},sockets={sockets},cores={cores},threads={threads}")
@@ -373,7 +374,6 @@ class QemuGuest:
                 _write(self.machine.ports[name].write_fd, pair.recv(65536))
             except OSError:
                 continue
-        sys.stdout.flush()
 
 
 def _write(fd: int, data: bytes) -> None:

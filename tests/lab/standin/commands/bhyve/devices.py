@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PCI device models: their names, and what ``-s`` makes of its old comma form (pci_emul.c and each model's legacy config)."""
+"""PCI device models: their names, and what ``-s`` makes of its old comma form (pci_emul.c, each model's legacy_config)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,28 @@ from .tree import Config
 
 #: The models in the order of ``-s help``.
 MODELS = (
-    "ahci ahci-hd ahci-cd e1000 dummy hda fbuf amd_hostbridge hostbridge lpc nvme passthru virtio-9p virtio-blk "
-    "virtio-console virtio-input virtio-net virtio-rnd virtio-scsi uart xhci"
-).split()
+    "ahci",
+    "ahci-hd",
+    "ahci-cd",
+    "e1000",
+    "dummy",
+    "hda",
+    "fbuf",
+    "amd_hostbridge",
+    "hostbridge",
+    "lpc",
+    "nvme",
+    "passthru",
+    "virtio-9p",
+    "virtio-blk",
+    "virtio-console",
+    "virtio-input",
+    "virtio-net",
+    "virtio-rnd",
+    "virtio-scsi",
+    "uart",
+    "xhci",
+)
 #: Names of the old form only: what they are today.
 ALIASES = {"ahci-hd": "ahci", "ahci-cd": "ahci", "amd_hostbridge": "hostbridge"}
 _CONSOLE_PORTS = 16
@@ -198,7 +217,7 @@ def _passthru(config: Config, node: str, opts: str) -> None:
     elif re.match(r"ppt\d+$", place):
         config.set(f"{node}.pptdev", place)
     else:
-        fail(f"passthru: invalid options \"{opts}\"")
+        fail(f'passthru: invalid options "{opts}"')
     if comma:
         config.parse_list(node, rest)
 

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import stat
-import sys
 import termios
 import tty
 from dataclasses import dataclass
@@ -144,7 +143,6 @@ def ports(config: Config, tcp: bool) -> Dict[str, Port]:
 
 def put(port: Port, data: bytes) -> None:
     """Write to a serial port; what its other side does not take at once is lost, as at a real UART."""
-    sys.stdout.flush()
     ready = select.select([], [port.write_fd], [], 0)[1]
     if not ready:
         return

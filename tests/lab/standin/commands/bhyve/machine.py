@@ -124,7 +124,8 @@ def _memory(machine: Machine) -> None:
 
 def _slots(config: Config) -> List[Tuple[Tuple[int, int, int], str, str]]:
     """Every PCI device in the order in which bhyve makes them: address, node, model."""
-    nodes = {name.rsplit(".", 1)[0]: value for name, value in config.items() if re.fullmatch(r"pci(\.\d+){3}\.device", name)}
+    device = re.compile(r"pci(\.\d+){3}\.device")
+    nodes = {name.rsplit(".", 1)[0]: value for name, value in config.items() if device.fullmatch(name)}
     found = []
     for node, model in nodes.items():
         bus, slot, function = (int(part) for part in node.split(".")[1:])
@@ -258,7 +259,8 @@ def _devices(machine: Machine) -> None:
         if model not in MODELS:
             raise DeviceError(errno.EINVAL, f'pci slot {shown}: unknown device "{model}"')
         if model in ALIASES:
-            raise DeviceError(errno.EINVAL, f'pci slot {shown}: legacy device "{model}", use "{ALIASES[model]}" instead')
+            text = f'pci slot {shown}: legacy device "{model}", use "{ALIASES[model]}" instead'
+            raise DeviceError(errno.EINVAL, text)
         init = _INIT.get(model)
         if init is not None:
             init(machine, slot, node)

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """bhyve's command line: every switch sets configuration variables (bhyve(8)).
 
-What exists depends on the release: ``-A`` is in the usage text up to 14.x, ``-f`` came with 14.0, ``-n`` and ``-M`` with
-16-CURRENT, ``-r`` only where bhyve was built with snapshots. The texts are those of the sources of each.
+What exists depends on the release: ``-A`` is in the usage text up to 14.x, ``-f`` came with 14.0, ``-r`` is there only
+where bhyve was built with snapshots. The texts are those of each release's sources.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import Optional
 
 from ... import notes, paths, vmm
@@ -27,10 +28,8 @@ def _checkpoint_socket(machine: Machine) -> Optional[socket.socket]:
     if not os.path.isdir(folder):
         print("Failed to start checkpoint thread!\r")
         return None
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(1)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sockets that bhyve listens on: the frame buffer's VNC port and the debugger's port.
 
-FreeBSD lets a socket with SO_REUSEADDR bind one address of a port that somebody else has on all addresses, and the other
-way round; only the same address twice is refused. Linux refuses all of it. Where FreeBSD would not refuse, the listener is
-noted but not real.
+FreeBSD lets a socket with SO_REUSEADDR bind one address of a port that somebody else has on all addresses, and the
+other way round; only the same address twice is refused. Linux refuses all of it. Where FreeBSD would not refuse, the
+listener is noted but not real.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import List, Optional, Tuple
 
 from ... import paths, state
 from .devices import DeviceError
-from .errors import errx
+from .errors import err, errx, strerror
 from .tree import Config
 
 _LISTEN = "0A"
@@ -138,8 +138,6 @@ def open_screen(config: Config, slot: str, node: str, taken: bool) -> Screen:
     except socket.gaierror:
         raise DeviceError(0, "getaddrinfo: Name does not resolve") from None
     except OSError as error:
-        from .errors import strerror
-
         raise DeviceError(error.errno or 0, f"bind: {strerror(error.errno or 0)}") from None
     password = config.get(f"{node}.password") or ""
     return Screen(slot, address, port, width or _WIDTH, height or _HEIGHT, password, wait, sock)
@@ -168,6 +166,4 @@ def open_debug_server(config: Config) -> Optional[socket.socket]:
     try:
         return listen(address, int(port))
     except OSError as error:
-        from .errors import err
-
         err(1, "gdb socket", error.errno or 0)

@@ -157,7 +157,10 @@ _QUERIES: Tuple[Tuple[str, Callable[[_Machine], None]], ...] = (
     ("get-stats", _Machine.stats),
     ("get-cpu-topology", _Machine.topology),
 )
-_DONE = {"vm", "cpu", "create", "destroy", "get-all", "inject-nmi", "force-reset", "force-poweroff", "checkpoint", "suspend"}
+_DONE = {
+    *("vm", "cpu", "create", "destroy", "get-all", "inject-nmi"),
+    *("force-reset", "force-poweroff", "checkpoint", "suspend"),
+}
 
 
 def _suspend(name: str, reason: str) -> int:

@@ -258,14 +258,14 @@ REGISTERS = (
 )
 #: After them: what can be set on the machine.
 CAPABILITIES = (
-    "Capability \"hlt_exit\" is not set on vcpu 0",
-    "Capability \"mtrap_exit\" is not available",
-    "Capability \"pause_exit\" is not set on vcpu 0",
-    "Capability \"unrestricted_guest\" is set on vcpu 0",
-    "Capability \"enable_invpcid\" is not available",
-    "Capability \"bpt_exit\" is not available",
-    "Capability \"(null)\" is not available",
-    "Capability \"(null)\" is not available",
+    'Capability "hlt_exit" is not set on vcpu 0',
+    'Capability "mtrap_exit" is not available',
+    'Capability "pause_exit" is not set on vcpu 0',
+    'Capability "unrestricted_guest" is set on vcpu 0',
+    'Capability "enable_invpcid" is not available',
+    'Capability "bpt_exit" is not available',
+    'Capability "(null)" is not available',
+    'Capability "(null)" is not available',
 )
 #: The counters of a virtual CPU. Memory is counted in bytes.
 STATS = (

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What bhyveload does: options, the machine, and as much of FreeBSD's loader as its callers see (bhyveload.c, userboot)."""
+"""What bhyveload does: options, the machine, as much of FreeBSD's loader as its callers see (bhyveload.c, userboot)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ from ..bhyve.machine import parse_memory
 _USAGE = """usage: bhyveload [-S][-c <console-device>] [-d <disk-path>] [-e <name=value>]
                  [-h <host-path>] [-m memsize[K|k|M|m|G|g|T|t]] <vmname>"""
 _BANNER = (
-    "Consoles: userboot  \n\n"
-    "FreeBSD/amd64 User boot lua, Revision 1.2\n"
-    "(Sat Nov 21 08:28:37 UTC 2026 root@build)\n"
+    "Consoles: userboot  \n\nFreeBSD/amd64 User boot lua, Revision 1.2\n(Sat Nov 21 08:28:37 UTC 2026 root@build)\n"
 )
 _PROMPT = "\n\nType '?' for a list of commands, 'help' for more detailed help.\nOK "
 _NO_LUA = "|ERROR: cannot open /boot/lua/loader.lua: no such file or directory.\n"
