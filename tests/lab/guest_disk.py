@@ -6,11 +6,11 @@
 
 ``guest_disk.py linux OUT``: a disk that boots for real: a GPT with an ESP on which lies one EFI program, Debian's cloud
 kernel with an initial file system of busybox in it. The guest has a login on its first serial port (root, no password),
-asks for an address by DHCP where it has a NIC, writes on the screen, and powers off when the power button is pressed. It takes
-nothing but Debian packages, no root rights and no loop device; what it is made of is kept below ``--cache``.
+asks for an address by DHCP where it has a NIC, writes on the screen, and powers off when the power button is pressed.
+It takes nothing but Debian packages, no root rights and no loop device; what it is made of is kept below ``--cache``.
 
-``guest_disk.py light OUT [JSON]``: a disk with a boot signature and nothing to boot: the guest behind it is a light one, which
-behaves as the JSON in the first sector says (``standin/guests/behaviour.py``).
+``guest_disk.py light OUT [JSON]``: a disk with a boot signature and nothing to boot: the guest behind it is a light
+one, which behaves as the JSON in the first sector says (``standin/guests/behaviour.py``).
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ _TOOLS = {
 }
 _FILES = {_STUB: "systemd-boot-efi", _BUSYBOX: "busybox-static"}
 _APPLETS = (
-    "sh mount cat echo ls ln mkdir sleep ip udhcpc insmod poweroff reboot halt getty login hostname grep sed uname dmesg head "
-    "sync date ping ps"
+    "sh mount cat echo ls ln mkdir sleep ip udhcpc insmod poweroff reboot halt getty login hostname grep sed uname "
+    "dmesg head sync date ping ps"
 )
 _INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -78,10 +78,11 @@ for nic in /sys/class/net/eth*; do
 done
 for event in /sys/class/input/event*; do
     grep -q "Power Button" $event/device/name 2> /dev/null || continue
-    (head -c 24 /dev/input/${event##*/} > /dev/null; echo "power button: powering off" > /dev/ttyS0; sync; poweroff -f) &
+    (head -c 24 /dev/input/${event##*/} > /dev/null; echo "power button: power off" > /dev/ttyS0; sync; poweroff -f) &
 done
-printf '\\033[2J\\033[H\\n  A guest of Apiary is up.\\n\\n  Log in on its serial port: root, no password.\\n' > /dev/tty1
-cat /proc/meminfo | head -1 > /dev/tty1
+printf '\\033[2J\\033[H\\n  A guest of Apiary is up.\\n\\n' > /dev/tty1
+printf '  Log in on its serial port: root, no password.\\n\\n  ' > /dev/tty1
+head -n 1 /proc/meminfo > /dev/tty1
 while :; do getty -L 115200 ttyS0 vt100; done
 """
 _UDHCPC = """#!/bin/busybox sh

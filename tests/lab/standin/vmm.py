@@ -5,7 +5,7 @@
 
 A machine comes into being by vm_create (bhyvectl --create, bhyveload, bhyve), shows as ``/dev/vmm/NAME``, and stays
 until it is destroyed, whoever made it and however bhyve ended. It remembers the memory it was given, which CPUs were
-activated and whether they were suspended (the guest reset or powered off): vm_reinit is refused as long as they are not.
+activated and whether they were suspended (the guest reset or powered off): vm_reinit is refused until they are.
 
 Calls raise OSError with Linux's errno, as a system call would.
 """
@@ -140,7 +140,7 @@ def exists(name: str) -> bool:
 
 
 def create(name: str) -> None:
-    """vm_create(3). EEXIST, EINVAL for a name that devfs does not take, ENXIO without VT-x or SVM, EPERM if not root."""
+    """vm_create(3). EEXIST, EINVAL for a name devfs does not take, ENXIO without VT-x or SVM, EPERM if not root."""
     _load()
     if os.geteuid() != 0:
         raise OSError(errno.EPERM, "vm_create")

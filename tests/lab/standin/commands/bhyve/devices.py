@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PCI device models: their names, and what ``-s`` makes of its old comma form (pci_emul.c, each model's legacy_config)."""
+"""PCI device models: their names, and what ``-s`` makes of its old comma form (pci_emul.c, legacy_config)."""
 
 from __future__ import annotations
 
