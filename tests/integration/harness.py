@@ -44,7 +44,6 @@ def _payload() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         utils = Path(next(iter(ansible.module_utils.__path__)))
-        tar.add(utils.parent / "__init__.py", "ansible/__init__.py")
         tar.add(utils.parent / "release.py", "ansible/release.py")
         tar.add(utils, "ansible/module_utils", filter=_no_bytecode)
         tar.add(ROOT / "plugins", "ansible_collections/apiary/bhyve/plugins", filter=_no_bytecode)
