@@ -47,10 +47,10 @@ def _payload() -> bytes:
         tar.add(utils.parent / "release.py", "ansible/release.py")
         tar.add(utils, "ansible/module_utils", filter=_no_bytecode)
         tar.add(ROOT / "plugins", "ansible_collections/apiary/bhyve/plugins", filter=_no_bytecode)
-        runner = RUNNER.encode()
-        member = tarfile.TarInfo("runner.py")
-        member.size = len(runner)
-        tar.addfile(member, io.BytesIO(runner))
+        for name, text in (("ansible/__init__.py", ""), ("runner.py", RUNNER)):
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
     return buffer.getvalue()
 
 
