@@ -32,7 +32,9 @@ def names() -> List[str]:
 
 def load(name: str) -> List[Entry]:
     """The entries of one transcript."""
-    with open(os.path.join(DIRECTORY, name + ".txt"), encoding="utf-8", errors="surrogateescape") as stream:
+    with open(
+        os.path.join(DIRECTORY, name + ".txt"), encoding="utf-8", errors="surrogateescape", newline="\n"
+    ) as stream:
         return parse(stream.read())
 
 
