@@ -16,6 +16,8 @@ from standin.host import StandinHost
 FILES = Path(__file__).resolve().parents[2] / "roles" / "bhyve_host" / "files"
 FIRMWARE = "/firmware.fd"
 BRIDGE = "bridge1000"
+#: A disk that bhyveload boots from.
+BOOTABLE = "/bootable.img"
 
 #: Every variable of guest.rc, with what it has unless a test says otherwise.
 DEFAULTS: Dict[str, str] = {
@@ -73,11 +75,14 @@ class Box:
             "memory.size": memory,
             "acpi_tables": "true",
             "x86.vmexit_on_hlt": "true",
-            "lpc.bootrom": FIRMWARE,
             "pci.0.0.0.device": "hostbridge",
             "pci.0.31.0.device": "lpc",
             **(keys or {}),
         }
+        if rc.get("loader") == "bhyveload":
+            rc.setdefault("bhyveload_args", f"'-m' '{memory}' '-d' '{BOOTABLE}'")
+        else:
+            config["lpc.bootrom"] = FIRMWARE
         unknown = set(rc) - set(DEFAULTS)
         assert not unknown, unknown
         values = {**DEFAULTS, "name": self.name, "owner": self.hive.uuid, **rc}
@@ -106,7 +111,11 @@ class Box:
         return self.hive.pids().get(f"bhyve: {self.name} (bhyve)") is not None
 
     def log(self) -> str:
-        return self.hive.host.read(f"/var/log/apiary/{self.name}.log")
+        """The guest's log; empty when there is none yet."""
+        try:
+            return self.hive.host.read(f"/var/log/apiary/{self.name}.log")
+        except FileNotFoundError:
+            return ""
 
     def wait_state(self, state: str, timeout: float = 20.0) -> Dict[str, str]:
         self.hive.until(lambda: self.status().get("state") == state, f"{self.name} {state}", timeout, self.status)
@@ -131,6 +140,8 @@ class Hive:
             self.host.write(path, (FILES / source).read_bytes(), mode)
         self.host.write("/usr/local/etc/apiary.conf", "apiary_root='/apiary'\napiary_dataset=''\n")
         self.host.write(FIRMWARE, b"\0" * 4096)
+        self.host.write(BOOTABLE, b"\0" * 510 + b"\x55\xaa")
+        Path(self.host.directory, "disk", "guests.json").write_text('{"guest": "light"}')
         self.sh("mkdir -p /apiary /var/log/apiary")
 
     def box(self, name: str) -> Box:
@@ -180,5 +191,7 @@ class Hive:
         """Everything of the guests goes, by force."""
         for box in self.boxes:
             self.apiary("stop", "-f", box.name)
-            self.sh(f"rm -rf {box.dir} /var/run/apiary/{box.name} /var/log/apiary/{box.name}.log")
+            self.sh(f"rm -rf {box.dir} /var/run/apiary/{box.name} /var/log/apiary/{box.name}.log*")
+            for memory in ("disk", "kernel"):  # how it behaves, what it saw
+                Path(self.host.directory, memory, "guests", f"{box.name}.json").unlink(missing_ok=True)
         self.boxes.clear()

@@ -24,16 +24,18 @@ def test_a_rebooted_guest_has_what_was_configured_meanwhile(hive: Hive) -> None:
 
 
 def test_a_guest_without_firmware_is_loaded_at_each_boot(hive: Hive) -> None:
-    load = "'-m' '{0}' '-h' '/tiny' '-e' 'mode=acpi'"
-    keys = {"lpc.com1.path": "/dev/nmdm-tiny.1A"}
-    box = hive.box("tiny").configure(memory="64M", keys=keys, loader="bhyveload", bhyveload_args=load.format("64M"))
-    hive.sh("sed -i '' /lpc.bootrom/d /apiary/tiny/boot/bhyve.conf")
-    assert box.start() == "tiny: running"
-    box.configure(memory="96M", keys=keys, loader="bhyveload", bhyveload_args=load.format("96M"))
-    hive.sh("sed -i '' /lpc.bootrom/d /apiary/tiny/boot/bhyve.conf")
+    box = hive.box("web1").configure(memory="64M", loader="bhyveload")
+    assert box.start() == "web1: running"
+    assert box.guest.wait_booted()["memory"] == 64 << 20
+    box.configure(memory="96M", loader="bhyveload")
     box.guest.reboot()
     assert box.guest.wait_booted(2)["memory"] == 96 << 20
-    assert box.stop() == "tiny: stopped (acpi)"
+    assert box.stop() == "web1: stopped (acpi)"
+
+
+def test_a_loader_that_fails_is_the_reason(hive: Hive) -> None:
+    box = hive.box("web1").configure(loader="bhyveload", bhyveload_args="'-m' '64M' '-d' '/nosuch'")
+    assert box.start() == "web1: failed: bhyveload exited 64: bhyveload: Could not open '/nosuch'"
 
 
 @pytest.mark.parametrize(

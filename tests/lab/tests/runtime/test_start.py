@@ -134,7 +134,7 @@ def test_a_node_left_by_an_earlier_boot_is_cleared(hive: Hive) -> None:
 def test_a_strangers_guest_of_the_same_name_is_left_alone(hive: Hive) -> None:
     box = hive.box("web1").configure()
     with hive.host.spawn(["/usr/sbin/bhyve", "-k", "/apiary/web1/boot/bhyve.conf"]) as stranger:
-        hive.until(box.running, "the stranger runs")
+        box.guest.wait_booted()
         pid = hive.pids()["bhyve: web1 (bhyve)"]
         assert box.start() == f"web1: failed: process {pid} is a guest of this name that was not started here"
         assert box.stop() == "web1: not running"

@@ -56,7 +56,7 @@ def test_what_poweroff_does_not_end_is_killed(hive: Hive) -> None:
 
 
 def test_stop_in_the_loader(hive: Hive) -> None:
-    box = hive.box("web1").configure(loader="bhyveload", bhyveload_args="'-m' '64M' '-h' '/tiny' '-e' 'mode=acpi'")
+    box = hive.box("web1").configure(loader="bhyveload")
     box.guest.behave(loader="hang")
     with hive.host.spawn(["/usr/local/libexec/apiary", "start", "web1"], stdout=subprocess.PIPE, text=True) as start:
         hive.until(lambda: box.pid("loader") > 0, "the loader")

@@ -157,8 +157,7 @@ def test_a_guest_that_ended_while_nobody_watched_counts_as_crashed(hive: Hive, p
 
 
 def test_killed_in_the_loader_it_starts_over(hive: Hive) -> None:
-    box = hive.box("web1").configure(loader="bhyveload", bhyveload_args="'-m' '64M' '-h' '/tiny' '-e' 'mode=acpi'")
-    hive.sh("sed -i '' /lpc.bootrom/d /apiary/web1/boot/bhyve.conf")
+    box = hive.box("web1").configure(loader="bhyveload")
     box.guest.behave(loader="hang")
     with hive.host.spawn(["/usr/local/libexec/apiary", "start", "web1"]) as start:
         hive.until(lambda: box.pid("loader") > 0, "the loader")
