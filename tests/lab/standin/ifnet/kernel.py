@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional
 
 from . import dataplane, nodes
 from .errors import Refused
@@ -90,6 +90,8 @@ class Ifnet:
         self.document = document
         self.plane = plane
         self.facts = facts
+        #: The names of what was attached since the state was opened, for devd(8).
+        self.attached: List[str] = []
 
     def __iter__(self) -> Iterator[Interface]:
         """In the order in which they were attached."""
@@ -153,6 +155,7 @@ class Ifnet:
         }
         self.document["interfaces"][str(index)] = interface
         self.document["order"].append(index)
+        self.attached.append(name)
         return interface
 
     def detach(self, interface: Interface) -> None:
@@ -174,6 +177,7 @@ class Ifnet:
         if self.find(name) is not None:
             raise Refused(errno.EEXIST)
         nodes.rename(interface, name)
+        self.attached = [name if known == interface["name"] else known for known in self.attached]
         interface["name"] = name
 
     def set_flag(self, interface: Interface, flag: int, on: bool) -> None:

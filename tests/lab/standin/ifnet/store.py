@@ -9,7 +9,7 @@ import socket
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, cast
 
-from .. import state
+from .. import devd, state
 from . import dataplane, tap
 from .facts import Facts
 from .kernel import DRIVERS, Ifnet
@@ -24,9 +24,13 @@ def network() -> Iterator[Ifnet]:
         net = Ifnet(cast(Document, document), plane, Facts())
         if "interfaces" not in document:
             probe(document, net)
+            net.attached.clear()
         tap.close_dead(net)
         yield net
         plane.flush()
+    # devd(8) hears of it once the state can be had again.
+    if net.attached:
+        devd.interfaces_attached(net.attached)
 
 
 def probe(document: Dict[str, object], net: Ifnet) -> None:
