@@ -23,6 +23,8 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # dates
         (rf"\b{_DAY} {_MONTH} [ \d]\d \d\d:\d\d(?::\d\d)?(?: UTC)? {_YEAR}\b", "DATE"),
         (rf"\b{_DAY} {_MONTH} [ \d]\d \d\d:\d\d\b", "DATE"),
+        (rf"\b{_DAY} {_MONTH} [ \d]\d [ \d]\d:\d\d {_YEAR}\b", "DATE"),
+        (r"\b1[78]\d{8}\b", "EPOCH"),
         (rf"\b{_MONTH} [ \d]\d \d\d:\d\d:\d\d {_YEAR}\b", "DATE"),
         (rf"\b{_MONTH} [ \d]\d (?:\d\d:\d\d(?::\d\d)?| {_YEAR})", "DATE"),
         (rf"\b{_YEAR}-\d\d-\d\d(?:[ T.]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?: ?\+0000)?", "DATE"),
@@ -39,6 +41,8 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"\bfe80::[0-9a-f:]+", "fe80::ADDRESS"),
         (r"\b0xffffffff[0-9a-f]{8}\b", "ADDRESS"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
+        # duplicate address detection takes a second: whether it is over
+        (r"^(\tinet6 .*) tentative\b", r"\1"),
         # identifiers of pools and datasets
         (r"\b\d{17,20}\b", "GUID"),
         # how fast this machine is

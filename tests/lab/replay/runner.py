@@ -145,17 +145,22 @@ def replay(name: str, directory: Optional[str] = None) -> List[Verdict]:
     host.up()
     try:
         module.prepare(host)
-        return run(host, entries, known_differences(name), getattr(module, "CWD", "/root"))
+        between: Dict[int, str] = getattr(module, "UNRECORDED", {})
+        return run(host, entries, known_differences(name), getattr(module, "CWD", "/root"), between)
     finally:
         host.destroy()
 
 
-def run(host: StandinHost, entries: List[Entry], known: Dict[int, Known], cwd: str) -> List[Verdict]:
-    """Run the entries in order and judge each."""
+def run(
+    host: StandinHost, entries: List[Entry], known: Dict[int, Known], cwd: str, between: Dict[int, str]
+) -> List[Verdict]:
+    """Run the entries in order and judge each. ``between``: line -> what the recorder did before it off the record."""
     programs = served(host)
     verdicts = []
     for entry in entries:
         owner = owner_of(entry.command)
+        if entry.line in between:
+            host.sh(between[entry.line], check=True)
         if entry.line in known and known[entry.line].skip:
             verdicts.append(Verdict(entry, owner, "skipped"))
             continue
