@@ -31,14 +31,10 @@ LIMIT = 30.0
 
 #: What only sets the scene in a line: the line is counted for the first other tool in it.
 _FILLERS = frozenset(
-    "printf echo cat cd sleep timeout sh for do done while until if then else fi true false test [ rm kill mkdir touch "
-    "exec eval set export local read wait trap : ( ) { } case esac in ! env grep sed awk cut head tail sort tr wc ls "
-    "/root/start /root/stop /root/run".split()
+    ["printf", "echo", "cat", "cd", "sleep", "timeout", "sh", "for", "do", "done", "while", "until", "if", "then", "else", "fi", "true", "false", "test", "[", "rm", "kill", "mkdir", "touch", "exec", "eval", "set", "export", "local", "read", "wait", "trap", ":", "(", ")", "{", "}", "case", "esac", "in", "!", "env", "grep", "sed", "awk", "cut", "head", "tail", "sort", "tr", "wc", "ls", "/root/start", "/root/stop", "/root/run"]
 )
 _BUILTINS = frozenset(
-    "alias bg break builtin case cd command continue do done echo elif else esac eval exec exit export false fc fg fi "
-    "for getopts hash if in jobs kill local printf pwd read readonly return set shift test then times trap true type "
-    "ulimit umask unalias unset until wait while let . : [ ! { } ( )".split()
+    ["alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "do", "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi", "for", "getopts", "hash", "if", "in", "jobs", "kill", "local", "printf", "pwd", "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "let", ".", ":", "[", "!", "{", "}", "(", ")"]
 )
 
 

@@ -56,7 +56,7 @@ def parse(text: str) -> List[Entry]:
     return entries
 
 
-def _entry(lines: List[str], start: int, heading: str) -> "tuple[Entry, int]":
+def _entry(lines: List[str], start: int, heading: str) -> tuple[Entry, int]:
     """The entry whose command stands at ``start``, and the index of the line behind it."""
     command = [lines[start][2:]]
     index = start + 1
