@@ -36,13 +36,15 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # the shell's line numbers: FreeBSD's sh has none for -c
         (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax error|[Bb]ad |llegal|arithmetic|cannot open))", r"\1: "),
         # addresses that are made up
-        (r"\b58:9c:fc:[0-9a-f:]{8}\b", "MAC"),
+        (r"\b58([:-])9c\1fc\1[0-9a-f:-]{8}\b", "MAC"),
         (r"\b02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}\b", "MAC"),
         (r"\bfe80::[0-9a-f:]+", "fe80::ADDRESS"),
         (r"\b0xffffffff[0-9a-f]{8}\b", "ADDRESS"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
         # duplicate address detection takes a second: whether it is over
         (r"^(\tinet6 .*) tentative\b", r"\1"),
+        # minor numbers of device nodes
+        (r"^([bc][-rwx]{9} .*) 0x[0-9a-f]+(?= DATE)", r"\1 0xNUMBER"),
         # identifiers of pools and datasets
         (r"\b\d{17,20}\b", "GUID"),
         # how fast this machine is

@@ -173,10 +173,12 @@ def shape(object_id: str) -> Shape:
     while pending:
         for entry in os.scandir(pending.pop()):
             info = entry.stat(follow_symlinks=False)
+            name = entry.path[len(where) + 1:]
             if stat.S_ISDIR(info.st_mode):
                 pending.append(entry.path)
-            found[entry.path[len(where) + 1:]] = [
-                0 if stat.S_ISDIR(info.st_mode) else info.st_mtime_ns, info.st_size, info.st_blocks * 512]
+                found[name] = [0, 0, 0]
+            else:
+                found[name] = [info.st_mtime_ns, info.st_size, info.st_blocks * 512]
     return found
 
 

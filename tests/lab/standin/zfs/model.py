@@ -55,7 +55,8 @@ class Model:
         return sorted(found, key=lambda pool: str(pool["name"]))
 
     def pool(self, name: str) -> Optional[Doc]:
-        for pool in self.pools():
+        for guid in self.kernel["imported"]:
+            pool: Doc = self.disk["pools"][guid]
             if pool["name"] == name:
                 return pool
         return None
@@ -67,10 +68,10 @@ class Model:
         return pool
 
     def unique(self, purpose: str) -> int:
-        """A 64-bit number that nothing else has: guids. The same sequence for the same host seed."""
+        """A number of 19 digits that nothing else has: guids. The same sequence for the same host seed."""
         self.disk["counter"] = self.disk.get("counter", 0) + 1
         text = "%s/%s/%d" % (self.disk.get("seed", "standin"), purpose, self.disk["counter"])
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") | 1 << 60
+        return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
 
     def coin(self) -> bool:
         """A coin that falls the same way each time for one host seed."""
@@ -94,7 +95,7 @@ class Model:
     def names(self) -> List[str]:
         """The names of all file systems and volumes, sorted."""
         if self._names is None:
-            self._names = sorted((name for pool in self.pools() for name in pool["datasets"]), key=_order)
+            self._names = sorted(name for pool in self.pools() for name in pool["datasets"])
         return self._names
 
     def forget_names(self) -> None:
@@ -218,10 +219,6 @@ class Model:
     def note(self, pool: Doc, words: Sequence[str]) -> None:
         """Put a command into the pool's history (zpool-history(8))."""
         pool["history"].append([int(time.time()), " ".join(words)])
-
-
-def _order(name: str) -> Tuple[str, ...]:
-    return (name,)
 
 
 def for_each(model: Model, operands: Sequence[str], types: Sequence[str], recurse: bool, depth: Optional[int],

@@ -144,10 +144,14 @@ class Reader:
             return found
         return values.show(name, found[0], literal), found[1]
 
-    def all_names(self, item: Item) -> List[str]:
-        """The properties of `zfs get all`, in its order: native ones that have a value, then user properties."""
-        found = [entry.name for entry in TABLE if self.raw(item, entry.name) is not None]
-        return found + self.user_names(item)
+    def all(self, item: Item, literal: bool) -> List[Tuple[str, str, str]]:
+        """(property, value, source) of `zfs get all`, in its order: native ones that have a value, then the user's."""
+        found = []
+        for name in [entry.name for entry in TABLE if entry.applies_to(item.type)] + self.user_names(item):
+            shown = self.show(item, name, literal)
+            if shown is not None:
+                found.append((name, *shown))
+        return found
 
     def user_names(self, item: Item) -> List[str]:
         holders = names.ancestors(names.split(item.name)[0]) + [names.split(item.name)[0]]

@@ -199,10 +199,8 @@ def _rows(reader: Reader, items: Sequence[Item], wanted: Optional[Sequence[str]]
           sources: Sequence[str], literal: bool) -> List[Dict[str, str]]:
     rows = []
     for item in items:
-        for name in reader.all_names(item) if wanted is None else wanted:
-            known = lookup(name) is not None or name == "name" or values.is_user_property(name)
-            found = reader.show(item, name, literal) if known else None
-            value, source = found if found is not None else ("-", "-")
+        for name, value, source in (reader.all(item, literal) if wanted is None
+                                    else [_asked(reader, item, name, literal) for name in wanted]):
             kind = {"-": "none"}.get(source, source.split(" ")[0])
             if kind not in sources:
                 continue
@@ -210,6 +208,13 @@ def _rows(reader: Reader, items: Sequence[Item], wanted: Optional[Sequence[str]]
             rows.append({"name": item.name, "property": name, "value": value, "received": received or "-",
                          "source": source})
     return rows
+
+
+def _asked(reader: Reader, item: Item, name: str, literal: bool) -> Tuple[str, str, str]:
+    """(property, value, source) of a property named on the command line: '-' where it has no value."""
+    known = lookup(name) is not None or name == "name" or values.is_user_property(name)
+    found = reader.show(item, name, literal) if known else None
+    return (name, "-", "-") if found is None else (name, *found)
 
 
 def _print_get(rows: Sequence[Dict[str, str]], fields: Sequence[str], wanted: Optional[Sequence[str]]) -> None:

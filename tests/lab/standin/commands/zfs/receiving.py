@@ -15,7 +15,7 @@ from ...zfs.errors import UsageError, ZfsError
 from ...zfs.model import Doc
 from ...zfs.pools import new_dataset, new_snapshot
 from ...zfs.session import Session, session
-from .create import mount_if_wanted
+from .create import make_ancestors, mount_if_wanted
 
 _FULL = "cannot receive new filesystem stream: "
 _INCREMENTAL = "cannot receive incremental stream: "
@@ -259,6 +259,8 @@ def _check_full(current: Session, wanted: Wanted, begin: stream.Header, name: st
     model = current.model
     parent = names.parent(name)
     dataset = model.find(name)
+    if dataset is None and wanted.naming and model.find(names.split(wanted.target)[0]) is not None:
+        make_ancestors(current, name)
     if dataset is None:
         missing = parent or name
         if model.find(missing) is None:
