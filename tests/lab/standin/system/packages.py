@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The packages that a stand-in host can have, and those that it has (document ``pkg``)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Any, Dict, List, Tuple
+
+from .. import paths, state
+
+_OVMF = "/usr/share/OVMF"
+_EDK2 = "/usr/local/share/edk2-bhyve"
+_FIRMWARE = "/usr/local/share/uefi-firmware"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here)."""
+
+    name: str
+    version: str
+    origin: str
+    comment: str
+    mib: int
+    needs: Tuple[str, ...] = ()
+    copies: Tuple[Tuple[str, str], ...] = ()
+    links: Tuple[Tuple[str, str], ...] = ()
+
+    def files(self) -> List[str]:
+        return [path for _source, path in self.copies] + [path for _target, path in self.links]
+
+
+_FIRMWARE_FILES = ("BHYVE_UEFI.fd", "BHYVE_UEFI_CODE.fd", "BHYVE_UEFI_VARS.fd")
+CATALOGUE: Dict[str, Package] = {
+    package.name: package
+    for package in (
+        Package("pkg", "1.21.3", "ports-mgmt/pkg", "Package manager", 47),
+        Package("python311", "3.11.11", "lang/python311", "Interpreted object-oriented programming language", 200),
+        Package(
+            "edk2-bhyve",
+            "g202308_6",
+            "sysutils/edk2@bhyve",
+            "EDK2 Firmware for bhyve",
+            12,
+            copies=(
+                (f"{_OVMF}/OVMF_CODE_4M.fd", f"{_EDK2}/BHYVE_UEFI.fd"),
+                (f"{_OVMF}/OVMF_CODE_4M.fd", f"{_EDK2}/BHYVE_UEFI_CODE.fd"),
+                (f"{_OVMF}/OVMF_VARS_4M.fd", f"{_EDK2}/BHYVE_UEFI_VARS.fd"),
+            ),
+            links=tuple((f"../edk2-bhyve/{name}", f"{_FIRMWARE}/{name}") for name in _FIRMWARE_FILES),
+        ),
+    )
+}
+#: What a host has before anybody asked for anything.
+_INITIAL = ("pkg", "python311")
+
+
+def bootstrapped() -> bool:
+    """Whether pkg(8) itself is installed."""
+    return "pkg" in installed()
+
+
+def _document(doc: Dict[str, Any]) -> Dict[str, str]:
+    """Name -> version; a new host's packages if the document is new."""
+    found: Dict[str, str] = doc.setdefault("installed", {name: CATALOGUE[name].version for name in _INITIAL})
+    return found
+
+
+def installed() -> Dict[str, str]:
+    return dict(sorted(_document(state.peek("disk", "pkg")).items()))
+
+
+def repository() -> bool:
+    """Whether the host reaches a repository (``Settings.repository``)."""
+    return bool(state.peek("disk", "host").get("repository", True))
+
+
+def wanted_with_needs(names: List[str]) -> List[Package]:
+    """The packages and what they need, that first, as far as they are not installed."""
+    have = installed()
+    found: List[Package] = []
+    for name in names:
+        package = CATALOGUE[name]
+        for one in [*wanted_with_needs(list(package.needs)), package]:
+            if one.name not in have and one not in found:
+                found.append(one)
+    return found
+
+
+def install(package: Package) -> None:
+    """Put the package's files in their places and note it."""
+    for source, path in package.copies:
+        os.makedirs(os.path.dirname(paths.root(path)), exist_ok=True)
+        shutil.copyfile(paths.LINUX + source, paths.root(path))
+    for target, path in package.links:
+        real = paths.root(path)
+        os.makedirs(os.path.dirname(real), exist_ok=True)
+        if os.path.lexists(real):
+            os.unlink(real)
+        os.symlink(target, real)
+    with state.disk("pkg") as doc:
+        _document(doc)[package.name] = package.version
+        doc.setdefault("times", {})[package.name] = int(time.time())
+
+
+def remove(name: str) -> None:
+    """Take the package's files away and forget it."""
+    for path in CATALOGUE[name].files():
+        if os.path.lexists(paths.root(path)):
+            os.unlink(paths.root(path))
+    with state.disk("pkg") as doc:
+        _document(doc).pop(name, None)
