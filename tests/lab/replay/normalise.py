@@ -45,6 +45,9 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"^(\tinet6 .*) tentative\b", r"\1"),
         # minor numbers of device nodes
         (r"^([bc][-rwx]{9} .*) 0x[0-9a-f]+(?= DATE)", r"\1 0xNUMBER"),
+        # where memory and device nodes come to lie
+        (r"(frame buffer base:) 0x[0-9a-f]+", r"\1 ADDRESS"),
+        (r"^(c[rwx-]{9} .*) 0x[0-9a-f]+ ", r"\1 DEVICE "),
         # identifiers of pools and datasets
         (r"\b\d{17,20}\b", "GUID"),
         # how fast this machine is
