@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import sys
@@ -89,11 +90,30 @@ class Session:
             print(before)
             self._warn(f"{name}={text}: Operation not permitted", line)
             return
-        if name == "hw.vmm.destroy":
-            cli.not_built("sysctl", "hw.vmm.destroy (use bhyvectl --destroy)")
+        if name in ("hw.vmm.create", "hw.vmm.destroy"):
+            self._machine(name, text, before, line)
+            return
         sysctl.write(variable, text)
         self._name(name)
         print(f"{before} -> {text}")
+
+    def _machine(self, name: str, text: str, before: str, line: Optional[int]) -> None:
+        """hw.vmm.create and destroy: requests to vmm(4); the value stays what it was."""
+        from .. import vmm
+
+        self._name(name)
+        try:
+            if name == "hw.vmm.create":
+                vmm.create(text)
+            elif vmm.exists(text):
+                vmm.destroy(text)
+            else:
+                raise OSError(errno.EINVAL, text)
+        except OSError as error:
+            print(before)
+            self._warn(f"{name}={text}: {os.strerror(error.errno or 0)}", line)
+            return
+        print(f"{before} -> {before}")
 
     def _name(self, name: str) -> None:
         if "n" not in self.flags:
