@@ -22,7 +22,7 @@ from . import modules, paths, state
 
 #: VM_MAX_NAMELEN of sys/amd64/include/vmm.h.
 MAX_NAME = 229
-_MAJOR = 60  # Linux's range for local use: opening such a node gives ENXIO
+_MAJOR = 0  # no driver has it: opening such a node fails
 _DEV = "/dev/vmm"
 _IO = "/dev/vmm.io"
 _GIB = 1 << 30
@@ -105,7 +105,7 @@ def _nodes(doc: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
 def _make_node(path: str, doc: Dict[str, Any]) -> None:
     doc["minor"] = int(doc.get("minor", 0x5C)) + 1
     real = paths.root(path)
-    os.makedirs(os.path.dirname(real), exist_ok=True)
+    os.makedirs(os.path.dirname(real), mode=0o555, exist_ok=True)
     try:
         os.mknod(real, stat.S_IFCHR | 0o600, os.makedev(_MAJOR, doc["minor"]))
     except FileExistsError:

@@ -23,9 +23,30 @@ _USAGE = """usage: bhyveload [-S][-c <console-device>] [-d <disk-path>] [-e <nam
 _BANNER = (
     "Consoles: userboot  \n\nFreeBSD/amd64 User boot lua, Revision 1.2\n(Sat Nov 21 08:28:37 UTC 2026 root@build)\n"
 )
-_PROMPT = "\n\nType '?' for a list of commands, 'help' for more detailed help.\nOK "
-_NO_LUA = "|ERROR: cannot open /boot/lua/loader.lua: no such file or directory.\n"
-_BOOTING = "Loading kernel...\nBooting [/boot/kernel/kernel]...               \n"
+_PROMPT = "\nType '?' for a list of commands, 'help' for more detailed help.\nOK "
+# The loader turns a little wheel (a character and a backspace) while it works.
+_NO_LUA = "|\bERROR: cannot open /boot/lua/loader.lua: no such file or directory.\n\n"
+_NO_KERNEL = "|\b/\b-\bcan't load 'kernel'\n\n\\\b|\bcan't load 'kernel'\n"
+_FREEBSD = """|\b/\b-\b\\\b|\bLoading /boot/defaults/loader.conf
+Loading /boot/defaults/loader.conf
+Loading /boot/device.hints
+/\bLoading /boot/loader.conf
+console efi is invalid!
+Available consoles:
+    userboot
+    comconsole
+Loading /boot/loader.conf.local
+-\bFailed to load conf dir '/boot/loader.conf.d': not a directory
+\\\b\x1bc|\bLoading kernel...
+/\b-\b\\\b/boot/kernel/kernel text=0xc9928 |\btext=0x609c08 /\b-\b\\\btext=0xdd550 """ + (
+    """data=0x140 data=0xfe1d0+0x300e30 |\b0x8+0xcce58+0x8+0xccc83/\b
+Loading configured modules...
+can't find '/boot/entropy'
+-\bcan't find '/etc/hostid'
+
+Hit [Enter] to boot immediately, or any other key for command prompt.
+\rBooting [/boot/kernel/kernel]...               \n"""
+)
 _PERFORM = re.compile(r'^loader\.perform\("([^"]*)"(?:\s*\.\.\s*loader\.getenv\("(\w+)"\))?\)$')
 _PROGRAM = "bhyveload"
 
@@ -136,10 +157,7 @@ def _machine(request: _Request) -> None:
 
 
 def _say(request: _Request, text: str) -> None:
-    if request.console is None:
-        print(text, end="", flush=True)
-    else:
-        os.write(request.console, text.replace("\n", "\r\n").encode())
+    os.write(1 if request.console is None else request.console, text.replace("\n", "\r\n").encode())
 
 
 def _at_prompt() -> NoReturn:
@@ -186,7 +204,7 @@ def _host_directory(request: _Request) -> Dict[str, Any]:
         elif verb == "boot" and load:
             return load
         else:
-            raise _NotLoaded("|/-can't load 'kernel'\n\n\\|can't load 'kernel'\n")
+            raise _NotLoaded(_NO_KERNEL)
     raise _NotLoaded("")
 
 
@@ -209,7 +227,7 @@ def _disk(request: _Request) -> Dict[str, Any]:
     sector = behaviours.first_sector(paths.root(request.disks[0])) if request.disks else b""
     if sector[510:512] != b"\x55\xaa":
         raise _NotLoaded(_NO_LUA)
-    _say(request, _BOOTING)
+    _say(request, _FREEBSD)
     return {"kind": "freebsd", "disk": request.disks[0]}
 
 
