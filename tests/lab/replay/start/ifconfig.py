@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from replay.network import cards, opened_and_closed
 from standin.host import StandinHost
+
+from replay.network import cards, opened_and_closed
 
 SETTINGS = {"release": "14.0-CURRENT", "uplinks": {"vtnet0": "wire0", "vtnet1": "wire1"}}
 
