@@ -13,9 +13,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any, Callable, Dict, Optional, Sequence
 
 from . import state
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional, Sequence
 
 MODES = ("fail", "hang", "half", "cut")
 

@@ -9,16 +9,17 @@ module. Starts stay short: nothing is imported here that not every call needs.
 
 from __future__ import annotations
 
-import importlib
 import os
-import signal
 import sys
 import time
-from typing import Callable, List, NoReturn, Sequence
 
 from . import notes, paths
 
-Main = Callable[[Sequence[str]], int]
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Callable, List, NoReturn, Sequence
+
+    Main = Callable[[Sequence[str]], int]
 
 
 def _quote(text: str) -> str:
@@ -68,6 +69,8 @@ def run_main(main: Main, argv: Sequence[str]) -> int:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
     except KeyboardInterrupt:
+        import signal
+
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         status = 130
@@ -80,6 +83,8 @@ def run_main(main: Main, argv: Sequence[str]) -> int:
         status = 141
     if status == 141:
         # As a program that does not care ends: by the signal.
+        import signal
+
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
     return status
@@ -106,5 +111,6 @@ def launch(module: str) -> NoReturn:
 
 
 def _main_of(module: str) -> Main:
-    main: Main = importlib.import_module(module).main
+    __import__(module)
+    main: Main = sys.modules[module].main
     return main

@@ -10,9 +10,12 @@ by setproctitle(3), a name too long for Linux, and the files that fstat(1) would
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional
 
 from . import paths
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
 
 _NOTES = paths.KERNEL + "/proc"
 

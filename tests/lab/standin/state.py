@@ -15,11 +15,14 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager
-from typing import Any, ContextManager, Dict, Iterator, Optional
 
 from . import paths
 
-Document = Dict[str, Any]
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Any, ContextManager, Dict, Iterator, Optional
+
+Document = dict[str, "Any"]
 
 
 class _Lock:

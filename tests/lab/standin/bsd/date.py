@@ -10,10 +10,13 @@ import os
 import re
 import sys
 import time
-from typing import List, Tuple
 
 from .options import Options, UsageError, not_built
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
 _DATE = """usage: date [-jnRu] [-I[date|hours|minutes|seconds]] [-f input_fmt]
             [-r filename|seconds] [-v[+|-]val[y|m|w|d|H|M|S]]

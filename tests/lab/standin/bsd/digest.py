@@ -9,11 +9,14 @@ import hashlib
 import os
 import re
 import sys
-from typing import Dict, List, Optional
 
 from .files import warn
 from .options import Options
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional
 
 _NAMES = {"md5": "MD5", "sha1": "SHA1", "sha224": "SHA224", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
 

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import os
-import random
-import shutil
 import stat
-import string
 import sys
-from typing import Dict, List, Optional
 
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional
 
 _CP = """usage: cp [-R [-H | -L | -P]] [-f | -i | -n] [-alpsvx] source_file target_file
        cp [-R [-H | -L | -P]] [-f | -i | -n] [-alpsvx] source_file ... target_directory"""
@@ -104,7 +104,11 @@ def _copy_one(options: Options, source: str, target: str, facts: os.stat_result)
     else:
         is_new = not os.path.exists(target)
         with open(source, "rb") as reader, open(target, "wb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
+            while True:
+                data = reader.read(1 << 20)
+                if not data:
+                    break
+                writer.write(data)
         if is_new:
             umask = os.umask(0)
             os.umask(umask)
@@ -161,6 +165,8 @@ def _move(source: str, target: str) -> None:
     except OSError as error:
         if error.errno != 18:  # EXDEV: from one file system to another mv copies
             raise
+        import shutil
+
         shutil.move(source, target)
 
 
@@ -268,6 +274,9 @@ def _mktemp(name: str, options: Options, operands: List[str]) -> int:
 
 def _temporary(template: str, directory: bool, unlink: bool) -> str:
     """mkstemp(3): trailing X are replaced; without any, the name itself must be free."""
+    import random
+    import string
+
     stem = template.rstrip("X")
     letters = string.ascii_letters + string.digits
     while True:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import List
 
 from .native import become
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List
 
 _FIND = """usage: find [-H | -L | -P] [-EXdsx] [-f path] path ... [expression]
        find [-H | -L | -P] [-EXdsx] -f path [path ...] [expression]"""
@@ -21,7 +24,9 @@ _ONE = (
     "amin anewer atime cmin cnewer ctime fstype group iname inum ilname links lname maxdepth mindepth mmin mtime name "
     "newer newermt newerat newerct path ipath perm regex iregex samefile size type user wholename iwholename uid gid"
 )
-_NONE = "delete depth empty false ls mount nogroup nouser not o or a and print print0 prune quit true xdev daystart noleaf"
+_NONE = (
+    "delete depth empty false ls mount nogroup nouser not o or a and print print0 prune quit true xdev daystart noleaf"
+)
 _PRIMARIES = {**{name: 1 for name in _ONE.split()}, **{name: 0 for name in _NONE.split()}}
 _COMMANDS = ("exec", "execdir", "ok", "okdir")
 

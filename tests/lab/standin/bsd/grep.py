@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import List
 
 from .native import become
 from .options import Options, UsageError
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List
 
 _GREP = """usage: grep [-abcDEFGHhIiLlmnOopqRSsUVvwxz] [-A num] [-B num] [-C num]
 	[-e pattern] [-f file] [--binary-files=value] [--color=when]

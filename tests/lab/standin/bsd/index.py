@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, Tuple
+
 
 _PLACES = {
     "/bin": {

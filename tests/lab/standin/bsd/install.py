@@ -9,12 +9,15 @@ import filecmp
 import os
 import shutil
 import stat
-from typing import Dict, List
 
 from .files import warn
 from .modes import group_id, parse_mode, user_id
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List
 
 _INSTALL = """usage: install [-bCcpSsUv] [-f flags] [-g group] [-m mode] [-o owner]
                [-M log] [-D dest] [-h hash] [-T tags]

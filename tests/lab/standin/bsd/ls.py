@@ -11,15 +11,18 @@ import pwd
 import stat
 import sys
 import time
-from typing import Dict, List, Set, Tuple
 
 from .files import warn
 from .options import Options
 from .tool import Tool
 
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, Set
+
 _LS = "usage: ls [-ABCFGHILPRSTUWZabcdfghiklmnopqrstuwxy1,] [--color=when] [-D format] [file ...]"
 _HALF_YEAR = 365 * 86400 // 2
-Entry = Tuple[str, str, os.stat_result]  # the name shown, the path, what lstat(2) says
+Entry = tuple[str, str, os.stat_result]  # the name shown, the path, what lstat(2) says
 
 
 def owner_name(uid: int) -> str:

@@ -10,11 +10,14 @@ import os
 import pwd
 import re
 import stat
-from typing import Callable, List, Optional, Tuple
 
 from .files import warn
 from .options import Options, UsageError, fail, getopt
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Callable, List, Optional, Tuple
 
 _CHMOD = "usage: chmod [-fhv] [-R [-H | -L | -P]] mode file ..."
 _CHOWN = """usage: chown [-fhvx] [-R [-H | -L | -P]] owner[:group] file ...

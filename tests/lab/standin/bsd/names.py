@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
-import socket
 import sys
-import uuid
-from typing import List
 
-from .. import state
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List
 
 _UNAME_ORDER = "snrvmpiKU"
 
 
 def _uname(name: str, options: Options, operands: List[str]) -> int:
+    import socket
+
     if operands:
         raise UsageError(_UNAME, 1)
+    from .. import state
+
     host = state.peek("disk", "host")
     values = {
         "s": "FreeBSD",
@@ -43,6 +45,8 @@ def _uname(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _hostname(name: str, options: Options, operands: List[str]) -> int:
+    import socket
+
     letters = {letter for letter, _ in options}
     if len(operands) > 1:
         raise UsageError(_HOSTNAME, 1)
@@ -55,6 +59,8 @@ def _hostname(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _id(name: str, options: Options, operands: List[str]) -> int:
+    import pwd
+
     letters = {letter for letter, _ in options}
     if operands:
         try:
@@ -83,6 +89,8 @@ def _id(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _user_name(uid: int) -> str:
+    import pwd
+
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -90,6 +98,8 @@ def _user_name(uid: int) -> str:
 
 
 def _group_name(gid: int) -> str:
+    import grp
+
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -97,6 +107,8 @@ def _group_name(gid: int) -> str:
 
 
 def _groups_of(uid: int, gid: int) -> List[int]:
+    import grp
+
     name = _user_name(uid)
     return list(dict.fromkeys([gid, *(entry.gr_gid for entry in grp.getgrall() if name in entry.gr_mem)]))
 
@@ -174,6 +186,8 @@ def _keys(database: str, line: str) -> List[str]:
 
 
 def _getconf(name: str, options: Options, operands: List[str]) -> int:
+    from .. import state
+
     host = state.peek("disk", "host")
     values = {
         "_NPROCESSORS_ONLN": host["cpus"],
@@ -192,6 +206,8 @@ def _getconf(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _uuidgen(name: str, options: Options, operands: List[str]) -> int:
+    import uuid
+
     count = [int(value) for letter, value in options if letter == "n"]
     for _ in range(count[-1] if count else 1):
         print(uuid.uuid1())

@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, List, NoReturn, Optional, Sequence
 
 from .options import Options, UsageError
-from .tool import Tool, Work
+from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, NoReturn, Optional, Sequence
+
+    from .tool import Work
 
 _FOLDERS = ("/usr/bin", "/usr/sbin")
 

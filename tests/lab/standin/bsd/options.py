@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
 
-Options = List[Tuple[str, str]]
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
+
+Options = list[tuple[str, str]]
 
 
 class UsageError(Exception):

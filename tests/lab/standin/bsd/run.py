@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import os
-import pwd
-import re
-import signal
 import sys
-import time
-from typing import Dict, List, NoReturn, Optional
 
 from .options import Options, UsageError, fail, getopt
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, NoReturn, Optional
 
 
 def execute(name: str, words: List[str], not_found: int = 127, text: str = "{}") -> NoReturn:
@@ -52,6 +51,8 @@ def _env(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _nice(name: str, options: Options, words: List[str]) -> int:
+    import re
+
     increment = 10
     if words and re.fullmatch(r"-\d+|--\d+", words[0]):
         increment = int(words.pop(0)[1:])
@@ -68,6 +69,8 @@ def _nice(name: str, options: Options, words: List[str]) -> int:
 
 
 def _nohup(name: str, options: Options, operands: List[str]) -> int:
+    import signal
+
     if os.isatty(1):
         for path in ("nohup.out", os.path.join(os.environ.get("HOME", "/"), "nohup.out")):
             try:
@@ -85,8 +88,10 @@ def _nohup(name: str, options: Options, operands: List[str]) -> int:
 
 def _seconds(text: str) -> Optional[float]:
     """A number with s, m, h or d behind it, in seconds; None when it is none."""
-    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([smhd]?)", text)
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match.group(2)] if match else None
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    digits, factor = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    plain = digits.replace(".", "", 1)
+    return float(digits) * factor if plain.isdigit() else None
 
 
 def _sleep(name: str, options: Options, operands: List[str]) -> int:
@@ -105,6 +110,8 @@ def _sleep(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _signal_number(text: str) -> Optional[int]:
+    import signal
+
     if text.isdigit():
         return int(text)
     word = text.upper()
@@ -113,6 +120,9 @@ def _signal_number(text: str) -> Optional[int]:
 
 
 def _kill(name: str, options: Options, words: List[str]) -> int:
+    import re
+    import signal
+
     number = int(signal.SIGTERM)
     if words[:1] == ["-l"]:
         print(" ".join(item.name[3:].lower() for item in signal.Signals))
@@ -163,6 +173,7 @@ def _fsync(name: str, options: Options, operands: List[str]) -> int:
 
 def _time(name: str, options: Options, operands: List[str]) -> int:
     import resource
+    import time
 
     letters = {letter for letter, _ in options}
     began = time.monotonic()
@@ -189,6 +200,8 @@ def _time(name: str, options: Options, operands: List[str]) -> int:
 
 def _timeout(name: str, options: Options, operands: List[str]) -> int:
     """timeout(1): TERM (or -s) after the time, KILL after another; 124 then, unless --preserve-status."""
+    import signal
+
     values: Dict[str, str] = dict(options)
     limit = _seconds(operands[0])
     after = _seconds(values["k"]) if "k" in values else None
@@ -213,6 +226,9 @@ def _timeout(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _watch(pid: int, limit: float, after: Optional[float], number: int, values: Dict[str, str]) -> int:
+    import signal
+    import time
+
     deadline = time.monotonic() + limit if limit else None
     watched = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM}
     expired = False
@@ -234,6 +250,8 @@ def _watch(pid: int, limit: float, after: Optional[float], number: int, values: 
 
 def _send(pid: int, number: int, values: Dict[str, str]) -> None:
     """To the child, and without --foreground to all that it started."""
+    import signal
+
     if "f" in values:
         os.kill(pid, number)
         return
@@ -246,6 +264,8 @@ def _send(pid: int, number: int, values: Dict[str, str]) -> None:
 
 def _su(name: str, options: Options, words: List[str]) -> int:
     """Root's su: no password is asked; the login class stays as it is."""
+    import pwd
+
     login = False
     keep = False
     while words and words[0].startswith("-"):

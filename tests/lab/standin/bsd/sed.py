@@ -9,11 +9,14 @@ import os
 import re
 import stat
 import sys
-from typing import List, Tuple
 
 from .native import become
 from .options import Options, UsageError, fail, getopt
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
 _SED = """usage: sed script [-Ealnru] [-i extension] [file ...]
 	sed [-Ealnu] [-i extension] [-e script] ... [-f script_file] ... [file ...]"""

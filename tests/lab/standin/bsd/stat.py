@@ -10,12 +10,15 @@ import re
 import stat as modes
 import sys
 import time
-from typing import Dict, List, Tuple, Union
 
 from .files import warn
 from .ls import group_name, mode_string, owner_name
 from .options import Options, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List, Tuple, Union
 
 _STAT = "usage: stat [-FLnq] [-f format | -l | -r | -s | -x] [-t timefmt] [file|handle ...]"
 _TIMES = "%b %e %H:%M:%S %Y"

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import List
 
 from .options import Options
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List
 
 
 def _test(name: str, options: Options, words: List[str]) -> int:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 from .files import warn
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import BinaryIO, Iterator, List, Optional, Tuple
 
 _CHUNK = 1 << 16
 

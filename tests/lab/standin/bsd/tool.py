@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional
-
 from .options import Options
 
-#: Called with the tool's name, its options in order, its operands; gives the exit status.
-Work = Callable[[str, Options, List[str]], int]
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional
+
+    #: Called with the tool's name, its options in order, its operands; gives the exit status.
+    Work = Callable[[str, Options, List[str]], int]
 
 
 class Tool:

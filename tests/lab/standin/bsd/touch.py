@@ -9,11 +9,14 @@ import calendar
 import os
 import re
 import time
-from typing import List, Tuple
 
 from .files import warn
 from .options import Options, UsageError, fail
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
 _TOUCH = """usage: touch [-A [-][[hh]mm]SS] [-achm] [-r file] [-t [[CC]YY]MMDDhhmm[.SS]]
        [-d YYYY-MM-DDThh:mm:SS[.frac][tz]] file ..."""
@@ -79,9 +82,7 @@ def _touch(name: str, options: Options, operands: List[str]) -> int:
     return status
 
 
-def _times(
-    values: dict[str, str], path: str, chosen: Tuple[float, float] | None, follow: bool
-) -> Tuple[float, float]:
+def _times(values: dict[str, str], path: str, chosen: Tuple[float, float] | None, follow: bool) -> Tuple[float, float]:
     facts = os.stat(path, follow_symlinks=follow)
     old = (facts.st_atime, facts.st_mtime)
     if "A" in values:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, List
 
 from .options import Options
 from .tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Dict, List
 
 _XARGS = """usage: xargs [-0opt] [-E eofstr] [-I replstr [-R replacements] [-S replsize]]
              [-J replstr] [-L number] [-n number [-x]] [-P maxprocs]

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from typing import Dict
+TYPE_CHECKING = False  # every command imports this package: nothing here that only the discovery needs
+if TYPE_CHECKING:
+    from typing import Dict
 
 
 def discover() -> Dict[str, str]:
     """Every path of a command, with the name of the module that serves it. Two modules for one path are an error."""
+    import importlib
+    import pkgutil
+
     found: Dict[str, str] = {}
     for info in pkgutil.iter_modules(__path__):
         if info.name.startswith("_"):

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Sequence
 
 from ..bsd.index import places
 from ..bsd.options import UsageError, getopt, not_built
 from ..bsd.tool import Tool
+
+TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
+if TYPE_CHECKING:
+    from typing import Sequence
 
 PATHS = tuple(path for path, _ in places().values())
 
@@ -19,7 +21,9 @@ PATHS = tuple(path for path, _ in places().values())
 def main(argv: Sequence[str]) -> int:
     """Refuse what FreeBSD's tool refuses, then let the tool's module do the rest."""
     name = argv[0]
-    tool: Tool = importlib.import_module(f"standin.bsd.{places()[name][1]}").TOOLS[name]
+    module = f"standin.bsd.{places()[name][1]}"
+    __import__(module)
+    tool: Tool = sys.modules[module].TOOLS[name]
     try:
         if tool.letters is None:
             return tool.work(name, [], list(argv[1:]))
