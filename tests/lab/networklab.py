@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import List
 
 _LAB = Path(__file__).parent
-_CALL = "import sys; from standin.commands.{0} import main; status = main(sys.argv); sys.stdout.flush(); exit(status)"
+_CALL = (
     "import sys; from standin.commands.{0} import main; status = main(sys.argv); sys.stdout.flush(); sys.exit(status)"
 )
 
