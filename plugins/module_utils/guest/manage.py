@@ -111,7 +111,9 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
             plan, report.observed = _plan(host, remaining, _new_uuid, stopped)
             for name in plan.stops:
                 if name in stopped:
-                    raise ApiaryError(f"guest {name} was stopped by this task and runs again: somebody started it")
+                    raise ApiaryError(
+                        f"guest {name} runs, though the runtime said that it was stopped; somebody may have started it"
+                    )
             _apply(host, plan.plan(), report)
     except ApiaryError as error:
         # The guests are stopped already: say so, and do not leave those off that were only to be restarted.
@@ -156,12 +158,20 @@ def _guarded(call: Any, host: Host, names: Sequence[str]) -> runtime.Answer:
 def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
     """The module's result: each guest's state, what was done and what waits, and every failure by name."""
     steps = {name: done for name, done in report.steps.items() if done}
-    acted = bool(steps) and not check_mode
-    observed = observe(host) if acted or report.failed else report.observed
+    observed: Optional[Observed] = report.observed
+    unread: Optional[ApiaryError] = None
+    if not check_mode and (steps or report.failed):
+        try:
+            observed = observe(host)
+        except ApiaryError as error:
+            # What was done is done and has to be told, with what the plan expected in place of what is.
+            observed, unread = None, error
     now = time.time()
     vms: List[Dict[str, Any]] = []
     for one in report.plan.guests:
-        entry = one.entry if check_mode else _entry_after(one.name, one.entry, observed, now)
+        entry = one.entry
+        if observed is not None and not check_mode:
+            entry = _entry_after(one.name, one.entry, observed, now)
         entry = {**entry, "changed": bool(steps.get(one.name)), "changes": steps.get(one.name, [])}
         if one.name in report.stages:
             entry["stopped_by"] = report.stages[one.name]
@@ -180,6 +190,9 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         result["failed"] = True
         result["failures"] = [_failure(name, report) for name in report.failed]
         result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
+    elif unread is not None:
+        result["failed"] = True
+        result["msg"] = f"all was done, but how the guests are now could not be read: {unread}"
     return result
 
 

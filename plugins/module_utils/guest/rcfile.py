@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import disk_keys, disk_path, words
@@ -151,4 +150,4 @@ def parse(text: str) -> Variables:
 
 def readable(variables: Variables) -> List[str]:
     """The variables as lines for a diff."""
-    return [f"{key}={shlex.quote(value)}" for key, value in variables.items()]
+    return [f"{key}='{value}'" for key, value in variables.items()]
