@@ -96,8 +96,6 @@ def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, obj
     usage = host.run(["bhyve", "-h"], what="cannot ask bhyve for its options", hint=hint)
     devices = host.run(["bhyve", "-s", "help"], what="cannot ask bhyve for its devices", hint=hint)
     lpc = host.run(["bhyve", "-l", "help"], what="cannot ask bhyve for its LPC devices", hint=hint)
-    # bhyvectl without a guest prints its usage and exits 1.
-    ctl = host.run(["bhyvectl"], what="cannot ask bhyvectl for its options", accept=(0, 1), hint=hint)
     return {
         "schema": SCHEMA,
         "osreldate": _number(variables, "kern.osreldate"),
@@ -112,8 +110,17 @@ def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, obj
         "bhyve_options": parse_usage(usage.stdout + usage.stderr),
         "bhyve_devices": _words(devices.stdout, "bhyve -s help"),
         "bhyve_lpc_devices": _words(lpc.stdout, "bhyve -l help"),
-        "snapshot": "--suspend=" in ctl.stdout + ctl.stderr,
+        "snapshot": "--suspend=" in _bhyvectl_usage(host, hint),
     }
+
+
+def _bhyvectl_usage(host: Host, hint: str) -> str:
+    # Without a guest it prints its usage and exits 1.
+    result = host.run(["bhyvectl"], what="cannot ask bhyvectl for its options", accept=(0, 1), hint=hint)
+    text = result.stdout + result.stderr
+    if "Usage: bhyvectl" not in text:
+        raise UnknownState(f"`bhyvectl` did not print its usage but {text[:80]!r}")
+    return text
 
 
 def parse_usage(text: str) -> List[str]:
