@@ -135,7 +135,7 @@ disks:
       description: Logical or logical/physical sector size in bytes, such as V(512) or V(512/4096).
       type: str
     serial:
-      description: The serial number, up to 20 characters. By default one that follows from UUID and name.
+      description: The serial number, up to 20 characters. By default one that follows from the names.
       type: str
     nocache:
       description: Bypass the host's cache (O_DIRECT).

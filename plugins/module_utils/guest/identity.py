@@ -48,7 +48,7 @@ def allocate(guest: Guest, known: Optional[Identity], uuid: Optional[str], new_u
     own = uuid or old.uuid or new_uuid()
     macs = {nic.name: nic.mac or old.macs.get(nic.name) or _mac(own, nic.name) for nic in guest.nics}
     serials = {
-        disk.name: disk.serial or old.serials.get(disk.name) or _serial(own, disk.name) for disk in guest.disks
+        disk.name: disk.serial or old.serials.get(disk.name) or _serial(guest.name, disk.name) for disk in guest.disks
     }
     return Identity(uuid=own, macs=macs, slots=allocate_slots(guest, old.slots), serials=serials)
 
@@ -57,10 +57,9 @@ def _mac(uuid: str, nic: str) -> str:
     return UNALLOCATED if uuid == UNALLOCATED else derive_mac(uuid, nic)
 
 
-def _serial(uuid: str, disk: str) -> str:
-    if uuid == UNALLOCATED:
-        return UNALLOCATED
-    return hashlib.sha256(f"{uuid}/{disk}".encode()).hexdigest()[:16].upper()
+def _serial(guest: str, disk: str) -> str:
+    # Only the guest itself has to tell its disks apart by it, so the names will do.
+    return hashlib.sha256(f"{guest}/{disk}".encode()).hexdigest()[:16].upper()
 
 
 def identity_to_json(identity: Identity) -> Dict[str, Any]:

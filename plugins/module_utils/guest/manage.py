@@ -131,19 +131,20 @@ def _apply(host: Host, plan: Plan, report: Report) -> None:
 
 def _start(host: Host, report: Report) -> None:
     """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed."""
-    names = []
-    for one in report.plan.guests:
-        if one.start and (one.name not in report.failed or (one.stop and one.name in report.stages)):
-            names.append(one.name)
-        elif one.start:
-            report.skipped.setdefault(one.name, []).append("start")
+    wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}
+    names: List[str] = []
+    for name, step in wanted.items():
+        if name not in report.failed or name in report.stages:
+            names.append(name)
+        else:
+            report.skipped.setdefault(name, []).append(step)
     answer = _guarded(runtime.start, host, names)
     for name in names:
         if name in answer.failed:
             report.failed.setdefault(name, answer.failed[name])
-            report.skipped.setdefault(name, []).append("start")
+            report.skipped.setdefault(name, []).append(wanted[name])
         else:
-            report.steps.setdefault(name, []).append("start")
+            report.steps.setdefault(name, []).append(wanted[name])
 
 
 def _guarded(call: Any, host: Host, names: Sequence[str]) -> runtime.Answer:

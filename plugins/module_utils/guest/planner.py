@@ -32,24 +32,35 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, P
 
 @dataclass
 class GuestPlan:
-    """What happens to one guest: stop, changes, start, in this order."""
+    """What happens to one guest: stop, changes, start, in this order.
+
+    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on.
+    """
 
     name: str
     changes: List[Change] = field(default_factory=list)
     stop: bool = False
     start: bool = False
+    adopt: bool = False
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     entry: Dict[str, Any] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
-        return bool(self.changes) or self.stop or self.start
+        return bool(self.changes) or self.stop or self.start or self.adopt
 
     def describe(self) -> List[str]:
         """The steps for humans, in order."""
         steps = [change.describe() for change in self.changes]
-        return [*(["stop"] if self.stop else []), *steps, *(["start"] if self.start else [])]
+        return [*(["stop"] if self.stop else []), *steps, *([self.start_step] if self.start_step else [])]
+
+    @property
+    def start_step(self) -> str:
+        """What the runtime's start does for this guest, '' if it has nothing to do."""
+        if self.start:
+            return "start"
+        return "put under supervision again" if self.adopt else ""
 
 
 @dataclass
@@ -70,7 +81,7 @@ class FleetPlan:
 
     @property
     def starts(self) -> List[str]:
-        return [one.name for one in self.guests if one.start]
+        return [one.name for one in self.guests if one.start or one.adopt]
 
     def plan(self) -> Plan:
         """The changes of all guests, with how each looks before and after."""
@@ -154,6 +165,7 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     plan.start = one.state == "restarted" or (one.state == "started" and not active) or restart or (
         was_stopped and one.state != "stopped"
     )
+    plan.adopt = one.state == "started" and one.seen.pid is not None and not one.seen.supervised and not plan.start
     _add_place(plan, one, observed)
     if observed.allocations.of(one.name) != own:
         plan.changes.append(changes.Allocate(one.name, own))
@@ -337,7 +349,7 @@ def _describe(
         run_state = "stopped"
     taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
     options = view.options_of(one.record)
-    status = view.status_of(one.guest, run_state, taps, own.vnc.get(one.name), pending, {})
+    status = view.status_of(one.guest, run_state, taps, own.vnc.get(one.name), pending, _expected(plan, one))
     plan.entry = {**options, "state": view.state_of(run_state), "status": status}
     plan.before = before_view(one, observed)
     plan.after = {
@@ -347,6 +359,17 @@ def _describe(
         "bhyve.conf": config.shown(files.keys),
         "guest.rc": rcfile.readable(files.variables),
     }
+
+
+def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:
+    """What can be said beforehand of the generation that runs, or is next, and of the runtime's message."""
+    targets = [change.target for change in plan.changes if isinstance(change, changes.SwitchBoot)]
+    boot = targets[0] if targets else one.seen.boot.name if one.seen.boot is not None else None
+    if plan.start or plan.stop:
+        return {"boot": boot}
+    if one.seen.pid is not None and one.seen.generation:
+        boot = one.seen.generation
+    return {"boot": boot, "message": one.seen.status.get("message", "")}
 
 
 def before_view(one: Desired, observed: Observed) -> Dict[str, Any]:

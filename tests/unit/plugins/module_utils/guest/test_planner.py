@@ -292,3 +292,11 @@ def test_passwords_are_not_shown_in_the_diff(fleet: Any, request_of: Make) -> No
 def test_an_unknown_key_is_passed_on_with_a_warning(fleet: Any, request_of: Make) -> None:
     plan = fleet.plan(request_of(memory="2G", options={"x86.strictoi": "true", "x86.strictio": "true"}))
     assert len(plan.warnings) == 1 and "x86.strictoi" in plan.warnings[0]
+
+
+def test_a_running_guest_that_nobody_supervises_is_taken_on_again(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="2G", running=True)
+    fleet.observed.guests["web1"] = replace(fleet.observed.guests["web1"], supervised=False)
+    plan = fleet.plan(request_of(state="started"))
+    assert steps(plan) == ["put under supervision again"] and plan.starts == ["web1"] and plan.stops == []
+    assert not fleet.plan(request_of()).changed
