@@ -165,6 +165,10 @@ class _Driver:
         connection, _ = self.listener.accept()
         with connection:
             verb, _, name = connection.recv(_CHUNK).decode().partition(" ")
+            if verb == "busy":
+                opened = any(end.opened() for end in self.ends.values())
+                connection.sendall(b"yes" if opened else b"no")
+                return
             if verb == "create":
                 self.kept.append(name)
                 self.pair(name)
@@ -247,6 +251,17 @@ def open_end(path: str) -> int:
     if fd is None:
         raise OSError(5, os.strerror(5), path)
     return fd
+
+
+def busy() -> bool:
+    """Whether somebody has a terminal of nmdm(4) open: its module cannot be unloaded then."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(_SOCKET)
+            connection.sendall(b"busy")
+            return connection.recv(_CHUNK) == b"yes"
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
 
 
 def create(name: str) -> None:

@@ -76,6 +76,10 @@ def _in_use(name: str) -> bool:
         return True
     if name == "vmm":
         return bool(os.path.isdir("/dev/vmm") and os.listdir("/dev/vmm"))
+    if name == "nmdm":
+        from .. import nmdm
+
+        return nmdm.busy()
     if name == "zfs":
         return bool(state.peek("kernel", "zpool").get("imported"))
     return False
