@@ -31,6 +31,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # processes
         (r"\b(pids?:?) \d+(?: \d+)*", r"\1 PID"),
         (r"\b(PID|process) \d+\b", r"\1 PID"),
+        (r"\b(PIDS:) \d+(?: \d+)*|(\(pid=)\d+", r"\1\2PID"),
         (r"^\d+(: exited|: killed|: No such process)", r"PID\1"),
         (r"\[\d{2,}\]", "[PID]"),
         # the shell's line numbers: FreeBSD's sh has none for -c
@@ -45,6 +46,9 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"^(\tinet6 .*) tentative\b", r"\1"),
         # minor numbers of device nodes
         (r"^([bc][-rwx]{9} .*) 0x[0-9a-f]+(?= DATE)", r"\1 0xNUMBER"),
+        (r"^(\w+ +\S+) +\d+ +\d+ +(tcp|udp|stream|dgram|seqpac)", r"\1 PID FD \2"),
+        (r"^ *\d+ (\S+) +\d+ ([vksp?] [rcds-] )", r"PID \1 FD \2"),
+        (r"\brtc time 0x[0-9a-f]+:", "rtc time SECONDS:"),
         # where memory and device nodes come to lie
         (r"(frame buffer base:) 0x[0-9a-f]+", r"\1 ADDRESS"),
         (r"^(c[rwx-]{9} .*) 0x[0-9a-f]+ ", r"\1 DEVICE "),
