@@ -23,7 +23,7 @@ GIB = 1 << 30
 
 
 class Lab:
-    """A machine with an empty disk ada1 of 16 GiB, and ada2, ada3 of 128 MiB; with the pool tank on ada1 if asked for."""
+    """A machine with an empty disk ada1 of 16 GiB, and ada2, ada3 of 128 MiB; with the pool tank on ada1."""
 
     def __init__(self, directory: Path, pool: bool = True) -> None:
         self.directory = directory
@@ -34,7 +34,7 @@ class Lab:
         if pool:
             self.zpool("create", "tank", "ada1")
 
-    def run(self, *argv: str, data: Optional[bytes] = None) -> "subprocess.CompletedProcess[bytes]":
+    def run(self, *argv: str, data: Optional[bytes] = None) -> subprocess.CompletedProcess[bytes]:
         environment = {**os.environ, "STANDIN_STATE": str(self.directory), "TZ": "UTC"}
         command = [sys.executable, "-IS", "-c", _SCRIPT, _LIBRARY, *argv]
         return subprocess.run(command, env=environment, input=data or b"", capture_output=True, check=False)

@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""zvol-live.txt: a pool tank with volumes below tank/dev (volmode=dev) and tank/geom, and a script that runs a guest."""
+"""zvol-live.txt: a pool tank with volumes below tank/dev (volmode=dev) and tank/geom, and what runs a guest."""
 
 from __future__ import annotations
 
 from standin.host import StandinHost
 
+from ._bhyve import modules, quick_sleep, tiny
 from .zfs import prepare as give_disks
 
 # With this seed the coins fall as they fell on the recorder: of a1 to a6 the nodes of a2 and a3 appear.
@@ -14,7 +15,8 @@ SETTINGS = {"zfs": False, "seed": "zvol120"}
 _RUN = """#!/bin/sh
 # run DISK: the small guest with a disk, in the background
 bhyveload -m 64M -h /tiny -e mode=idle guest0 > /dev/null || exit
-(bhyve -c 1 -m 64M -A -H -s 0,hostbridge -s 31,lpc -s 4,$1 guest0; echo "bhyve: exit $?" > /tmp/guest0.rc) > /tmp/guest0.bhyve 2>&1 &
+(bhyve -c 1 -m 64M -A -H -s 0,hostbridge -s 31,lpc -s 4,$1 guest0
+echo "bhyve: exit $?" > /tmp/guest0.rc) > /tmp/guest0.bhyve 2>&1 &
 sleep 4
 """
 
@@ -23,9 +25,12 @@ def prepare(host: StandinHost) -> None:
     """The pool, its volumes, the kernel module and the files that the first commands use."""
     give_disks(host)
     host.write("/root/rund", _RUN, mode=0o755)
-    host.sh("mkdir -p /tiny/boot; : > /tiny/boot/userboot.so; truncate -s 64M /tmp/f.img; kldload -n vmm", check=True)
+    host.sh("truncate -s 64M /tmp/f.img", check=True)
+    modules(host)
+    tiny(host)
+    quick_sleep(host)
     script = (
         "zpool create tank vtbd1; zfs create -o volmode=dev tank/dev; zfs create tank/geom; zfs create tank/x; "
-        "for i in 0 1 2; do zfs create -V 64M tank/dev/v$i; done; for i in 0 1; do zfs create -V 64M tank/geom/v$i; done"
+        "for i in dev/v0 dev/v1 dev/v2 geom/v0 geom/v1; do zfs create -V 64M tank/$i; done"
     )
     host.sh(script, check=True)

@@ -4,9 +4,9 @@
 
 """What the kernel and an installed FreeBSD bring along: disks, the pool that the host booted from.
 
-The disks are the document `disk("disks")`: `{"disks": {NAME: {"size": BYTES, "model": TEXT, "used": BOOL}}}` (used: the
-system runs from it). Without it the host has one terabyte of `ada0`, whose fourth partition is the pool zroot if the host
-has ZFS, and a spare disk `ada1`.
+The disks are the document `disk("disks")`: `{"disks": {NAME: {"size": BYTES, "model": TEXT, "used": BOOL}}}` (used:
+the system runs from it). Without it the host has one terabyte of `ada0`, whose fourth partition is the pool zroot if
+the host has ZFS, and a spare disk `ada1`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def disks() -> Dict[str, Dict[str, Any]]:
 
 
 def prepare(disk: Doc, kernel: Doc) -> None:
-    """Before the first command after a boot: the disks' nodes, the installed pool, the kernel's import of the root pool."""
+    """Before the first command after a boot: the disks' nodes, the installed pool, the import of the root pool."""
     if kernel.get("booted"):
         return
     kernel["booted"] = True

@@ -27,14 +27,14 @@ def openers(dataset: Doc) -> List[Opener]:
     for pid in os.listdir(paths.PROC):
         if not pid.isdigit() or int(pid) == os.getpid():
             continue
-        descriptors = "%s/%s/fd" % (paths.PROC, pid)
+        descriptors = f"{paths.PROC}/{pid}/fd"
         try:
             names = os.listdir(descriptors)
         except OSError:
             continue
         for name in names:
             try:
-                info = os.stat("%s/%s" % (descriptors, name))
+                info = os.stat(f"{descriptors}/{name}")
             except OSError:
                 continue
             if (info.st_dev, info.st_ino) == (wanted.st_dev, wanted.st_ino):

@@ -4,8 +4,9 @@
 
 """The contents of datasets: directories and sparse files below the lab's disk, which survive a power cut.
 
-A file system is a directory that is bind-mounted, a volume one sparse file, a snapshot a copy of either (by reflink where
-the lab's disk can). Where ZFS shares blocks, the accounting here shares whole files: a file that was rewritten in part counts whole.
+A file system is a directory that is bind-mounted, a volume one sparse file, a snapshot a copy of either (by reflink
+where the lab's disk can). Where ZFS shares blocks, the accounting here shares whole files: a file that was rewritten in
+part counts whole.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ def shape(object_id: str) -> Shape:
     while pending:
         for entry in os.scandir(pending.pop()):
             info = entry.stat(follow_symlinks=False)
-            name = entry.path[len(where) + 1:]
+            name = entry.path[len(where) + 1 :]
             if stat.S_ISDIR(info.st_mode):
                 pending.append(entry.path)
                 found[name] = [0, 0, 0]

@@ -23,4 +23,4 @@ class NotBuilt(Exception):
 
 
 def invalid_option(letter: str) -> UsageError:
-    return UsageError("invalid option '%s'" % letter)
+    return UsageError(f"invalid option '{letter}'")

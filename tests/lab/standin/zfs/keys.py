@@ -11,9 +11,9 @@ import sys
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from .. import paths
+from . import names
 from .errors import ZfsError
 from .model import Doc, Item, Model
-from . import names
 
 SHORTEST = 8
 LONGEST = 512
@@ -33,11 +33,11 @@ def read(location: str) -> str:
         return sys.stdin.readline().rstrip("\n")
     if location.startswith("file://"):
         try:
-            with open(paths.root(location[len("file://"):]), encoding="utf-8", errors="surrogateescape") as stream:
+            with open(paths.root(location[len("file://") :]), encoding="utf-8", errors="surrogateescape") as stream:
                 return stream.readline().rstrip("\n")
         except OSError as error:
-            raise ZfsError("Failed to open key material file: %s" % error.strerror)
-    raise ZfsError("Key material at '%s' cannot be had here" % location)
+            raise ZfsError(f"Failed to open key material file: {error.strerror}") from None
+    raise ZfsError(f"Key material at '{location}' cannot be had here")
 
 
 def _digest(secret: str) -> str:
@@ -46,21 +46,24 @@ def _digest(secret: str) -> str:
 
 def check_format(secret: str, keyformat: str) -> None:
     if keyformat == "passphrase" and len(secret) < SHORTEST:
-        raise ZfsError("Passphrase too short (min %d)." % SHORTEST)
+        raise ZfsError(f"Passphrase too short (min {SHORTEST}).")
     if keyformat == "passphrase" and len(secret) > LONGEST:
-        raise ZfsError("Passphrase too long (max %d)." % LONGEST)
+        raise ZfsError(f"Passphrase too long (max {LONGEST}).")
     if keyformat == "hex" and len(secret) != 64:
-        raise ZfsError("Hex key too %s (expected 64)." % ("short" if len(secret) < 64 else "long"))
+        raise ZfsError("Hex key too {} (expected 64).".format("short" if len(secret) < 64 else "long"))
 
 
 def for_new(model: Model, name: str, props: Dict[str, str], secret: Optional[str]) -> Optional[Doc]:
-    """The key record of a new encryption root; None for a dataset that is none. A ZfsError's text is the reason alone."""
+    """The key record of a new encryption root; None for a dataset that is none.
+
+    A ZfsError's text is the reason alone.
+    """
     encryption = props.get("encryption")
     parent = model.find(names.parent(name)) or {}
     if encryption in (None, "off"):
         for prop in ("keyformat", "keylocation", "pbkdf2iters"):
             if prop in props and not parent.get("keyroot"):
-                raise ZfsError("'%s' must be given with 'encryption'" % prop)
+                raise ZfsError(f"'{prop}' must be given with 'encryption'")
         if encryption == "off" and parent.get("keyroot"):
             raise ZfsError("encryption may not be turned off for a child of an encrypted dataset")
         if parent.get("keyroot") and parent["keyroot"] not in model.kernel["keys"]:
@@ -69,10 +72,13 @@ def for_new(model: Model, name: str, props: Dict[str, str], secret: Optional[str
     if "keyformat" not in props or secret is None:
         raise ZfsError("Keyformat required for new encryption root.")
     check_format(secret, props["keyformat"])
-    return {"encryption": encryption, "keyformat": props["keyformat"],
-            "keylocation": props.get("keylocation", "prompt"),
-            "pbkdf2iters": props.get("pbkdf2iters", _ITERATIONS if props["keyformat"] == "passphrase" else "0"),
-            "digest": _digest(secret)}
+    return {
+        "encryption": encryption,
+        "keyformat": props["keyformat"],
+        "keylocation": props.get("keylocation", "prompt"),
+        "pbkdf2iters": props.get("pbkdf2iters", _ITERATIONS if props["keyformat"] == "passphrase" else "0"),
+        "digest": _digest(secret),
+    }
 
 
 def attach(model: Model, name: str, dataset: Doc, key: Optional[Doc]) -> None:
@@ -107,8 +113,9 @@ def renew(dataset: Doc, secret: str, changes: Dict[str, str]) -> None:
 
 def rename_roots(model: Model, old: str, new: str, pool: Doc) -> None:
     """An encryption root was renamed: its children and the loaded keys follow."""
+
     def moved(name: str) -> str:
-        return new + name[len(old):] if name == old or name.startswith(old + "/") else name
+        return new + name[len(old) :] if name == old or name.startswith(old + "/") else name
 
     for dataset in pool["datasets"].values():
         if "keyroot" in dataset:

@@ -4,9 +4,9 @@
 
 """Pools and datasets as the stand-in keeps them.
 
-What survives a power cut is the document `disk`: pools with their devices, datasets, snapshots, properties. What is the
-running kernel's is the document `kernel`: which pools are imported, what is mounted, which keys are loaded. Both are plain
-dictionaries, so that loading a thousand datasets costs no more than reading them.
+What survives a power cut is the document `disk`: pools with their devices, datasets, snapshots, properties. What is
+the running kernel's is the document `kernel`: which pools are imported, what is mounted, which keys are loaded. Both
+are plain dictionaries, so that loading a thousand datasets costs no more than reading them.
 """
 
 from __future__ import annotations
@@ -64,24 +64,24 @@ class Model:
     def pool_of(self, name: str) -> Doc:
         pool = self.pool(names.pool_of(name))
         if pool is None:
-            raise ZfsError("cannot open '%s': dataset does not exist" % name)
+            raise ZfsError(f"cannot open '{name}': dataset does not exist")
         return pool
 
     def unique(self, purpose: str) -> int:
         """A number of 19 digits that nothing else has: guids. The same sequence for the same host seed."""
         self.disk["counter"] = self.disk.get("counter", 0) + 1
-        text = "%s/%s/%d" % (self.disk.get("seed", "standin"), purpose, self.disk["counter"])
+        text = "{}/{}/{}".format(self.disk.get("seed", "standin"), purpose, self.disk["counter"])
         return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
 
     def coin(self) -> bool:
         """A coin that falls the same way each time for one host seed."""
         self.disk["coins"] = self.disk.get("coins", 0) + 1
-        text = "%s/coin/%d" % (self.disk.get("seed", "standin"), self.disk["coins"])
+        text = "{}/coin/{}".format(self.disk.get("seed", "standin"), self.disk["coins"])
         return bool(hashlib.sha256(text.encode()).digest()[0] & 1)
 
     def new_object(self, suffix: str) -> str:
         self.disk["objects"] = self.disk.get("objects", 0) + 1
-        return "%06d.%s" % (self.disk["objects"], suffix)
+        return "{:06d}.{}".format(self.disk["objects"], suffix)
 
     # datasets
 
@@ -106,7 +106,7 @@ class Model:
         return [other for other in self.names() if other.startswith(name + "/")]
 
     def children(self, name: str) -> List[str]:
-        return [other for other in self.below(name) if "/" not in other[len(name) + 1:]]
+        return [other for other in self.below(name) if "/" not in other[len(name) + 1 :]]
 
     def item(self, name: str) -> Optional[Item]:
         dataset_name, sign, tail = names.split(name)
@@ -129,12 +129,12 @@ class Model:
             kind = names.BOOKMARK if "#" in name and "bookmark" in types else kind
         problem = names.complaint(name, kind)
         if problem:
-            raise ZfsError("cannot open '%s': %s" % (name, problem))
+            raise ZfsError(f"cannot open '{name}': {problem}")
         found = self.item(name)
         if found is None:
-            raise ZfsError("cannot open '%s': dataset does not exist" % name)
+            raise ZfsError(f"cannot open '{name}': dataset does not exist")
         if found.type not in types:
-            raise ZfsError("cannot open '%s': operation not applicable to datasets of this type" % name)
+            raise ZfsError(f"cannot open '{name}': operation not applicable to datasets of this type")
         return found
 
     def exists(self, name: str) -> bool:
@@ -147,15 +147,15 @@ class Model:
             return
         if "snapshot" in types:
             for point in dataset["snapshots"]:
-                yield Item("%s@%s" % (name, point["name"]), "snapshot", dataset, point)
+                yield Item("{}@{}".format(name, point["name"]), "snapshot", dataset, point)
         if "bookmark" in types:
             for point in dataset["bookmarks"]:
-                yield Item("%s#%s" % (name, point["name"]), "bookmark", dataset, point)
+                yield Item("{}#{}".format(name, point["name"]), "bookmark", dataset, point)
 
     def walk(self, top: str, types: Sequence[str], depth: Optional[int]) -> Iterator[Item]:
-        """The dataset and what is below it, of the types asked for, in the order of zfs list. depth: None is no limit."""
+        """The dataset and what is below it, of these types, in the order of zfs list. depth: None is no limit."""
         for name in [top] + self.below(top):
-            level = name[len(top):].count("/")
+            level = name[len(top) :].count("/")
             if depth is not None and level > depth:
                 continue
             dataset = self.find(name)
@@ -171,8 +171,11 @@ class Model:
         pool = self.pool(names.pool_of(snapshot))
         if pool is None:
             return []
-        found = [(dataset["createtxg"], name) for name, dataset in pool["datasets"].items()
-                 if dataset.get("origin") == snapshot]
+        found = [
+            (dataset["createtxg"], name)
+            for name, dataset in pool["datasets"].items()
+            if dataset.get("origin") == snapshot
+        ]
         return [name for _txg, name in sorted(found)]
 
     # properties
@@ -193,7 +196,7 @@ class Model:
             for kind, source in (("props", "local"), ("received", "received")):
                 if name in own.get(kind, {}) and name not in own.get("masked", ()):
                     if holder != item.name:
-                        source = "inherited from %s" % holder
+                        source = f"inherited from {holder}"
                     return str(own[kind][name]), source
         return ("" if entry is None else entry.default), "default"
 
@@ -204,8 +207,8 @@ class Model:
         if source == "default":
             value = "/" + item.name
         elif source.startswith("inherited") and value not in ("none", "legacy"):
-            holder = source[len("inherited from "):]
-            value = value.rstrip("/") + item.name[len(holder):]
+            holder = source[len("inherited from ") :]
+            value = value.rstrip("/") + item.name[len(holder) :]
         if altroot and value not in ("none", "legacy"):
             value = altroot.rstrip("/") + value
         return value or "/", source
@@ -221,9 +224,16 @@ class Model:
         pool["history"].append([int(time.time()), " ".join(words)])
 
 
-def for_each(model: Model, operands: Sequence[str], types: Sequence[str], recurse: bool, depth: Optional[int],
-             complain: Callable[[str], None], argument_types: Sequence[str] = ALL_TYPES) -> Tuple[List[Item], bool]:
-    """zfs(8)'s zfs_for_each: what a list or get is about, sorted, without doubles, and whether all operands were found."""
+def for_each(
+    model: Model,
+    operands: Sequence[str],
+    types: Sequence[str],
+    recurse: bool,
+    depth: Optional[int],
+    complain: Callable[[str], None],
+    argument_types: Sequence[str] = ALL_TYPES,
+) -> Tuple[List[Item], bool]:
+    """zfs(8)'s zfs_for_each: what a list or get is about, sorted, each once, and whether all operands were found."""
     found: Dict[str, Item] = {}
     good = True
     if not operands:

@@ -5,8 +5,8 @@
 """Mounting file systems: a bind mount of the dataset's directory in the host's own mount namespace.
 
 A dataset that is not mounted leaves what lies beneath its mount point: an empty directory, mostly, which is what real
-ZFS leaves too. The system's own datasets (zroot/ROOT/default, zroot/tmp …) live in the host's root: for them mounting is
-a note only.
+ZFS leaves too. The system's own datasets (zroot/ROOT/default, zroot/tmp …) live in the host's root: mounting them is a
+note only.
 """
 
 from __future__ import annotations
@@ -57,8 +57,12 @@ def listing(model: Model) -> List[Tuple[str, str, str]]:
 
 def is_mountable(model: Model, item: Item) -> bool:
     """Whether `zfs mount -a`, `create` and friends mount it by themselves."""
-    return (item.type == "filesystem" and model.value(item, "canmount")[0] == "on"
-            and model.mountpoint(item)[0] not in ("none", "legacy") and has_key(model, item))
+    return (
+        item.type == "filesystem"
+        and model.value(item, "canmount")[0] == "on"
+        and model.mountpoint(item)[0] not in ("none", "legacy")
+        and has_key(model, item)
+    )
 
 
 def key_root(model: Model, item: Item) -> str:
@@ -80,7 +84,7 @@ def attach(model: Model, item: Item, directory: str = "") -> None:
         try:
             _kernel_call("mount", content.path(item.dataset["object"]).encode(), place.encode(), None, _MS_BIND, None)
         except OSError as error:
-            raise ZfsError("cannot mount '%s': %s" % (item.name, error.strerror))
+            raise ZfsError(f"cannot mount '{item.name}': {error.strerror}") from None
     mounted(model)[item.name] = where
 
 
@@ -93,9 +97,9 @@ def detach(model: Model, name: str, force: bool = False) -> None:
             _kernel_call("umount2", paths.root(where).encode(), _MNT_DETACH if force else 0)
         except OSError as error:
             if error.errno == errno.EBUSY:
-                raise ZfsError("cannot unmount '%s': pool or dataset is busy" % where)
+                raise ZfsError(f"cannot unmount '{where}': pool or dataset is busy") from None
             if error.errno != errno.EINVAL:  # EINVAL: umount(8) has taken it away already
-                raise ZfsError("cannot unmount '%s': %s" % (where, error.strerror))
+                raise ZfsError(f"cannot unmount '{where}': {error.strerror}") from None
     del mounted(model)[name]
 
 

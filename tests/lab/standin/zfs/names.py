@@ -48,8 +48,8 @@ def is_below(name: str, top: str) -> bool:
 def _bad_character(name: str) -> Optional[str]:
     for byte in name.encode("utf-8", "surrogateescape"):
         if not _VALID.match(bytes((byte,))):
-            shown = chr(byte) if 32 <= byte < 127 else "\\x%02x" % byte
-            return "invalid character '%s' in name" % shown
+            shown = chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+            return f"invalid character '{shown}' in name"
     return None
 
 
@@ -91,8 +91,8 @@ def pool_complaint(name: str) -> Optional[str]:
         return "name is too long"
     for byte in name.encode("utf-8", "surrogateescape"):
         if not _VALID.match(bytes((byte,))) or byte in b"/@#":
-            shown = chr(byte) if 32 <= byte < 127 else "\\x%02x" % byte
-            return "invalid character '%s' in pool name" % shown
+            shown = chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+            return f"invalid character '{shown}' in pool name"
     if not name[:1].isalpha():
         return "name must begin with a letter"
     if name == "log" or name.startswith(_RESERVED_POOLS[:4]):

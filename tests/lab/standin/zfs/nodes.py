@@ -25,7 +25,7 @@ def directory() -> str:
 
 
 def volmode(model: Model, item: Item) -> str:
-    """The mode that counts: `default` is the sysctl vfs.zfs.vol.mode, whose default is geom."""
+    """The mode that counts: `default` is what the sysctl vfs.zfs.vol.mode is by default, geom."""
     value = model.value(item, "volmode")[0]
     return "geom" if value == "default" else value
 
@@ -40,7 +40,7 @@ def _wanted(model: Model) -> Dict[str, str]:
         found[name] = content.path(item.dataset["object"])
         if model.value(item, "snapdev")[0] == "visible":
             for point in item.dataset["snapshots"]:
-                found["%s@%s" % (name, point["name"])] = content.path(point["object"])
+                found["{}@{}".format(name, point["name"])] = content.path(point["object"])
     return found
 
 
@@ -54,7 +54,7 @@ def _present() -> Dict[str, str]:
             continue
         for entry in os.scandir(where):
             if entry.is_symlink():
-                found[entry.path[len(top) + 1:]] = os.readlink(entry.path)
+                found[entry.path[len(top) + 1 :]] = os.readlink(entry.path)
             else:
                 pending.append(entry.path)
     return found

@@ -19,15 +19,15 @@ def nice(number: int) -> str:
         index += 1
     unit = SUFFIXES[index]
     if index == 0:
-        return "%dB" % number
+        return f"{number}B"
     divisor = 1 << (10 * index)
     if number % divisor == 0:
-        return "%d%s" % (scaled, unit)
+        return f"{scaled}{unit}"
     for decimals in (2, 1, 0):
-        text = "%.*f%s" % (decimals, number / divisor, unit)
+        text = "{:.{}f}{}".format(number / divisor, decimals, unit)
         if len(text) <= 5:
             return text
-    return "%d%s" % (scaled, unit)
+    return f"{scaled}{unit}"
 
 
 def nice_count(number: int) -> str:
@@ -45,20 +45,20 @@ def parse(text: str) -> int:
         position += 1
     digits, suffix = text[:position], text[position:]
     if not digits or digits[0] == ".":
-        raise ZfsError("bad numeric value '%s'" % text)
+        raise ZfsError(f"bad numeric value '{text}'")
     shift = 0
     if suffix:
         letter = suffix[0].upper()
         rest = suffix[1:].upper()
         valid = letter in SUFFIXES and (rest == "" or (letter != "B" and rest in ("B", "IB")))
         if not valid:
-            raise ZfsError("invalid numeric suffix '%s'" % suffix)
+            raise ZfsError(f"invalid numeric suffix '{suffix}'")
         shift = 10 * SUFFIXES.index(letter)
     if "." in digits:
         try:
             value = int(float(digits) * (1 << shift))
         except ValueError:
-            raise ZfsError("bad numeric value '%s'" % text)
+            raise ZfsError(f"bad numeric value '{text}'") from None
     else:
         value = int(digits) << shift
     if value >= 1 << 64:

@@ -10,15 +10,16 @@ from typing import List, Sequence, Tuple
 from .errors import UsageError, invalid_option
 
 
-def parse(argv: Sequence[str], letters: str, missing: str = "missing argument for '%s' option"
-          ) -> Tuple[List[Tuple[str, str]], List[str]]:
+def parse(
+    argv: Sequence[str], letters: str, missing: str = "missing argument for '%s' option"
+) -> Tuple[List[Tuple[str, str]], List[str]]:
     """Split into options, in their order, and operands. An unknown letter is a UsageError."""
     found: List[Tuple[str, str]] = []
     index = 0
     while index < len(argv):
         word = argv[index]
         if word == "--":
-            return found, list(argv[index + 1:])
+            return found, list(argv[index + 1 :])
         if len(word) < 2 or word[0] != "-":
             break
         index += 1
@@ -29,7 +30,7 @@ def parse(argv: Sequence[str], letters: str, missing: str = "missing argument fo
             where = letters.find(letter) if letter != ":" else -1
             if where < 0:
                 raise invalid_option(letter)
-            if letters[where + 1:where + 2] != ":":
+            if letters[where + 1 : where + 2] != ":":
                 found.append((letter, ""))
                 continue
             if position < len(word):

@@ -56,9 +56,14 @@ TABLE: Tuple[PoolProperty, ...] = (
 )
 BY_NAME: Dict[str, PoolProperty] = {entry.name: entry for entry in TABLE}
 _BY_COLUMN: Dict[str, PoolProperty] = {entry.column.lower(): entry for entry in TABLE}
-ALIASES = {"alloc": "allocated", "cap": "capacity", "frag": "fragmentation", "dedup": "dedupratio",
-           "expandsz": "expandsize", "ckpoint": "checkpoint"}
-_METADATA = 28160  # what a fresh pool has allocated beside its datasets
+ALIASES = {
+    "alloc": "allocated",
+    "cap": "capacity",
+    "frag": "fragmentation",
+    "dedup": "dedupratio",
+    "expandsz": "expandsize",
+    "ckpoint": "checkpoint",
+}
 
 
 def lookup(name: str) -> Optional[PoolProperty]:
@@ -73,15 +78,15 @@ def help_table() -> List[str]:
     """The lines of the table in a usage message: read-only ones first, then by name."""
     lines = []
     for entry in sorted(TABLE, key=lambda entry: (entry.editable, entry.name)):
-        lines.append("\t%-19s   %s   %s" % (entry.name, "YES" if entry.editable else " NO", entry.values))
-    lines.append("\t%-19s   YES   disabled | enabled | active" % "feature@...")
+        lines.append("\t{:<19}   {}   {}".format(entry.name, "YES" if entry.editable else " NO", entry.values))
+    lines.append("\t{:<19}   YES   disabled | enabled | active".format("feature@..."))
     return lines
 
 
 def allocated(model: Model, pool: Doc) -> int:
     """Bytes in use on the devices: reservations are none."""
     taken = sum(entry.own.by_dataset + entry.own.by_snapshots for entry in space.usage(model, pool).values())
-    return taken + space.POOL_METADATA + _METADATA
+    return taken + space.POOL_METADATA
 
 
 def value(model: Model, pool: Doc, name: str, literal: bool) -> Tuple[str, str]:
@@ -115,7 +120,7 @@ def value(model: Model, pool: Doc, name: str, literal: bool) -> Tuple[str, str]:
         return "0" if literal else "0%", "-"
     taken = allocated(model, pool)
     if name == "capacity":
-        return "%d%s" % (taken * 100 // whole, "" if literal else "%"), "-"
+        return "{}{}".format(taken * 100 // whole, "" if literal else "%"), "-"
     return size(taken if name == "allocated" else whole - taken), "-"
 
 
@@ -124,17 +129,17 @@ def check(name: str, text: str) -> str:
     entry = lookup(name)
     if entry is None and is_feature(name):
         if text != "enabled":
-            raise ZfsError("property '%s' can only be set to 'enabled' or 'disabled' at creation time" % name)
+            raise ZfsError(f"property '{name}' can only be set to 'enabled' or 'disabled' at creation time")
         return text
     if entry is None:
-        raise ZfsError("invalid property '%s'" % name)
+        raise ZfsError(f"invalid property '{name}'")
     if not entry.editable or entry.name == "readonly":
-        raise ZfsError("'%s' is readonly" % entry.name)
+        raise ZfsError(f"'{entry.name}' is readonly")
     words = entry.values.split(" | ")
     if "<" not in entry.values and text not in words:
-        raise ZfsError("'%s' must be one of '%s'" % (entry.name, entry.values))
+        raise ZfsError(f"'{entry.name}' must be one of '{entry.values}'")
     if entry.name == "ashift" and not (text.isdigit() and (int(text) == 0 or 9 <= int(text) <= 16)):
-        raise ZfsError("property 'ashift' number '%s' is invalid, only values between 9 and 16 are allowed" % text)
+        raise ZfsError(f"property 'ashift' number '{text}' is invalid, only values between 9 and 16 are allowed")
     if entry.name == "altroot" and not text.startswith("/"):
-        raise ZfsError("bad alternate root '%s'" % text)
+        raise ZfsError(f"bad alternate root '{text}'")
     return text

@@ -65,11 +65,25 @@ TABLE: Tuple[Property, ...] = (
     Property("recordsize", INHERIT, NUMBER, "f", "131072", "RECSIZE", "512 to 1M, power of 2"),
     Property("mountpoint", INHERIT, STRING, "f", "", "MOUNTPOINT", "<path> | legacy | none"),
     Property("sharenfs", INHERIT, STRING, "f", "off", "SHARENFS", "on | off | NFS share options"),
-    Property("checksum", INHERIT, INDEX, "fv", "on", "CHECKSUM",
-             "on | off | fletcher2 | fletcher4 | sha256 | sha512 | skein | edonr | blake3"),
-    Property("compression", INHERIT, INDEX, "fv", "on", "COMPRESS",
-             "on | off | lzjb | gzip | gzip-[1-9] | zle | lz4 | "
-             "zstd | zstd-[1-19] | zstd-fast | zstd-fast-[1-10,20,30,40,50,60,70,80,90,100,500,1000]"),
+    Property(
+        "checksum",
+        INHERIT,
+        INDEX,
+        "fv",
+        "on",
+        "CHECKSUM",
+        "on | off | fletcher2 | fletcher4 | sha256 | sha512 | skein | edonr | blake3",
+    ),
+    Property(
+        "compression",
+        INHERIT,
+        INDEX,
+        "fv",
+        "on",
+        "COMPRESS",
+        "on | off | lzjb | gzip | gzip-[1-9] | zle | lz4 | "
+        "zstd | zstd-[1-19] | zstd-fast | zstd-fast-[1-10,20,30,40,50,60,70,80,90,100,500,1000]",
+    ),
     Property("atime", INHERIT, INDEX, "f", "on", "ATIME", "on | off"),
     Property("devices", INHERIT, INDEX, "fs", "on", "DEVICES", "on | off"),
     Property("exec", INHERIT, INDEX, "fs", "on", "EXEC", "on | off"),
@@ -78,8 +92,15 @@ TABLE: Tuple[Property, ...] = (
     Property("jailed", INHERIT, INDEX, "f", "off", "JAILED", "on | off"),
     Property("snapdir", INHERIT, INDEX, "f", "hidden", "SNAPDIR", "hidden | visible"),
     Property("aclmode", INHERIT, INDEX, "f", "discard", "ACLMODE", "discard | groupmask | passthrough | restricted"),
-    Property("aclinherit", INHERIT, INDEX, "f", "restricted", "ACLINHERIT",
-             "discard | noallow | restricted | passthrough | passthrough-x"),
+    Property(
+        "aclinherit",
+        INHERIT,
+        INDEX,
+        "f",
+        "restricted",
+        "ACLINHERIT",
+        "discard | noallow | restricted | passthrough | passthrough-x",
+    ),
     Property("createtxg", READONLY, NUMBER, "fvsb", "", "CREATETXG", "<uint64>"),
     Property("canmount", DEFAULT, INDEX, "f", "on", "CANMOUNT", "on | off | noauto"),
     Property("xattr", INHERIT, INDEX, "fs", "on", "XATTR", "on | off | dir | sa"),
@@ -104,8 +125,15 @@ TABLE: Tuple[Property, ...] = (
     Property("userrefs", READONLY, NUMBER, "s", "", "USERREFS", "<count>"),
     Property("logbias", INHERIT, INDEX, "fv", "latency", "LOGBIAS", "latency | throughput"),
     Property("objsetid", READONLY, NUMBER, "fvs", "", "OBJSETID", "<uint64>"),
-    Property("dedup", INHERIT, INDEX, "fv", "off", "DEDUP",
-             "on | off | verify | sha256[,verify] | sha512[,verify] | skein[,verify] | edonr,verify | blake3[,verify]"),
+    Property(
+        "dedup",
+        INHERIT,
+        INDEX,
+        "fv",
+        "off",
+        "DEDUP",
+        "on | off | verify | sha256[,verify] | sha512[,verify] | skein[,verify] | edonr,verify | blake3[,verify]",
+    ),
     Property("mlslabel", INHERIT, STRING, "fvs", "none", "MLSLABEL", "<sensitivity label>"),
     Property("sync", INHERIT, INDEX, "fv", "standard", "SYNC", "standard | always | disabled"),
     Property("dnodesize", INHERIT, INDEX, "f", "legacy", "DNODESIZE", "legacy | auto | 1k | 2k | 4k | 8k | 16k"),
@@ -129,15 +157,27 @@ TABLE: Tuple[Property, ...] = (
     Property("redundant_metadata", INHERIT, INDEX, "fv", "all", "REDUND_MD", "all | most"),
     Property("overlay", INHERIT, INDEX, "f", "on", "OVERLAY", "on | off"),
     Property("receive_resume_token", READONLY, STRING, "fv", "", "RESUMETOK", "<string token>"),
-    Property("encryption", ONETIME, INDEX, "fvs", "off", "ENCRYPTION",
-             "on | off | aes-128-ccm | aes-192-ccm | aes-256-ccm | aes-128-gcm | aes-192-gcm | aes-256-gcm"),
-    Property("keylocation", DEFAULT, STRING, "fv", "none", "KEYLOCATION", "prompt | <file URI> | <https URL> | <http URL>"),
+    Property(
+        "encryption",
+        ONETIME,
+        INDEX,
+        "fvs",
+        "off",
+        "ENCRYPTION",
+        "on | off | aes-128-ccm | aes-192-ccm | aes-256-ccm | aes-128-gcm | aes-192-gcm | aes-256-gcm",
+    ),
+    Property(
+        "keylocation", DEFAULT, STRING, "fv", "none", "KEYLOCATION", "prompt | <file URI> | <https URL> | <http URL>"
+    ),
     Property("keyformat", ONETIME_DEFAULT, INDEX, "fv", "none", "KEYFORMAT", "none | raw | hex | passphrase"),
     Property("pbkdf2iters", ONETIME_DEFAULT, NUMBER, "fv", "0", "PBKDF2ITERS", "<iters>"),
     Property("encryptionroot", READONLY, STRING, "fvs", "", "ENCROOT", "<filesystem | volume>"),
     Property("keystatus", READONLY, INDEX, "fvs", "", "KEYSTATUS", "none | unavailable | available"),
-    Property("special_small_blocks", INHERIT, NUMBER, "f", "0", "SPECIAL_SMALL_BLOCKS", "zero or 512 to 1M, power of 2"),
-    Property("redact_snaps", READONLY, STRING, "fvs", "", "RSNAPS", "<snapshot>[,...]"),)
+    Property(
+        "special_small_blocks", INHERIT, NUMBER, "f", "0", "SPECIAL_SMALL_BLOCKS", "zero or 512 to 1M, power of 2"
+    ),
+    Property("redact_snaps", READONLY, STRING, "fvs", "", "RSNAPS", "<snapshot>[,...]"),
+)
 
 SPECIAL_ROWS: Tuple[Tuple[str, bool, str], ...] = (
     ("userused@...", False, "<size>"),
@@ -161,11 +201,13 @@ _BY_COLUMN: Dict[str, Property] = {entry.column.lower(): entry for entry in TABL
 
 _COMPRESSION: Tuple[str, ...] = (
     ("on", "off", "lzjb", "gzip", "zle", "lz4", "zstd", "zstd-fast")
-    + tuple("gzip-%d" % level for level in range(1, 10))
-    + tuple("zstd-%d" % level for level in range(1, 20))
-    + tuple("zstd-fast-%d" % level for level in (*range(1, 11), 20, 30, 40, 50, 60, 70, 80, 90, 100, 500, 1000)))
+    + tuple(f"gzip-{level}" for level in range(1, 10))
+    + tuple(f"zstd-{level}" for level in range(1, 20))
+    + tuple(f"zstd-fast-{level}" for level in (*range(1, 11), 20, 30, 40, 50, 60, 70, 80, 90, 100, 500, 1000))
+)
 _DEDUP: Tuple[str, ...] = ("on", "off", "verify", "edonr,verify") + tuple(
-    name + tail for name in ("sha256", "sha512", "skein", "blake3") for tail in ("", ",verify"))
+    name + tail for name in ("sha256", "sha512", "skein", "blake3") for tail in ("", ",verify")
+)
 
 
 def index_values(name: str) -> Tuple[str, ...]:
@@ -190,12 +232,13 @@ def help_table() -> List[str]:
     readonly = sorted(entry for entry in TABLE if entry.kind == READONLY)
     others = sorted(entry for entry in TABLE if entry.kind != READONLY)
     for entry in readonly + others:
-        lines.append(_help_row(entry.name, entry.kind in (DEFAULT, INHERIT), entry.kind in (INHERIT, ONETIME),
-                               entry.values))
+        lines.append(
+            _help_row(entry.name, entry.kind in (DEFAULT, INHERIT), entry.kind in (INHERIT, ONETIME), entry.values)
+        )
     lines.extend(_help_row(name, editable, False, values) for name, editable, values in SPECIAL_ROWS)
     return lines
 
 
 def _help_row(name: str, editable: bool, inherited: bool, values: str) -> str:
     words = ("YES" if editable else " NO", "YES" if inherited else " NO")
-    return "\t%-15s %s      %s   %s" % (name, words[0], words[1], values)
+    return f"\t{name:<15} {words[0]}      {words[1]}   {values}"

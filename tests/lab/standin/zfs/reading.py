@@ -33,8 +33,8 @@ class Reader:
             "used": self._used,
             "available": lambda item: str(self.usage(item).available),
             "referenced": self._referenced,
-            "logicalreferenced": self._referenced,
-            "logicalused": self._logical_used,
+            "logicalreferenced": lambda item: str(int(self._referenced(item)) - space.logical_base_less(item.dataset)),
+            "logicalused": lambda item: str(self.usage(item).logical),
             "compressratio": lambda item: "1.00",
             "refcompressratio": lambda item: "1.00",
             "mounted": lambda item: "yes" if item.name in self.model.kernel["mounted"] else "no",
@@ -73,10 +73,6 @@ class Reader:
         if item.type == "snapshot":
             return str(space.snapshot_used(item.dataset, item.own))
         return str(self.usage(item).used)
-
-    def _logical_used(self, item: Item) -> str:
-        found = self.usage(item)
-        return str(found.used - found.own.by_refreservation)
 
     def _referenced(self, item: Item) -> str:
         if item.type == "snapshot":
@@ -123,8 +119,11 @@ class Reader:
 
     def _applies_to_parent(self, item: Item, name: str) -> bool:
         """A snapshot has its dataset's kind of properties only."""
-        return item.type != "snapshot" or BY_NAME[name].applies_to(item.dataset["type"]) or name in (
-            "defer_destroy", "userrefs", "clones")
+        return (
+            item.type != "snapshot"
+            or BY_NAME[name].applies_to(item.dataset["type"])
+            or name in ("defer_destroy", "userrefs", "clones")
+        )
 
     def _encryption(self, item: Item, name: str) -> Value:
         root = item.dataset.get("keyroot")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One call of zfs(8) or zpool(8): the state under its lock, what to do once it is written, how errors become statuses."""
+"""One call of zfs(8) or zpool(8): the state under its lock, what is done once it is written, how it ends."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def guarded(run: Callable[[], int], show_usage: Callable[[str], None]) -> int:
         return 2
     except NotBuilt as error:
         sys.stdout.flush()
-        print("STANDIN: %s is not built" % error, file=sys.stderr)
+        print(f"STANDIN: {error} is not built", file=sys.stderr)
         return 99

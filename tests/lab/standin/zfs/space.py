@@ -36,6 +36,7 @@ class Usage(NamedTuple):
     by_children: int
     used: int
     available: int
+    logical: int  # used without reservations, compression and second copies of metadata
 
 
 def base_of(dataset: Doc) -> int:
@@ -54,6 +55,11 @@ def live_shape(dataset: Doc) -> content.Shape:
 def _shared_with_origin(model: Model, dataset: Doc) -> Optional[content.Shape]:
     origin = model.item(dataset["origin"]) if dataset.get("origin") else None
     return None if origin is None or origin.point is None else content.kept_shape(origin.point["object"])
+
+
+def logical_base_less(dataset: Doc) -> int:
+    """ZFS keeps metadata twice: what is less in the logical figures of one dataset."""
+    return (VOLUME_BASE if dataset["type"] == "volume" else FILESYSTEM_BASE) // 2
 
 
 def own(model: Model, dataset: Doc) -> Own:
@@ -100,8 +106,11 @@ def snapshot_used(dataset: Doc, snapshot: Doc) -> int:
     """What only this snapshot keeps."""
     index = dataset["snapshots"].index(snapshot)
     mine = content.kept_shape(snapshot["object"])
-    after = (content.kept_shape(dataset["snapshots"][index + 1]["object"]) if index + 1 < len(dataset["snapshots"])
-             else live_shape(dataset))
+    after = (
+        content.kept_shape(dataset["snapshots"][index + 1]["object"])
+        if index + 1 < len(dataset["snapshots"])
+        else live_shape(dataset)
+    )
     rest = {name: entry for name, entry in mine.items() if after.get(name, [])[:2] != entry[:2]}
     if index:
         before = content.kept_shape(dataset["snapshots"][index - 1]["object"])
@@ -116,19 +125,27 @@ def usage(model: Model, pool: Doc) -> Dict[str, Usage]:
     owns = {name: own(model, datasets[name]) for name in order}
     children = {name: 0 for name in order}
     used: Dict[str, int] = {}
+    logical = {name: 0 if "/" in name else POOL_METADATA // 3 for name in order}
     for name in sorted(order, key=lambda name: name.count("/"), reverse=True):
         mine = owns[name]
         if "/" not in name:
             children[name] += POOL_METADATA
         used[name] = mine.by_dataset + mine.by_snapshots + mine.by_refreservation + children[name]
+        logical[name] += mine.by_dataset + mine.by_snapshots
+        if not datasets[name].get("origin"):
+            logical[name] -= logical_base_less(datasets[name])
         if "/" in name:
+            logical[names.parent(name)] += logical[name]
             children[names.parent(name)] += max(used[name], _number(datasets[name], "reservation"))
     room: Dict[str, int] = {}
     result: Dict[str, Usage] = {}
     for name in sorted(order, key=lambda name: name.count("/")):
         dataset = datasets[name]
-        free = (vdevs.usable(pool) - used[name] if "/" not in name
-                else room[names.parent(name)] + max(0, _number(dataset, "reservation") - used[name]))
+        free = (
+            vdevs.usable(pool) - used[name]
+            if "/" not in name
+            else room[names.parent(name)] + max(0, _number(dataset, "reservation") - used[name])
+        )
         quota = _number(dataset, "quota")
         if quota:
             free = min(free, quota - used[name])
@@ -137,7 +154,7 @@ def usage(model: Model, pool: Doc) -> Dict[str, Usage]:
         refquota = _number(dataset, "refquota")
         if refquota:
             available = min(available, max(0, refquota - owns[name].referenced))
-        result[name] = Usage(owns[name], children[name], used[name], available)
+        result[name] = Usage(owns[name], children[name], used[name], available, logical[name])
     return result
 
 

@@ -5,8 +5,8 @@
 """The format of `zfs send` here: a stream of records that carries real content. (Not OpenZFS's own format.)
 
 A stream is MAGIC, then records: eight bytes of lengths, a header in JSON, data. A snapshot is `begin`, `put` (a file, a
-directory, a link, or a volume), `data` (a part of a file), `gone` (for incremental ones), `end`. `last` ends the stream, so that
-one that was cut off is noticed.
+directory, a link, or a volume), `data` (a part of a file), `gone` (for incremental ones), `end`. `last` ends the
+stream, so that one that was cut off is noticed.
 """
 
 from __future__ import annotations
@@ -82,8 +82,16 @@ def records(object_id: str, base_id: Optional[str]) -> Iterator[Record]:
 
 def _meta(name: str, place: str) -> Header:
     info = os.lstat(place)
-    header: Header = {"kind": "put", "path": name, "mode": stat.S_IMODE(info.st_mode), "uid": info.st_uid,
-                      "gid": info.st_gid, "mtime": info.st_mtime_ns, "atime": info.st_atime_ns, "type": "other"}
+    header: Header = {
+        "kind": "put",
+        "path": name,
+        "mode": stat.S_IMODE(info.st_mode),
+        "uid": info.st_uid,
+        "gid": info.st_gid,
+        "mtime": info.st_mtime_ns,
+        "atime": info.st_atime_ns,
+        "type": "other",
+    }
     if stat.S_ISDIR(info.st_mode):
         header["type"] = "directory"
     elif stat.S_ISLNK(info.st_mode):
@@ -156,7 +164,7 @@ def token(facts: Header) -> str:
     """A receive_resume_token: version, checksum, length, compressed facts."""
     plain = json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
     packed = zlib.compress(plain)
-    return "1-%x-%x-%s" % (zlib.crc32(packed), len(plain), packed.hex())
+    return f"1-{zlib.crc32(packed):x}-{len(plain):x}-{packed.hex()}"
 
 
 def parse_token(text: str) -> Header:
@@ -169,4 +177,4 @@ def parse_token(text: str) -> Header:
         facts: Header = json.loads(zlib.decompress(packed))
         return facts
     except (ValueError, zlib.error, binascii.Error):
-        raise ZfsError("cannot resume send: resume token is corrupt (incorrect checksum)", 255)
+        raise ZfsError("cannot resume send: resume token is corrupt (incorrect checksum)", 255) from None

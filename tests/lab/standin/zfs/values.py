@@ -17,8 +17,17 @@ from .proptable import DEFAULT, INDEX, INHERIT, NUMBER, READONLY, Property, inde
 _USER_PROPERTY = re.compile(r"[a-z0-9:+._-]+\Z")
 _SIZES_WITH_NONE = ("quota", "refquota", "reservation", "refreservation")
 _COUNTS_WITH_NONE = ("filesystem_limit", "snapshot_limit")
-_PLAIN_NUMBERS = ("createtxg", "guid", "objsetid", "userrefs", "version", "pbkdf2iters", "filesystem_count",
-                  "snapshot_count", "special_small_blocks")
+_PLAIN_NUMBERS = (
+    "createtxg",
+    "guid",
+    "objsetid",
+    "userrefs",
+    "version",
+    "pbkdf2iters",
+    "filesystem_count",
+    "snapshot_count",
+    "special_small_blocks",
+)
 MAX_VALUE = 8191
 
 
@@ -34,7 +43,7 @@ def split_assignments(words: Iterable[str]) -> List[Tuple[str, str]]:
         if not sign:
             raise ZfsError("missing '=' for property=value argument")
         if name in pairs:
-            raise ZfsError("property '%s' specified multiple times" % name)
+            raise ZfsError(f"property '{name}' specified multiple times")
         pairs[name] = value
     return list(pairs.items())
 
@@ -46,15 +55,15 @@ def check(name: str, value: str, dataset_type: str, creating: bool) -> Tuple[str
     """
     if is_user_property(name):
         if len(value) > MAX_VALUE:
-            raise ZfsError("property value for '%s' is too long" % name)
+            raise ZfsError(f"property value for '{name}' is too long")
         return name, value
     entry = lookup(name)
     if entry is None or name == "name":
-        raise ZfsError("invalid property '%s'" % name)
+        raise ZfsError(f"invalid property '{name}'")
     if not entry.applies_to(dataset_type):
-        raise ZfsError("'%s' does not apply to datasets of this type" % entry.name)
+        raise ZfsError(f"'{entry.name}' does not apply to datasets of this type")
     if entry.kind == READONLY or (not creating and entry.kind not in (DEFAULT, INHERIT)):
-        raise ZfsError("'%s' is readonly" % entry.name)
+        raise ZfsError(f"'{entry.name}' is readonly")
     return entry.name, _canonical(entry, value)
 
 
@@ -64,7 +73,7 @@ def _canonical(entry: Property, value: str) -> str:
     if entry.name in ("recordsize", "volblocksize"):
         size = numbers.parse(value)
         if not numbers.is_power_of_two(size) or not 512 <= size <= 16 << 20:
-            raise ZfsError("'%s' must be power of 2 from 512B to 16M" % entry.name)
+            raise ZfsError(f"'{entry.name}' must be power of 2 from 512B to 16M")
         return str(size)
     if entry.name in _COUNTS_WITH_NONE:
         return "none" if value == "none" else str(numbers.parse(value))
@@ -79,13 +88,13 @@ def _canonical(entry: Property, value: str) -> str:
     if entry.name == "mountpoint":
         return _mountpoint(value)
     if entry.name == "keylocation" and value != "prompt" and not re.match(r"(file|https?)://", value):
-        raise ZfsError("invalid keylocation: '%s' is not a valid keylocation" % value)
+        raise ZfsError(f"invalid keylocation: '{value}' is not a valid keylocation")
     return value
 
 
 def _index(entry: Property, value: str) -> str:
     if value not in index_values(entry.name):
-        raise ZfsError("'%s' must be one of '%s'" % (entry.name, entry.values))
+        raise ZfsError(f"'{entry.name}' must be one of '{entry.values}'")
     if entry.name == "volmode" and value == "full":
         return "geom"
     if entry.name == "encryption" and value == "on":

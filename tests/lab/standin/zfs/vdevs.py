@@ -50,8 +50,11 @@ def size(pool: Doc) -> int:
 
 def parity(pool: Doc) -> int:
     """Bytes of `size` that parity takes."""
-    return sum(capacity(vdev) * int(vdev["type"][5:] or 1) // len(vdev["children"])
-               for vdev in pool["vdevs"] if vdev["type"].startswith("raidz"))
+    return sum(
+        capacity(vdev) * int(vdev["type"][5:] or 1) // len(vdev["children"])
+        for vdev in pool["vdevs"]
+        if vdev["type"].startswith("raidz")
+    )
 
 
 def usable(pool: Doc) -> int:

@@ -33,7 +33,7 @@ def check_size(size: int, block: int) -> None:
     if size == 0:
         raise ZfsError("'volsize' cannot be zero")
     if size % block:
-        raise ZfsError("'volsize' must be a multiple of volume block size (%s)" % numbers.nice(block))
+        raise ZfsError(f"'volsize' must be a multiple of volume block size ({numbers.nice(block)})")
 
 
 def check_block(block: int) -> None:

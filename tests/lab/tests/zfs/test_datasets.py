@@ -163,9 +163,12 @@ def test_a_dataset_without_its_key_is_not_mounted(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("argv", "text"),
-    [(("list", "-j"), "invalid option 'j'"), (("get", "nosuch", "tank"), "bad property list: invalid property 'nosuch'")],
+    [
+        (("list", "-j"), "invalid option 'j'"),
+        (("get", "nosuch", "tank"), "bad property list: invalid property 'nosuch'"),
+    ],
 )
-def test_what_14_does_not_have_is_a_usage_error(lab: Lab, argv: "tuple[str, ...]", text: str) -> None:
+def test_what_14_does_not_have_is_a_usage_error(lab: Lab, argv: tuple[str, ...], text: str) -> None:
     assert lab.refused("zfs", *argv, status=2).split("\n")[0] == text
 
 

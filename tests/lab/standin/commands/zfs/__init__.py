@@ -45,8 +45,20 @@ _COMMANDS: Dict[str, Tuple[str, str, bool]] = {
     "unallow": ("delegation", "unallow", True),
 }
 _ALIASES = {"umount": "unmount", "recv": "receive", "snap": "snapshot"}
-_NOT_BUILT = ("program", "upgrade", "userspace", "groupspace", "projectspace", "project", "share", "unshare", "redact",
-              "wait", "jail", "unjail")
+_NOT_BUILT = (
+    "program",
+    "upgrade",
+    "userspace",
+    "groupspace",
+    "projectspace",
+    "project",
+    "share",
+    "unshare",
+    "redact",
+    "wait",
+    "jail",
+    "unjail",
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,22 +69,22 @@ def main(argv: Sequence[str]) -> int:
         return 2
     name = _ALIASES.get(argv[1], argv[1])
     if name in ("version", "-V", "--version"):
-        print("zfs-%s\nzfs-kmod-%s" % (VERSION, VERSION))
+        print(f"zfs-{VERSION}\nzfs-kmod-{VERSION}")
         return 0
     if name in ("-?", "--help", "help", "-h"):
         print("\n".join(usage.of_all()))
         return 0
     if name not in _COMMANDS and name not in _NOT_BUILT:
-        usage.show("unrecognized command '%s'" % argv[1], usage.of_all())
+        usage.show(f"unrecognized command '{argv[1]}'", usage.of_all())
         return 2
     return guarded(lambda: _run(name, argv), lambda problem: usage.show(problem, usage.of_command(name)))
 
 
 def _run(name: str, argv: Sequence[str]) -> int:
     if name in _NOT_BUILT:
-        raise NotBuilt("zfs: %s" % name)
+        raise NotBuilt(f"zfs: {name}")
     module, function, locked = _COMMANDS[name]
-    command: Callable[..., int] = getattr(importlib.import_module("%s.%s" % (__name__, module)), function)
+    command: Callable[..., int] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     if not locked:
         return command(argv)
     problem: UsageError

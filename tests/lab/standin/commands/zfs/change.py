@@ -21,7 +21,7 @@ _TOO_SMALL = "size is less than current used or reserved space"
 
 def set_properties(session: Session, argv: Sequence[str]) -> int:
     if argv and argv[0].startswith("-"):
-        raise UsageError("invalid option '%s'" % argv[0][1:2])
+        raise UsageError(f"invalid option '{argv[0][1:2]}'")
     if not argv:
         raise UsageError("missing property=value argument(s)")
     if len(argv) < 2:
@@ -52,11 +52,11 @@ def set_properties(session: Session, argv: Sequence[str]) -> int:
 
 def set_on(model: Model, item: Item, pairs: Sequence[Tuple[str, str]]) -> None:
     """Set several properties at once: all or none, in ZFS's words."""
-    prefix = "cannot set property for '%s': " % item.name
+    prefix = f"cannot set property for '{item.name}': "
     try:
         changes = _check(model, item, pairs)
     except ZfsError as error:
-        raise ZfsError(prefix + str(error))
+        raise ZfsError(prefix + str(error)) from None
     before = model.mountpoint(item)[0] if item.type == "filesystem" else ""
     size = changes.get("volsize")
     if size is not None:
@@ -100,7 +100,7 @@ def _check(model: Model, item: Item, pairs: Sequence[Tuple[str, str]]) -> Dict[s
         if item.type == "snapshot" and not values.is_user_property(name) and lookup(name) is not None:
             entry = lookup(name)
             if entry is not None and not entry.applies_to("snapshot"):
-                raise ZfsError("'%s' does not apply to datasets of this type" % entry.name)
+                raise ZfsError(f"'{entry.name}' does not apply to datasets of this type")
         own, kept = values.check(name, value, item.type, False)
         changes[own] = kept
     if "keylocation" in changes and "key" not in item.dataset:
@@ -152,14 +152,14 @@ def inherit(session: Session, argv: Sequence[str]) -> int:
     if entry is not None:
         name = entry.name
         if entry.kind == READONLY:
-            raise ZfsError("%s property is read-only" % name)
+            raise ZfsError(f"{name} property is read-only")
         if entry.kind != INHERIT and "S" not in letters:
-            text = "'%s' property cannot be inherited" % name
+            text = f"'{name}' property cannot be inherited"
             if name in ("quota", "reservation", "refquota", "refreservation"):
-                text += "\nuse 'zfs set %s=none' to clear" % name
+                text += f"\nuse 'zfs set {name}=none' to clear"
             raise ZfsError(text)
     elif not values.is_user_property(name):
-        raise UsageError("invalid property '%s'" % name)
+        raise UsageError(f"invalid property '{name}'")
     for operand in operands[1:]:
         try:
             item = session.model.open(operand, ALL_TYPES[:3])

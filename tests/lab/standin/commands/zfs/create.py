@@ -38,7 +38,7 @@ class Request:
         if "u" in letters and self.volsize is not None:
             raise UsageError("'-u' can only be used when creating a filesystem")
         if not operands:
-            raise UsageError("missing %s argument" % self.kind)
+            raise UsageError(f"missing {self.kind} argument")
         if len(operands) > 1:
             raise UsageError("too many arguments")
         self.name = operands[0]
@@ -55,7 +55,7 @@ def _size(text: str, what: str) -> int:
     try:
         return numbers.parse(text)
     except ZfsError as error:
-        raise ZfsError("bad volume %s '%s': %s" % (what, text, error))
+        raise ZfsError(f"bad volume {what} '{text}': {error}") from None
 
 
 def create(argv: Sequence[str]) -> int:
@@ -72,9 +72,9 @@ def _create(current: Session, request: Request, secret: Optional[str]) -> int:
     if request.kind == "volume" or request.dry:
         pool_name = names.pool_of(request.name)
         if model.pool(pool_name) is None:
-            raise ZfsError("cannot open '%s': no such pool" % pool_name)
+            raise ZfsError(f"cannot open '{pool_name}': no such pool")
         verb = "verify" if request.dry else "create"
-        checked = check_values(pairs, request.kind, "cannot %s '%s'" % (verb, request.name))
+        checked = check_values(pairs, request.kind, f"cannot {verb} '{request.name}'")
         if request.volsize is not None:
             pairs += _volume_pairs(request, checked)
     name_fine = names.complaint(request.name) is None
@@ -82,8 +82,11 @@ def _create(current: Session, request: Request, secret: Optional[str]) -> int:
         return 0
     if request.parents and name_fine:
         if request.verbose:
-            print("create_ancestors\t%s" % request.name if request.parsable
-                  else "%screate ancestors of %s" % ("would " if request.dry else "", request.name))
+            print(
+                f"create_ancestors\t{request.name}"
+                if request.parsable
+                else "{}create ancestors of {}".format("would " if request.dry else "", request.name)
+            )
         if not request.dry:
             make_ancestors(current, request.name)
     if request.verbose:
@@ -103,11 +106,13 @@ def _volume_pairs(request: Request, checked: Dict[str, str]) -> List[Tuple[str, 
     """volsize rounded up to whole blocks, the block size, and the reservation of a thick volume."""
     block = request.block or volumes.block_of(checked)
     if block < volumes.DEFAULT_BLOCK and numbers.is_power_of_two(block):
-        print("Warning: volblocksize (%d) is less than the default minimum block size (%d).\n"
-              "To reduce wasted space a volblocksize of %d is recommended."
-              % (block, volumes.DEFAULT_BLOCK, volumes.DEFAULT_BLOCK), file=sys.stderr)
+        print(
+            f"Warning: volblocksize ({block}) is less than the default minimum block size ({volumes.DEFAULT_BLOCK}).\n"
+            f"To reduce wasted space a volblocksize of {volumes.DEFAULT_BLOCK} is recommended.",
+            file=sys.stderr,
+        )
     if not numbers.is_power_of_two(block) or not 512 <= block <= 16 << 20:
-        raise ZfsError("cannot create '%s': 'volblocksize' must be power of 2 from 512B to 16M" % request.name)
+        raise ZfsError(f"cannot create '{request.name}': 'volblocksize' must be power of 2 from 512B to 16M")
     size = -(-(request.volsize or 0) // block) * block
     found = [("volsize", str(size))]
     if request.block is not None:
@@ -119,11 +124,11 @@ def _volume_pairs(request: Request, checked: Dict[str, str]) -> List[Tuple[str, 
 
 def _announce(request: Request, pairs: Sequence[Tuple[str, str]]) -> None:
     if request.parsable:
-        print("create\t%s" % request.name)
+        print(f"create\t{request.name}")
     else:
-        print("%screate %s" % ("would " if request.dry else "", request.name))
+        print("{}create {}".format("would " if request.dry else "", request.name))
     for name, value in pairs:
-        print("property\t%s\t%s" % (name, value) if request.parsable else "\t%s=%s" % (name, value))
+        print(f"property\t{name}\t{value}" if request.parsable else f"\t{name}={value}")
 
 
 def check_values(pairs: Sequence[Tuple[str, str]], kind: str, prefix: str) -> Dict[str, str]:
@@ -131,12 +136,12 @@ def check_values(pairs: Sequence[Tuple[str, str]], kind: str, prefix: str) -> Di
     try:
         return values.check_all(pairs, kind, True)
     except ZfsError as error:
-        raise ZfsError("%s: %s" % (prefix, error))
+        raise ZfsError(f"{prefix}: {error}") from None
 
 
 def check_place(model: Model, name: str) -> Doc:
     """The pool for a new dataset's name, or ZFS's words for why there can be none of that name."""
-    prefix = "cannot create '%s': " % name
+    prefix = f"cannot create '{name}': "
     problem = names.complaint(name)
     if problem:
         raise ZfsError(prefix + problem)
@@ -144,7 +149,7 @@ def check_place(model: Model, name: str) -> Doc:
         raise ZfsError(prefix + "missing dataset name")
     pool = model.pool(names.pool_of(name))
     if pool is None:
-        raise ZfsError(prefix + "no such pool '%s'" % names.pool_of(name))
+        raise ZfsError(prefix + f"no such pool '{names.pool_of(name)}'")
     parent = pool["datasets"].get(names.parent(name))
     if parent is None:
         raise ZfsError(prefix + "parent does not exist")
@@ -155,12 +160,11 @@ def check_place(model: Model, name: str) -> Doc:
     return pool
 
 
-def make(current: Session, name: str, kind: str, pairs: Sequence[Tuple[str, str]], secret: Optional[str] = None
-         ) -> Doc:
+def make(current: Session, name: str, kind: str, pairs: Sequence[Tuple[str, str]], secret: Optional[str] = None) -> Doc:
     """Create the dataset: everything is checked before anything is made."""
     model = current.model
     pool = check_place(model, name)
-    prefix = "cannot create '%s'" % name
+    prefix = f"cannot create '{name}'"
     checked = check_values(pairs, kind, prefix)
     size: Optional[int] = None
     try:
@@ -172,12 +176,12 @@ def make(current: Session, name: str, kind: str, pairs: Sequence[Tuple[str, str]
                 checked["refreservation"] = str(volumes.reservation(size, volumes.block_of(checked)))
         key = keys.for_new(model, name, checked, secret)
     except ZfsError as error:
-        raise ZfsError("%s: %s" % (prefix, error))
+        raise ZfsError(f"{prefix}: {error}") from None
     room = space.room_in(model, names.parent(name))
     least = space.VOLUME_BASE if kind == "volume" else space.FILESYSTEM_BASE
     wanted = max([least] + [int(checked[prop]) for prop in ("reservation", "refreservation") if prop in checked])
     if wanted > room:
-        raise ZfsError("%s: out of space" % prefix)
+        raise ZfsError(f"{prefix}: out of space")
     for prop in ("encryption", "keyformat", "keylocation", "pbkdf2iters"):
         checked.pop(prop, None)
     dataset = new_dataset(model, pool, name, kind, size)
@@ -190,7 +194,7 @@ def make_ancestors(current: Session, name: str) -> None:
     """The missing parents of a name, mounted as their properties say."""
     pool = current.model.pool(names.pool_of(name))
     if pool is None:
-        raise ZfsError("cannot create '%s': no such pool '%s'" % (name, names.pool_of(name)))
+        raise ZfsError(f"cannot create '{name}': no such pool '{names.pool_of(name)}'")
     for ancestor in names.ancestors(name)[1:]:
         if ancestor not in pool["datasets"]:
             make(current, ancestor, "filesystem", ())

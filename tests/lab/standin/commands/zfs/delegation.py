@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Dict, List, Sequence
 
 from ...zfs import names, options
-from ...zfs.errors import NotBuilt, UsageError
+from ...zfs.errors import NotBuilt, UsageError, ZfsError
+from ...zfs.model import Item
 from ...zfs.session import Session
 
 _LINE = 70
@@ -20,7 +21,7 @@ def allow(session: Session, argv: Sequence[str]) -> int:
     letters = options.flags(given)
     for letter in "ceshrg":
         if letter in letters:
-            raise NotBuilt("zfs: allow -%s" % letter)
+            raise NotBuilt(f"zfs: allow -{letter}")
     if not given and len(operands) == 1:
         _show(session, operands[0])
         return 0
@@ -28,7 +29,7 @@ def allow(session: Session, argv: Sequence[str]) -> int:
     rest = operands if "u" in letters else operands[1:]
     if len(rest) != 2:
         raise UsageError("wrong number of parameters")
-    item = session.model.open(rest[1])
+    item = _open(session, rest[1])
     scope = {"l": "local", "d": "descendent"}.get(letters.replace("u", ""), "both")
     table: Dict[str, Dict[str, List[str]]] = item.dataset.setdefault("allow", {})
     for user in users[0].split(","):
@@ -38,33 +39,43 @@ def allow(session: Session, argv: Sequence[str]) -> int:
     return 0
 
 
+def _open(session: Session, name: str) -> Item:
+    try:
+        return session.model.open(name)
+    except ZfsError as error:
+        raise ZfsError(f"{error}\nFailed to open dataset: {name}", 255) from None
+
+
 def _show(session: Session, name: str) -> None:
-    item = session.model.open(name)
-    titles = (("local", "Local permissions"), ("descendent", "Descendent permissions"),
-              ("both", "Local+Descendent permissions"))
+    item = _open(session, name)
+    titles = (
+        ("local", "Local permissions"),
+        ("descendent", "Descendent permissions"),
+        ("both", "Local+Descendent permissions"),
+    )
     for holder in [name] + names.ancestors(name)[::-1]:
         table = (session.model.find(holder) or {}).get("allow", {}) if holder != name else item.dataset.get("allow", {})
         if not any(table.get(scope) for scope, _title in titles):
             continue
-        head = "---- Permissions on %s " % holder
+        head = f"---- Permissions on {holder} "
         print(head + "-" * (_LINE - len(head)))
         for scope, title in titles:
             if table.get(scope):
-                print("%s:" % title)
+                print(f"{title}:")
                 for user, words in sorted(table[scope].items()):
-                    print("\tuser %s %s" % (user, ",".join(sorted(words))))
+                    print("\tuser {} {}".format(user, ",".join(sorted(words))))
 
 
 def unallow(session: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "rldu:g:ecsh")
     letters = options.flags(given)
     if set(letters) - set("uld"):
-        raise NotBuilt("zfs: unallow -%s" % letters)
+        raise NotBuilt(f"zfs: unallow -{letters}")
     users = [value for letter, value in given if letter == "u"] or operands[:1]
     rest = operands if "u" in letters else operands[1:]
     if len(rest) not in (1, 2):
         raise UsageError("wrong number of parameters")
-    item = session.model.open(rest[-1])
+    item = _open(session, rest[-1])
     for table in item.dataset.get("allow", {}).values():
         for user in users[0].split(","):
             dropped = rest[0].split(",") if len(rest) == 2 else list(table.get(user, []))

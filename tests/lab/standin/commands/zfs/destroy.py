@@ -59,7 +59,7 @@ def dependents(model: Model, name: str) -> List[str]:
             if other not in found:
                 found.append(other)
     for snapshot in sorted((point["name"] for point in dataset["snapshots"]), reverse=True):
-        full = "%s@%s" % (name, snapshot)
+        full = f"{name}@{snapshot}"
         for clone in model.clones(full):
             for other in dependents(model, clone) + [clone]:
                 if other not in found:
@@ -72,18 +72,26 @@ def _destroy_dataset(session: Session, name: str, flags: Flags) -> None:
     model = session.model
     item = model.open(name, _POINT_TYPES if not flags.defer else ("snapshot",))
     if not flags.recurse and "/" not in name:
-        raise ZfsError("cannot destroy '%s': operation does not apply to pools\n"
-                       "use 'zfs destroy -r %s' to destroy all datasets in the pool\n"
-                       "use 'zpool destroy %s' to destroy the pool itself" % (name, name, name))
+        raise ZfsError(
+            f"cannot destroy '{name}': operation does not apply to pools\n"
+            f"use 'zfs destroy -r {name}' to destroy all datasets in the pool\n"
+            f"use 'zpool destroy {name}' to destroy the pool itself"
+        )
     needed = dependents(model, name)
     inside = [other for other in needed if names.is_below(other, name)]
     outside = [other for other in needed if not names.is_below(other, name)]
     if inside and not flags.recurse:
-        raise ZfsError("cannot destroy '%s': %s has children\nuse '-r' to destroy the following datasets:\n%s"
-                       % (name, item.type, "\n".join(inside)))
+        raise ZfsError(
+            "cannot destroy '{}': {} has children\nuse '-r' to destroy the following datasets:\n{}".format(
+                name, item.type, "\n".join(inside)
+            )
+        )
     if outside and not flags.clones:
-        raise ZfsError("cannot destroy '%s': %s has dependent clones\nuse '-R' to destroy the following datasets:\n%s"
-                       % (name, item.type, "\n".join(outside)))
+        raise ZfsError(
+            "cannot destroy '{}': {} has dependent clones\nuse '-R' to destroy the following datasets:\n{}".format(
+                name, item.type, "\n".join(outside)
+            )
+        )
     for other in needed + [name]:
         _announce(other, flags)
         if flags.dry or "/" not in other and "@" not in other:
@@ -98,8 +106,7 @@ def _destroy_dataset(session: Session, name: str, flags: Flags) -> None:
 
 def _announce(name: str, flags: Flags) -> None:
     if flags.verbose:
-        print("destroy\t%s" % name if flags.parsable
-              else "%s destroy %s" % ("would" if flags.dry else "will", name))
+        print(f"destroy\t{name}" if flags.parsable else "{} destroy {}".format("would" if flags.dry else "will", name))
 
 
 def remove(session: Session, name: str, force: bool = False) -> None:
@@ -113,12 +120,12 @@ def remove(session: Session, name: str, force: bool = False) -> None:
         return
     left = [other for other in dependents(model, name)]
     if left:
-        raise ZfsError("cannot destroy '%s': dataset is busy" % name)
+        raise ZfsError(f"cannot destroy '{name}': dataset is busy")
     where = mounts.mounted(model).get(name, "")
     if where:
         mounts.detach(model, name, force)
     if busy.holds(item.dataset, model.kernel):
-        raise ZfsError("cannot destroy '%s': dataset is busy" % name)
+        raise ZfsError(f"cannot destroy '{name}': dataset is busy")
     if where:
         mounts.remove_directory(model, item, where)
     origin = str(item.dataset.get("origin", ""))
@@ -142,8 +149,11 @@ def remove_snapshot(session: Session, item: Item, defer: bool) -> None:
     clones = session.model.clones(item.name)
     if clones or item.own["holds"]:
         if not defer:
-            raise ZfsError("cannot destroy snapshot %s: %s"
-                           % (item.name, "snapshot is cloned" if clones else "dataset is busy"))
+            raise ZfsError(
+                "cannot destroy snapshot {}: {}".format(
+                    item.name, "snapshot is cloned" if clones else "dataset is busy"
+                )
+            )
         item.own["defer"] = True
         return
     item.dataset["snapshots"].remove(item.own)
@@ -169,7 +179,7 @@ def _chosen(dataset: Doc, specification: str) -> List[str]:
         else:
             begin = order.index(first) if first in order else 0 if not first else len(order)
             end = order.index(last) if last in order else len(order) - 1 if not last else -1
-            chosen = order[begin:end + 1]
+            chosen = order[begin : end + 1]
         found.extend(name for name in chosen if name not in found)
     return found
 
@@ -182,20 +192,25 @@ def _destroy_snapshots(session: Session, name: str, flags: Flags) -> None:
     for holder in [dataset_name] + (model.below(dataset_name) if flags.recurse else []):
         dataset = model.find(holder) or {}
         for snapshot in _chosen(dataset, specification):
-            chosen.append(model.open("%s@%s" % (holder, snapshot), ("snapshot",)))
+            chosen.append(model.open(f"{holder}@{snapshot}", ("snapshot",)))
     for item in chosen:
         needed = [other for clone in model.clones(item.name) for other in dependents(model, clone) + [clone]]
         if needed and not flags.clones and not flags.defer:
-            raise ZfsError("cannot destroy '%s': snapshot has dependent clones\n"
-                           "use '-R' to destroy the following datasets:\n%s" % (item.name, "\n".join(needed)))
+            raise ZfsError(
+                "cannot destroy '{}': snapshot has dependent clones\n"
+                "use '-R' to destroy the following datasets:\n{}".format(item.name, "\n".join(needed))
+            )
     if not chosen:
         raise ZfsError("could not find any snapshots to destroy; check snapshot names.")
     for item in chosen:
         _announce(item.name, flags)
     if flags.verbose:
         reclaimed = sum(space.snapshot_used(item.dataset, item.own) for item in chosen)
-        print("reclaim\t%d" % reclaimed if flags.parsable
-              else "%s reclaim %s" % ("would" if flags.dry else "will", numbers.nice(reclaimed)))
+        print(
+            f"reclaim\t{reclaimed}"
+            if flags.parsable
+            else "{} reclaim {}".format("would" if flags.dry else "will", numbers.nice(reclaimed))
+        )
     if flags.dry:
         return
     for item in chosen:
@@ -211,9 +226,9 @@ def _destroy_snapshots(session: Session, name: str, flags: Flags) -> None:
 def _destroy_bookmark(session: Session, name: str, flags: Flags) -> None:
     for given, what in ((flags.dry, "dryrun"), (flags.defer, "defer destroy"), (flags.recurse, "recursive")):
         if given:
-            print("%s is not supported with bookmark" % what, file=sys.stderr)
+            print(f"{what} is not supported with bookmark", file=sys.stderr)
             raise ZfsError("", 255)
     item = session.model.item(name)
     if item is None or item.type not in ALL_TYPES[3:]:
-        raise ZfsError("bookmark '%s' does not exist." % name)
+        raise ZfsError(f"bookmark '{name}' does not exist.")
     item.dataset["bookmarks"].remove(item.own)

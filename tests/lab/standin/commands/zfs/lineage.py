@@ -34,12 +34,12 @@ def clone(session: Session, argv: Sequence[str]) -> int:
         make_ancestors(session, target)
     pool = check_place(model, target)
     if names.pool_of(source) != names.pool_of(target):
-        raise ZfsError("cannot create '%s': source and target pools differ" % target)
+        raise ZfsError(f"cannot create '{target}': source and target pools differ")
     kind = item.dataset["type"]
-    checked = check_values(pairs, kind, "cannot create '%s'" % target)
+    checked = check_values(pairs, kind, f"cannot create '{target}'")
     reserved = max([0] + [int(checked[prop]) for prop in ("reservation", "refreservation") if prop in checked])
     if reserved > space.room_in(model, names.parent(target)):
-        raise ZfsError("cannot create '%s': out of space" % target)
+        raise ZfsError(f"cannot create '{target}': out of space")
     dataset = new_dataset(model, pool, target, kind, content_of=item.own["object"])
     dataset["origin"] = source
     dataset["preinstalled"] = item.own.get("preinstalled", 0)
@@ -67,23 +67,26 @@ def promote(session: Session, argv: Sequence[str]) -> int:
     item = model.open(name)
     origin = model.item(str(item.dataset.get("origin", "")))
     if origin is None or origin.point is None:
-        raise ZfsError("cannot promote '%s': not a cloned filesystem" % name)
+        raise ZfsError(f"cannot promote '{name}': not a cloned filesystem")
     old_name = names.split(origin.name)[0]
     old: Doc = origin.dataset
     moving: List[Doc] = [point for point in old["snapshots"] if point["createtxg"] <= origin.own["createtxg"]]
     taken = {point["name"] for point in item.dataset["snapshots"]}
     for point in moving:
         if point["name"] in taken:
-            raise ZfsError("cannot promote '%s': snapshot name '%s' from origin \nconflicts with '%s' from target"
-                           % (name, point["name"], point["name"]))
+            raise ZfsError(
+                "cannot promote '{}': snapshot name '{}' from origin \nconflicts with '{}' from target".format(
+                    name, point["name"], point["name"]
+                )
+            )
     for point in moving:
         old["snapshots"].remove(point)
-        _redirect(model.pool_of(name), "%s@%s" % (old_name, point["name"]), "%s@%s" % (name, point["name"]))
+        _redirect(model.pool_of(name), "{}@{}".format(old_name, point["name"]), "{}@{}".format(name, point["name"]))
     item.dataset["snapshots"][:0] = moving
     item.dataset.pop("origin")
     if "origin" in old:
         item.dataset["origin"] = old["origin"]
-    old["origin"] = "%s@%s" % (name, origin.own["name"])
+    old["origin"] = "{}@{}".format(name, origin.own["name"])
     session.log(names.pool_of(name))
     return 0
 
@@ -119,23 +122,23 @@ def _rename_snapshot(session: Session, source: str, target: str, recurse: bool) 
     item = model.open(source, ("snapshot",))
     holder = names.split(source)[0]
     if "@" not in target:
-        target = "%s@%s" % (holder, target)
+        target = f"{holder}@{target}"
     elif target.startswith("@"):
         target = holder + target
     if names.split(target)[0] != holder:
-        raise ZfsError("cannot rename to '%s': snapshots must be part of same dataset" % target)
+        raise ZfsError(f"cannot rename to '{target}': snapshots must be part of same dataset")
     problem = names.complaint(target, names.SNAPSHOT)
     if problem:
-        raise ZfsError("cannot rename to '%s': %s" % (target, problem))
+        raise ZfsError(f"cannot rename to '{target}': {problem}")
     old, new = item.own["name"], names.split(target)[2]
-    found = [model.item("%s@%s" % (other, old)) for other in [holder] + (model.below(holder) if recurse else [])]
+    found = [model.item(f"{other}@{old}") for other in [holder] + (model.below(holder) if recurse else [])]
     chosen = [other for other in found if other is not None]
     for other in chosen:
-        if model.exists("%s@%s" % (names.split(other.name)[0], new)):
-            raise ZfsError("cannot rename '%s': dataset already exists" % source)
+        if model.exists(f"{names.split(other.name)[0]}@{new}"):
+            raise ZfsError(f"cannot rename '{source}': dataset already exists")
     for other in chosen:
         other.own["name"] = new
-        _redirect(model.pool_of(source), other.name, "%s@%s" % (names.split(other.name)[0], new))
+        _redirect(model.pool_of(source), other.name, f"{names.split(other.name)[0]}@{new}")
 
 
 def _rename_dataset(session: Session, source: str, target: str, letters: str) -> None:
@@ -143,18 +146,17 @@ def _rename_dataset(session: Session, source: str, target: str, letters: str) ->
     model.open(source)
     problem = names.complaint(target)
     if problem:
-        raise ZfsError("cannot rename to '%s': %s" % (target, problem))
+        raise ZfsError(f"cannot rename to '{target}': {problem}")
     if "p" in letters:
         make_ancestors(session, target)
     if "/" not in source:
-        raise ZfsError("cannot rename '%s': operation not applicable to the root dataset of a pool" % source)
+        raise ZfsError(f"cannot rename '{source}': operation not applicable to the root dataset of a pool")
     if target.startswith(source + "/"):
-        raise ZfsError("cannot rename to '%s': New dataset name cannot be a descendant of current dataset name"
-                       % target)
+        raise ZfsError(f"cannot rename to '{target}': New dataset name cannot be a descendant of current dataset name")
     if names.pool_of(source) != names.pool_of(target):
-        raise ZfsError("cannot rename to '%s': datasets must be within same pool" % target)
+        raise ZfsError(f"cannot rename to '{target}': datasets must be within same pool")
     if model.find(target) is not None:
-        raise ZfsError("cannot rename '%s': dataset already exists" % source)
+        raise ZfsError(f"cannot rename '{source}': dataset already exists")
     check_place(model, target)
     move(model, source, target, remount="u" not in letters)
 
@@ -168,17 +170,17 @@ def move(model: Model, source: str, target: str, remount: bool = True) -> None:
     pool = model.pool_of(source)
     for name in [other for other in pool["datasets"] if other == source or other.startswith(source + "/")]:
         dataset = pool["datasets"].pop(name)
-        new_name = target + name[len(source):]
+        new_name = target + name[len(source) :]
         pool["datasets"][new_name] = dataset
         for point in dataset["snapshots"]:
-            _redirect(pool, "%s@%s" % (name, point["name"]), "%s@%s" % (new_name, point["name"]))
+            _redirect(pool, "{}@{}".format(name, point["name"]), "{}@{}".format(new_name, point["name"]))
         busy.forget(dataset, model.kernel)
         if not remount and name in mounts.mounted(model):
             mounts.mounted(model)[new_name] = mounts.mounted(model).pop(name)
     model.forget_names()
     keys.rename_roots(model, source, target, pool)
     for name in remounted:
-        item = model.open(target + name[len(source):])
+        item = model.open(target + name[len(source) :])
         if model.mountpoint(item)[0] not in ("none", "legacy"):
             mounts.attach(model, item)
     nodes.settle(model)

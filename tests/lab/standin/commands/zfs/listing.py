@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...zfs import options, values
@@ -16,14 +17,27 @@ from ...zfs.reading import Reader
 from ...zfs.session import Session
 
 _TYPES: Dict[str, Tuple[str, ...]] = {
-    "filesystem": ("filesystem",), "fs": ("filesystem",), "volume": ("volume",), "vol": ("volume",),
-    "snapshot": ("snapshot",), "snap": ("snapshot",), "bookmark": ("bookmark",), "all": ALL_TYPES,
+    "filesystem": ("filesystem",),
+    "fs": ("filesystem",),
+    "volume": ("volume",),
+    "vol": ("volume",),
+    "snapshot": ("snapshot",),
+    "snap": ("snapshot",),
+    "bookmark": ("bookmark",),
+    "all": ALL_TYPES,
 }
 _FIELDS = ("name", "property", "value", "received", "source")
 _SOURCES = ("local", "default", "inherited", "received", "temporary", "none")
 _EXTRA_COLUMNS = {
-    "space": ("name", "available", "used", "usedbysnapshots", "usedbydataset", "usedbyrefreservation",
-              "usedbychildren"),
+    "space": (
+        "name",
+        "available",
+        "used",
+        "usedbysnapshots",
+        "usedbydataset",
+        "usedbyrefreservation",
+        "usedbychildren",
+    ),
 }
 
 
@@ -31,14 +45,14 @@ def parse_types(text: str) -> Tuple[str, ...]:
     found: List[str] = []
     for word in text.split(","):
         if word not in _TYPES:
-            raise UsageError("invalid type '%s'" % word)
+            raise UsageError(f"invalid type '{word}'")
         found.extend(_TYPES[word])
     return tuple(found)
 
 
 def parse_depth(text: str) -> int:
     if not text.isdigit():
-        raise UsageError("%s is not an integer" % text)
+        raise UsageError(f"{text} is not an integer")
     return int(text)
 
 
@@ -51,12 +65,12 @@ def property_names(text: str) -> List[str]:
             found.append("name")
         elif entry is not None:
             found.append(entry.name)
-        elif values.is_user_property(word):
-            found.append(word)
-        elif word.startswith(("written@", "written#", "userused@", "userquota@", "groupused@", "groupquota@")):
+        elif values.is_user_property(word) or word.startswith(
+            ("written@", "written#", "userused@", "userquota@", "groupused@", "groupquota@")
+        ):
             found.append(word)
         else:
-            raise UsageError("bad property list: invalid property '%s'" % word)
+            raise UsageError(f"bad property list: invalid property '{word}'")
     return found
 
 
@@ -86,7 +100,7 @@ def do_list(session: Session, argv: Sequence[str]) -> int:
             columns = list(_EXTRA_COLUMNS[value]) if value in _EXTRA_COLUMNS else property_names(value)
         elif letter in "sS":
             if value != "name" and lookup(value) is None and not values.is_user_property(value):
-                raise UsageError("invalid property '%s'" % value)
+                raise UsageError(f"invalid property '{value}'")
             entry = lookup(value)
             sorting.append((entry.name if entry else value, letter == "S"))
     recurse = "r" in letters
@@ -94,8 +108,15 @@ def do_list(session: Session, argv: Sequence[str]) -> int:
     if operands and not recurse and depth is None and types and not set(types) & set(DATASETS):
         recurse, depth = True, 1
     argument_types = ALL_TYPES
-    items, good = for_each(session.model, operands, wanted if types or recurse or depth is not None or not operands
-                           else ALL_TYPES, recurse, depth, session.complain, argument_types)
+    items, good = for_each(
+        session.model,
+        operands,
+        wanted if types or recurse or depth is not None or not operands else ALL_TYPES,
+        recurse,
+        depth,
+        session.complain,
+        argument_types,
+    )
     if types and operands and not recurse and depth is None:
         items = [item for item in items if item.type in types]
     reader = Reader(session.model)
@@ -123,16 +144,16 @@ def _cell(reader: Reader, item: Item, column: str, literal: bool) -> str:
 def _sort(items: List[Item], sorting: Sequence[Tuple[str, bool]], reader: Reader) -> None:
     """Stable sorts from the last key to the first; what has no value comes last."""
     for name, reverse in reversed(sorting):
-        entry = lookup(name)
-        number = entry is not None and entry.value == NUMBER
+        items.sort(key=functools.partial(_sort_key, reader, name, reverse), reverse=reverse)
 
-        def key(item: Item) -> Tuple[int, float, str]:
-            found = reader.show(item, name, True)
-            if found is None or found[0] in ("-", "none"):
-                return (0 if reverse else 1), 0.0, ""
-            return (1 if reverse else 0), float(found[0]) if number else 0.0, "" if number else found[0]
 
-        items.sort(key=key, reverse=reverse)
+def _sort_key(reader: Reader, name: str, reverse: bool, item: Item) -> Tuple[int, float, str]:
+    entry = lookup(name)
+    number = entry is not None and entry.value == NUMBER
+    found = reader.show(item, name, True)
+    if found is None or found[0] in ("-", "none"):
+        return (0 if reverse else 1), 0.0, ""
+    return (1 if reverse else 0), float(found[0]) if number else 0.0, "" if number else found[0]
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], literal: bool) -> None:
@@ -167,15 +188,22 @@ def do_get(session: Session, argv: Sequence[str]) -> int:
             sources = value.split(",")
             for source in sources:
                 if source not in _SOURCES:
-                    raise UsageError("invalid source '%s'" % source)
+                    raise UsageError(f"invalid source '{source}'")
         elif letter == "t":
             types = (types or ()) + parse_types(value)
     if not operands:
         raise UsageError("missing property argument")
     wanted = None if operands[0] == "all" else property_names(operands[0])
     recurse = "r" in letters
-    items, good = for_each(session.model, operands[1:], types or ALL_TYPES, recurse, depth, session.complain,
-                           ALL_TYPES if types is None or recurse or depth is not None else types)
+    items, good = for_each(
+        session.model,
+        operands[1:],
+        types or ALL_TYPES,
+        recurse,
+        depth,
+        session.complain,
+        ALL_TYPES if types is None or recurse or depth is not None else types,
+    )
     rows = _rows(Reader(session.model), items, wanted, fields, sources, "p" in letters)
     if "H" in letters:
         for row in rows:
@@ -191,22 +219,30 @@ def _fields(text: str) -> List[str]:
     found = text.split(",")
     for field in found:
         if field not in _FIELDS:
-            raise UsageError("invalid column name '%s'" % field)
+            raise UsageError(f"invalid column name '{field}'")
     return found
 
 
-def _rows(reader: Reader, items: Sequence[Item], wanted: Optional[Sequence[str]], fields: Sequence[str],
-          sources: Sequence[str], literal: bool) -> List[Dict[str, str]]:
+def _rows(
+    reader: Reader,
+    items: Sequence[Item],
+    wanted: Optional[Sequence[str]],
+    fields: Sequence[str],
+    sources: Sequence[str],
+    literal: bool,
+) -> List[Dict[str, str]]:
     rows = []
     for item in items:
-        for name, value, source in (reader.all(item, literal) if wanted is None
-                                    else [_asked(reader, item, name, literal) for name in wanted]):
+        for name, value, source in (
+            reader.all(item, literal) if wanted is None else [_asked(reader, item, name, literal) for name in wanted]
+        ):
             kind = {"-": "none"}.get(source, source.split(" ")[0])
             if kind not in sources:
                 continue
             received = reader.received(item, name) if "received" in fields else None
-            rows.append({"name": item.name, "property": name, "value": value, "received": received or "-",
-                         "source": source})
+            rows.append(
+                {"name": item.name, "property": name, "value": value, "received": received or "-", "source": source}
+            )
     return rows
 
 
@@ -227,4 +263,3 @@ def _print_get(rows: Sequence[Dict[str, str]], fields: Sequence[str], wanted: Op
     for row in [{field: field.upper() for field in fields}] + list(rows):
         cells = [row[field] if field == fields[-1] else row[field].ljust(widths[field]) for field in fields]
         print("  ".join(cells))
-

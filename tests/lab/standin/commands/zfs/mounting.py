@@ -25,13 +25,13 @@ def mount(current: Session, argv: Sequence[str]) -> int:
         return 0
     if not operands:
         for name, where in mounts.mounted(model).items():
-            print("%s  %s" % (name.ljust(30), where))
+            print(f"{name.ljust(30)}  {where}")
         return 0
     if len(operands) > 1:
         raise UsageError("too many arguments")
     item = model.open(operands[0], ("filesystem",))
     where = model.mountpoint(item)[0]
-    prefix = "cannot mount '%s': " % item.name
+    prefix = f"cannot mount '{item.name}': "
     if where == "none":
         raise ZfsError(prefix + "no mountpoint set")
     if where == "legacy":
@@ -80,13 +80,13 @@ def unmount(current: Session, argv: Sequence[str]) -> int:
     if name.startswith("/"):
         at = [dataset for dataset, where in table.items() if where == name]
         if not at:
-            raise ZfsError("cannot unmount '%s': not a mountpoint" % name)
+            raise ZfsError(f"cannot unmount '{name}': not a mountpoint")
         name = at[-1]
     item = model.open(name, ("filesystem",))
     if model.mountpoint(item)[0] == "legacy":
-        raise ZfsError("cannot unmount '%s': legacy mountpoint\nuse umount(8) to unmount this filesystem" % name)
+        raise ZfsError(f"cannot unmount '{name}': legacy mountpoint\nuse umount(8) to unmount this filesystem")
     if name not in table:
-        raise ZfsError("cannot unmount '%s': not currently mounted" % name)
+        raise ZfsError(f"cannot unmount '{name}': not currently mounted")
     for other in sorted((other for other in table if other.startswith(name + "/")), reverse=True):
         mounts.detach(model, other, "f" in letters)
     mounts.detach(model, name, "f" in letters)
@@ -97,14 +97,14 @@ def load_key(argv: Sequence[str]) -> int:
     given, operands = options.parse(argv[2:], "aL:nr")
     letters = options.flags(given)
     if "a" in letters or "r" in letters:
-        raise NotBuilt("zfs: load-key -%s" % letters)
+        raise NotBuilt(f"zfs: load-key -{letters}")
     if len(operands) != 1:
         raise UsageError("Missing dataset argument" if not operands else "Too many arguments")
     name = operands[0]
     with session(argv) as current:
         item = _root(current.model, name)
         if name in current.model.kernel["keys"] and "n" not in letters:
-            raise ZfsError("Key load error: Key already loaded for '%s'." % name, 255)
+            raise ZfsError(f"Key load error: Key already loaded for '{name}'.", 255)
         location = dict(given).get("L") or item.dataset["key"]["keylocation"]
     secret = keys.read(location)
     with session(argv) as current:
@@ -114,9 +114,9 @@ def load_key(argv: Sequence[str]) -> int:
         try:
             keys.check_format(secret, item.dataset["key"]["keyformat"])
         except ZfsError as error:
-            raise ZfsError("Key load error: %s" % error, 255)
+            raise ZfsError(f"Key load error: {error}", 255) from None
         if not keys.fits(item.dataset, secret):
-            raise ZfsError("Key load error: Incorrect key provided for '%s'." % name, 255)
+            raise ZfsError(f"Key load error: Incorrect key provided for '{name}'.", 255)
         if "n" not in letters:
             current.model.kernel["keys"].append(name)
     return 0
@@ -125,30 +125,37 @@ def load_key(argv: Sequence[str]) -> int:
 def _root(model: Model, name: str) -> Item:
     item = model.open(name, DATASETS)
     if "keyroot" not in item.dataset:
-        raise ZfsError("Key load error: '%s' is not encrypted." % name, 255)
+        raise ZfsError(f"Key load error: '{name}' is not encrypted.", 255)
     if "key" not in item.dataset:
-        raise ZfsError("Key load error: Keys must be loaded for encryption root of '%s' (%s)."
-                       % (name, item.dataset["keyroot"]), 255)
+        raise ZfsError(
+            "Key load error: Keys must be loaded for encryption root of '{}' ({}).".format(
+                name, item.dataset["keyroot"]
+            ),
+            255,
+        )
     return item
 
 
 def unload_key(current: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "ar")
     if given:
-        raise NotBuilt("zfs: unload-key -%s" % options.flags(given))
+        raise NotBuilt(f"zfs: unload-key -{options.flags(given)}")
     if len(operands) != 1:
         raise UsageError("Missing dataset argument" if not operands else "Too many arguments")
     model = current.model
     name = operands[0]
     item = model.open(name, DATASETS)
     if "key" not in item.dataset:
-        raise ZfsError("Key unload error: '%s' is not encrypted." % name, 255)
+        raise ZfsError(f"Key unload error: '{name}' is not encrypted.", 255)
     if name not in model.kernel["keys"]:
-        raise ZfsError("Key unload error: Key already unloaded for '%s'." % name, 255)
-    users = [other for other in [name] + model.below(name)
-             if (model.find(other) or {}).get("keyroot") == name and other in mounts.mounted(model)]
+        raise ZfsError(f"Key unload error: Key already unloaded for '{name}'.", 255)
+    users = [
+        other
+        for other in [name] + model.below(name)
+        if (model.find(other) or {}).get("keyroot") == name and other in mounts.mounted(model)
+    ]
     if users:
-        raise ZfsError("Key unload error: '%s' is busy." % name, 255)
+        raise ZfsError(f"Key unload error: '{name}' is busy.", 255)
     model.kernel["keys"].remove(name)
     return 0
 

@@ -44,16 +44,25 @@ def receive(argv: Sequence[str]) -> int:
         raise UsageError("too many arguments")
     if "A" in letters:
         with session(argv) as current:
-            _abort(current, operands[0])
+            missing = current.model.item(operands[0]) is None
+            if not missing:
+                _abort(current, operands[0])
+        if missing:
+            raise UsageError(f"cannot open '{operands[0]}': dataset does not exist")
         return 0
     wanted = Wanted(
-        operands[0], "d" if "d" in letters else "e" if "e" in letters else "", "F" in letters, "s" in letters,
-        "u" in letters, "v" in letters, "n" in letters,
+        operands[0],
+        "d" if "d" in letters else "e" if "e" in letters else "",
+        "F" in letters,
+        "s" in letters,
+        "u" in letters,
+        "v" in letters,
+        "n" in letters,
         dict(values.split_assignments(value for letter, value in given if letter == "o")),
-        [value for letter, value in given if letter == "x"])
+        [value for letter, value in given if letter == "x"],
+    )
     if sys.stdin.isatty():
-        raise ZfsError("Error: Backup stream can not be read from a terminal.\n"
-                       "You must redirect standard input.")
+        raise ZfsError("Error: Backup stream can not be read from a terminal.\nYou must redirect standard input.")
     with tempfile.TemporaryFile() as spool:
         # The whole stream first: the sender may be on this host and needs the state's lock too.
         while True:
@@ -62,6 +71,10 @@ def receive(argv: Sequence[str]) -> int:
                 break
             spool.write(part)
         spool.seek(0)
+        if wanted.naming:
+            with session(argv) as current:
+                if current.model.find(names.split(wanted.target)[0]) is None:
+                    raise ZfsError(f"cannot receive: specified fs ({wanted.target}) does not exist")
         if spool.read(len(stream.MAGIC)) != stream.MAGIC:
             raise ZfsError("cannot receive: failed to read from stream")
         with session(argv) as current:
@@ -72,7 +85,7 @@ def receive(argv: Sequence[str]) -> int:
 def _abort(current: Session, name: str) -> None:
     item = current.model.item(name)
     if item is None or "resume" not in item.dataset:
-        raise ZfsError("'%s' does not have any resumable receive state to abort" % name)
+        raise ZfsError(f"'{name}' does not have any resumable receive state to abort")
     partial = item.dataset.pop("resume")
     if partial["new"]:
         del current.model.pool_of(name)["datasets"][name]
@@ -98,18 +111,20 @@ def _receive(current: Session, wanted: Wanted, source: BinaryIO) -> None:
                 job.take(record)
     except stream.Truncated:
         if begin is None:
-            raise ZfsError("cannot receive: failed to read from stream")
+            raise ZfsError("cannot receive: failed to read from stream") from None
         prefix = _INCREMENTAL if begin["from"] else _FULL
         text = prefix + "checksum mismatch or incomplete stream."
         if job is not None and wanted.resumable:
-            text += ("\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system "
-                     "by running:\n    zfs send -t %s" % job.save())
+            text += (
+                "\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system "
+                f"by running:\n    zfs send -t {job.save()}"
+            )
         elif job is not None:
             job.drop()
-        raise ZfsError(text)
+        raise ZfsError(text) from None
 
 
-def _target(wanted: Wanted, begin: stream.Header) -> "tuple[str, str]":
+def _target(wanted: Wanted, begin: stream.Header) -> tuple[str, str]:
     """Which dataset and snapshot a stream's snapshot becomes."""
     sent, _sign, snapshot = names.split(begin["name"])
     target, sign, given_snapshot = names.split(wanted.target)
@@ -118,15 +133,23 @@ def _target(wanted: Wanted, begin: stream.Header) -> "tuple[str, str]":
         return (target + "/" + tail if tail else target), snapshot
     if wanted.naming == "e":
         top = begin["top"].rpartition("/")[2]
-        return target + "/" + top + sent[len(begin["top"]):], snapshot
-    return target + sent[len(begin["top"]):], given_snapshot if sign else snapshot
+        return target + "/" + top + sent[len(begin["top"]) :], snapshot
+    return target + sent[len(begin["top"]) :], given_snapshot if sign else snapshot
 
 
 class _Job:
     """One snapshot on its way in: written to an object of its own, put in place at its end."""
 
-    def __init__(self, current: Session, wanted: Wanted, begin: stream.Header, name: str, snapshot: str,
-                 object_id: str, done: int) -> None:
+    def __init__(
+        self,
+        current: Session,
+        wanted: Wanted,
+        begin: stream.Header,
+        name: str,
+        snapshot: str,
+        object_id: str,
+        done: int,
+    ) -> None:
         self.current = current
         self.wanted = wanted
         self.begin = begin
@@ -147,14 +170,25 @@ class _Job:
         """Keep what came so far; the token that resumes it."""
         self.applier.finish()
         model = self.current.model
-        token = stream.token({"toname": self.begin["name"], "toguid": self.begin["guid"],
-                              "fromguid": self.begin["from"], "records": self.done})
+        token = stream.token(
+            {
+                "toname": self.begin["name"],
+                "toguid": self.begin["guid"],
+                "fromguid": self.begin["from"],
+                "records": self.done,
+            }
+        )
         dataset = model.find(self.name)
         new = dataset is None
         if dataset is None:
             dataset = _new(self.current, self.begin, self.name, {})
-        dataset["resume"] = {"token": token, "object": self.object_id, "records": self.done, "new": new,
-                             "guid": self.begin["guid"]}
+        dataset["resume"] = {
+            "token": token,
+            "object": self.object_id,
+            "records": self.done,
+            "new": new,
+            "guid": self.begin["guid"],
+        }
         return token
 
     def commit(self) -> None:
@@ -181,7 +215,7 @@ class _Job:
         point["creation"] = self.begin["creation"]
         if self.wanted.verbose:
             size = content.size_of(content.kept_shape(point["object"]))
-            print("received %s stream in 1 seconds (%s/sec)" % (numbers.nice(size), numbers.nice(size)))
+            print(f"received {numbers.nice(size)} stream in 1 seconds ({numbers.nice(size)}/sec)")
         self.current.log(names.pool_of(self.name))
         if dataset["type"] == "volume":
             nodes.stick(model, dataset, self.wanted.set_props.get("volmode", ""))
@@ -208,14 +242,20 @@ def _start(current: Session, wanted: Wanted, begin: stream.Header) -> Optional[_
     name, snapshot = _target(wanted, begin)
     values.check_all(list(wanted.set_props.items()), begin["type"], True)
     if wanted.verbose or wanted.dry:
-        print("%s %s stream of %s into %s@%s" % ("would receive" if wanted.dry else "receiving",
-                                                  "incremental" if begin["from"] else "full", begin["name"], name,
-                                                  snapshot))
+        print(
+            "{} {} stream of {} into {}@{}".format(
+                "would receive" if wanted.dry else "receiving",
+                "incremental" if begin["from"] else "full",
+                begin["name"],
+                name,
+                snapshot,
+            )
+        )
     dataset = model.find(name)
     partial = dataset.get("resume") if dataset is not None else None
     if partial is not None and begin["skip"]:
         if partial["guid"] != begin["guid"] or partial["records"] != begin["skip"]:
-            raise ZfsError("%skernel modules must be upgraded to receive this stream." % _FULL)
+            raise ZfsError(f"{_FULL}kernel modules must be upgraded to receive this stream.")
         return _Job(current, wanted, begin, name, snapshot, partial["object"], partial["records"])
     if begin["from"] and begin["replication"] and dataset is None:
         return _clone_like(current, wanted, begin, name, snapshot)
@@ -245,9 +285,9 @@ def _clone_like(current: Session, wanted: Wanted, begin: stream.Header, name: st
                 object_id = model.new_object("recv")
                 content.copy(point["object"], object_id)
                 dataset = _new(current, begin, name, wanted.set_props)
-                dataset["origin"] = "%s@%s" % (holder, point["name"])
+                dataset["origin"] = "{}@{}".format(holder, point["name"])
                 return _Job(current, wanted, begin, name, snapshot, object_id, 0)
-    raise ZfsError("%slocal origin for clone %s does not exist" % (_FULL, name))
+    raise ZfsError(f"{_FULL}local origin for clone {name} does not exist")
 
 
 def _base(dataset: Doc, begin: stream.Header) -> Doc:
@@ -264,41 +304,44 @@ def _check_full(current: Session, wanted: Wanted, begin: stream.Header, name: st
     if dataset is None:
         missing = parent or name
         if model.find(missing) is None:
-            raise ZfsError("cannot open '%s': dataset does not exist\n%sunable to restore to destination"
-                           % (missing, _FULL))
+            raise ZfsError(f"cannot open '{missing}': dataset does not exist\n{_FULL}unable to restore to destination")
         least = int(begin["volsize"] or 0) if "refreservation" in begin["props"] else 0
-        if space.FILESYSTEM_BASE > space.room_in(model, parent) or least > space.room_in(model, parent):
+        if space.room_in(model, parent) < space.FILESYSTEM_BASE or least > space.room_in(model, parent):
             raise ZfsError(_FULL + "out of space")
         problem = names.complaint(name)
         if problem:
-            raise ZfsError("cannot receive: %s" % problem)
+            raise ZfsError(f"cannot receive: {problem}")
         return
     if not wanted.force or "resume" in dataset:
-        raise ZfsError("%sdestination '%s' exists\nmust specify -F to overwrite it" % (_FULL, name))
+        raise ZfsError(f"{_FULL}destination '{name}' exists\nmust specify -F to overwrite it")
     if dataset["snapshots"]:
-        raise ZfsError("%sdestination has snapshots (eg. %s@%s)\nmust destroy them to overwrite it"
-                       % (_FULL, name, dataset["snapshots"][0]["name"]))
+        raise ZfsError(
+            "{}destination has snapshots (eg. {}@{})\nmust destroy them to overwrite it".format(
+                _FULL, name, dataset["snapshots"][0]["name"]
+            )
+        )
     if dataset["type"] != begin["type"]:
-        raise ZfsError("%sdestination '%s' is of another type" % (_FULL, name))
+        raise ZfsError(f"{_FULL}destination '{name}' is of another type")
 
 
-def _check_incremental(current: Session, wanted: Wanted, begin: stream.Header, name: str, snapshot: str
-                       ) -> Optional[Doc]:
+def _check_incremental(
+    current: Session, wanted: Wanted, begin: stream.Header, name: str, snapshot: str
+) -> Optional[Doc]:
     model = current.model
     dataset = model.find(name)
     if dataset is None:
-        raise ZfsError("%sdestination '%s' does not exist" % (_INCREMENTAL, name))
+        raise ZfsError(f"{_INCREMENTAL}destination '{name}' does not exist")
     for point in dataset["snapshots"]:
         if point["guid"] == begin["guid"]:
             return None
         if point["name"] == snapshot and not wanted.force:
-            raise ZfsError("%sdestination '%s@%s' exists" % (_INCREMENTAL, name, snapshot))
+            raise ZfsError(f"{_INCREMENTAL}destination '{name}@{snapshot}' exists")
     guids = [point["guid"] for point in dataset["snapshots"]]
     if begin["from"] not in guids or (guids[-1] != begin["from"] and not wanted.force):
-        raise ZfsError("%smost recent snapshot of %s does not\nmatch incremental source" % (_INCREMENTAL, name))
+        raise ZfsError(f"{_INCREMENTAL}most recent snapshot of {name} does not\nmatch incremental source")
     last = dataset["snapshots"][-1]
     if not wanted.force and content.size_of(content.shape(dataset["object"]), content.kept_shape(last["object"])):
-        raise ZfsError("%sdestination %s has been modified\nsince most recent snapshot" % (_INCREMENTAL, name))
+        raise ZfsError(f"{_INCREMENTAL}destination {name} has been modified\nsince most recent snapshot")
     if wanted.force:
         _cut_back(dataset, begin)
     return dataset
@@ -308,4 +351,3 @@ def _cut_back(dataset: Doc, begin: stream.Header) -> None:
     """-F: what is newer than the incremental source goes."""
     while dataset["snapshots"][-1]["guid"] != begin["from"]:
         content.destroy(dataset["snapshots"].pop()["object"])
-

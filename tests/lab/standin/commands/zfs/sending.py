@@ -38,7 +38,7 @@ def send(argv: Sequence[str]) -> int:
     letters = options.flags(given)
     for letter in "SX":
         if letter in letters:
-            raise NotBuilt("zfs: send -%s" % letter)
+            raise NotBuilt(f"zfs: send -{letter}")
     values = dict(given)
     with session(argv) as current:
         model = current.model
@@ -61,11 +61,13 @@ def send(argv: Sequence[str]) -> int:
         _write(sys.stdout.buffer, packages, skip, "R" in letters)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be flushed there
-        raise ZfsError("warning: cannot send '%s': signal received" % packages[0].name)
+        raise ZfsError(f"warning: cannot send '{packages[0].name}': signal received") from None
     return 0
 
 
 def _packages(model: Model, operand: str, values: Dict[str, str], letters: str) -> List[Package]:
+    if "R" in letters:
+        model.open(names.split(operand)[0])
     item = model.open(operand, ("snapshot",) if "@" in operand else ("filesystem", "volume"))
     if item.point is None:
         raise NotBuilt("zfs: send of a dataset that is no snapshot")
@@ -79,7 +81,7 @@ def _full_name(item: Item, start: str) -> str:
     holder = names.split(item.name)[0]
     if start[:1] in "@#":
         return holder + start
-    return start if "@" in start or "#" in start else "%s@%s" % (holder, start)
+    return start if "@" in start or "#" in start else f"{holder}@{start}"
 
 
 def _one(model: Model, item: Item, start: Optional[str], all_between: bool, props: bool) -> List[Package]:
@@ -89,21 +91,25 @@ def _one(model: Model, item: Item, start: Optional[str], all_between: bool, prop
     name = _full_name(item, start)
     origin = model.item(name)
     if origin is None:
-        raise ZfsError("cannot send '%s': incremental source (%s) does not exist" % (item.name, name))
+        raise ZfsError(f"cannot send '{item.name}': incremental source ({name}) does not exist")
     order = item.dataset["snapshots"]
     holder = names.split(item.name)[0]
     if item.dataset.get("origin") != origin.name and (
-            origin.dataset is not item.dataset or int(origin.own["createtxg"]) >= int(item.own["createtxg"])):
-        raise ZfsError("cannot send '%s': not an earlier snapshot from the same fs" % item.name)
+        origin.dataset is not item.dataset or int(origin.own["createtxg"]) >= int(item.own["createtxg"])
+    ):
+        raise ZfsError(f"cannot send '{item.name}': not an earlier snapshot from the same fs")
     if not all_between:
         return [_package(model, item, origin, props)]
-    chosen = [point for point in order
-              if (origin.dataset is not item.dataset or point["createtxg"] > origin.own["createtxg"])
-              and point["createtxg"] <= item.own["createtxg"]]
+    chosen = [
+        point
+        for point in order
+        if (origin.dataset is not item.dataset or point["createtxg"] > origin.own["createtxg"])
+        and point["createtxg"] <= item.own["createtxg"]
+    ]
     found: List[Package] = []
     before = origin
     for point in chosen:
-        this = model.open("%s@%s" % (holder, point["name"]), ("snapshot",))
+        this = model.open("{}@{}".format(holder, point["name"]), ("snapshot",))
         found.append(_package(model, this, before, props))
         before = this
     return found
@@ -114,18 +120,28 @@ def _replication(model: Model, item: Item, start: Optional[str], all_between: bo
     top, _sign, tail = names.split(item.name)
     found: List[Package] = []
     for holder in [top] + model.below(top):
-        last = model.item("%s@%s" % (holder, tail))
+        last = model.item(f"{holder}@{tail}")
         if last is None:
             continue
         if start is not None:
-            found.extend(_one(model, last, "@" + start.lstrip("@").partition("@")[2] if "@" in start[1:]
-                              else "@" + start.lstrip("@"), all_between, True))
+            found.extend(
+                _one(
+                    model,
+                    last,
+                    "@" + start.lstrip("@").partition("@")[2] if "@" in start[1:] else "@" + start.lstrip("@"),
+                    all_between,
+                    True,
+                )
+            )
             continue
-        before = model.item(str(last.dataset.get("origin", ""))) if names.is_below(
-            str(last.dataset.get("origin", "")), top) else None
+        before = (
+            model.item(str(last.dataset.get("origin", "")))
+            if names.is_below(str(last.dataset.get("origin", "")), top)
+            else None
+        )
         for point in last.dataset["snapshots"]:
             if point["createtxg"] <= last.own["createtxg"]:
-                this = model.open("%s@%s" % (holder, point["name"]), ("snapshot",))
+                this = model.open("{}@{}".format(holder, point["name"]), ("snapshot",))
                 found.append(_package(model, this, before, True))
                 before = this
     return found
@@ -133,19 +149,33 @@ def _replication(model: Model, item: Item, start: Optional[str], all_between: bo
 
 def _package(model: Model, item: Item, base: Optional[Item], props: bool) -> Package:
     if item.dataset["type"] == "filesystem" and item.dataset.get("keyroot") not in [None] + model.kernel["keys"]:
-        raise ZfsError("warning: cannot send '%s': dataset key must be loaded" % item.name)
+        raise ZfsError(f"warning: cannot send '{item.name}': dataset key must be loaded")
     base_object = None
     if base is not None:
         base_object = _object_of(model, base)
     header: Doc = {
-        "kind": "begin", "name": item.name, "type": item.dataset["type"], "guid": item.own["guid"],
-        "from": 0 if base is None else base.own["guid"], "creation": item.own["creation"],
-        "volsize": item.own["props"].get("volsize"), "block": item.dataset["props"].get("volblocksize"),
-        "props": {name: value for name, value in item.dataset["props"].items()
-                  if name not in ("volsize", "volblocksize")} if props else {},
+        "kind": "begin",
+        "name": item.name,
+        "type": item.dataset["type"],
+        "guid": item.own["guid"],
+        "from": 0 if base is None else base.own["guid"],
+        "creation": item.own["creation"],
+        "volsize": item.own["props"].get("volsize"),
+        "block": item.dataset["props"].get("volblocksize"),
+        "props": {
+            name: value for name, value in item.dataset["props"].items() if name not in ("volsize", "volblocksize")
+        }
+        if props
+        else {},
     }
-    return Package(item.name, "" if base is None else base.name, 0 if base is None else int(base.own["guid"]),
-                   base_object, header, str(item.own["object"]))
+    return Package(
+        item.name,
+        "" if base is None else base.name,
+        0 if base is None else int(base.own["guid"]),
+        base_object,
+        header,
+        str(item.own["object"]),
+    )
 
 
 def _object_of(model: Model, base: Item) -> str:
@@ -164,16 +194,18 @@ def _announce(packages: Sequence[Package], parsable: bool, output: TextIO) -> No
         size = package.size()
         total += size
         if parsable:
-            line = ("incremental\t%s\t%s\t%d" % (package.from_name, package.name, size) if package.from_name
-                    else "full\t%s\t%d" % (package.name, size))
+            line = (
+                f"incremental\t{package.from_name}\t{package.name}\t{size}"
+                if package.from_name
+                else f"full\t{package.name}\t{size}"
+            )
         elif package.from_name:
-            line = "send from @%s to %s estimated size is %s" % (
-                names.split(package.from_name)[2], package.name, numbers.nice(size))
+            start = names.split(package.from_name)[2]
+            line = f"send from @{start} to {package.name} estimated size is {numbers.nice(size)}"
         else:
-            line = "full send of %s estimated size is %s" % (package.name, numbers.nice(size))
+            line = f"full send of {package.name} estimated size is {numbers.nice(size)}"
         print(line, file=output)
-    print("size\t%d" % total if parsable else "total estimated size is %s" % numbers.nice(total),
-          file=output)
+    print(f"size\t{total}" if parsable else f"total estimated size is {numbers.nice(total)}", file=output)
 
 
 def _write(output: BinaryIO, packages: Sequence[Package], skip: int, replication: bool) -> None:
@@ -193,12 +225,16 @@ def _resume(model: Model, text: str) -> Tuple[List[Package], int]:
     facts = stream.parse_token(text)
     item = model.item(facts["toname"])
     if item is None or item.own["guid"] != facts["toguid"]:
-        raise ZfsError("cannot resume send: '%s' is no longer the same snapshot used in the initial send"
-                       % facts["toname"], 255)
+        raise ZfsError(
+            "cannot resume send: '{}' is no longer the same snapshot used in the initial send".format(facts["toname"]),
+            255,
+        )
     base: Optional[Item] = None
     if facts["fromguid"]:
         matches = [point for point in item.dataset["snapshots"] if point["guid"] == facts["fromguid"]]
         if not matches:
-            raise ZfsError("cannot resume send: incremental source %#x no longer exists" % facts["fromguid"], 255)
-        base = model.open("%s@%s" % (names.split(item.name)[0], matches[0]["name"]), ("snapshot",))
+            raise ZfsError(
+                "cannot resume send: incremental source {:#x} no longer exists".format(facts["fromguid"]), 255
+            )
+        base = model.open("{}@{}".format(names.split(item.name)[0], matches[0]["name"]), ("snapshot",))
     return [_package(model, item, base, False)], int(facts["records"])

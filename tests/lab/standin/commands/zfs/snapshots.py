@@ -30,17 +30,16 @@ def snapshot(session: Session, argv: Sequence[str]) -> int:
         if not sign:
             raise UsageError("")
         if model.find(holder) is None:
-            raise UsageError("cannot open '%s': dataset does not exist" % holder)
-        wanted.extend("%s@%s" % (other, tail)
-                      for other in [holder] + (model.below(holder) if ("r", "") in given else []))
+            raise UsageError(f"cannot open '{holder}': dataset does not exist")
+        wanted.extend(f"{other}@{tail}" for other in [holder] + (model.below(holder) if ("r", "") in given else []))
     for name in wanted:
         problem = names.complaint(name, names.SNAPSHOT)
         if problem:
-            raise ZfsError("cannot create snapshot '%s': %s" % (name, problem))
+            raise ZfsError(f"cannot create snapshot '{name}': {problem}")
     props = {}
     for prop, value in pairs:
         if not values.is_user_property(prop):
-            raise ZfsError("cannot create snapshots : property '%s' cannot be set at snapshot creation" % prop)
+            raise ZfsError(f"cannot create snapshots : property '{prop}' cannot be set at snapshot creation")
         props[prop] = value
     _check_new(model, wanted)
     for pool_name in dict.fromkeys(names.pool_of(name) for name in wanted):
@@ -56,7 +55,7 @@ def snapshot(session: Session, argv: Sequence[str]) -> int:
 
 
 def _check_new(model: Model, wanted: Sequence[str]) -> None:
-    failed = ["cannot create snapshot '%s': dataset already exists" % name for name in wanted if model.exists(name)]
+    failed = [f"cannot create snapshot '{name}': dataset already exists" for name in wanted if model.exists(name)]
     if not failed:
         for pool_name in {names.pool_of(name) for name in wanted}:
             usage = space.usage(model, model.pool_of(pool_name))
@@ -67,7 +66,7 @@ def _check_new(model: Model, wanted: Sequence[str]) -> None:
                 unique = usage[holder].own.unique if holder in usage else 0
                 again = min(reserved, unique)
                 if holder in usage and again > usage[holder].available - usage[holder].own.by_refreservation:
-                    failed.append("cannot create snapshot '%s': out of space" % name)
+                    failed.append(f"cannot create snapshot '{name}': out of space")
     if failed:
         if len(wanted) > 1:
             failed.append("no snapshots were created")
@@ -86,29 +85,35 @@ def rollback(session: Session, argv: Sequence[str]) -> int:
     holder = names.split(item.name)[0]
     dataset = item.dataset
     index = dataset["snapshots"].index(item.own)
-    later = dataset["snapshots"][index + 1:]
+    later = dataset["snapshots"][index + 1 :]
     marks = [mark for mark in dataset["bookmarks"] if mark["createtxg"] > item.own["createtxg"]]
-    names_later = sorted(("%s@%s" % (holder, point["name"]) for point in later), reverse=True)
-    names_later += sorted("%s#%s" % (holder, mark["name"]) for mark in marks)
+    names_later = sorted(("{}@{}".format(holder, point["name"]) for point in later), reverse=True)
+    names_later += sorted("{}#{}".format(holder, mark["name"]) for mark in marks)
     clones = [clone for name in names_later for clone in model.clones(name)]
     if names_later and not {"r", "R"} & set(letters):
-        raise ZfsError("cannot rollback to '%s': more recent snapshots or bookmarks exist\n"
-                       "use '-r' to force deletion of the following snapshots and bookmarks:\n%s"
-                       % (item.name, "\n".join(names_later)))
+        raise ZfsError(
+            "cannot rollback to '{}': more recent snapshots or bookmarks exist\n"
+            "use '-r' to force deletion of the following snapshots and bookmarks:\n{}".format(
+                item.name, "\n".join(names_later)
+            )
+        )
     if clones and "R" not in letters:
-        raise ZfsError("cannot rollback to '%s': clones of previous snapshots exist\n"
-                       "use '-R' to force deletion of the following clones and dependents:\n%s"
-                       % (item.name, "\n".join(clones)))
+        raise ZfsError(
+            "cannot rollback to '{}': clones of previous snapshots exist\n"
+            "use '-R' to force deletion of the following clones and dependents:\n{}".format(
+                item.name, "\n".join(clones)
+            )
+        )
     for point in later:
         if point["holds"]:
-            raise ZfsError("cannot destroy snapshot %s@%s: dataset is busy" % (holder, point["name"]))
+            raise ZfsError("cannot destroy snapshot {}@{}: dataset is busy".format(holder, point["name"]))
     for clone in clones:
         for other in destroying.dependents(model, clone) + [clone]:
             destroying.remove(session, other, "f" in letters)
     for mark in marks:
         dataset["bookmarks"].remove(mark)
     for point in list(later):
-        destroying.remove(session, "%s@%s" % (holder, point["name"]))
+        destroying.remove(session, "{}@{}".format(holder, point["name"]))
     content.restore(item.own["object"], dataset["object"])
     if dataset["type"] == "volume":
         dataset["props"]["volsize"] = item.own["props"]["volsize"]
@@ -131,19 +136,26 @@ def bookmark(session: Session, argv: Sequence[str]) -> int:
     try:
         item = model.open(source, ("snapshot", "bookmark"))
     except ZfsError as error:
-        raise UsageError(str(error))
+        raise UsageError(str(error)) from None
     problem = names.complaint(target, names.BOOKMARK)
     if problem:
-        raise ZfsError("cannot create bookmark '%s': %s" % (target, problem))
+        raise ZfsError(f"cannot create bookmark '{target}': {problem}")
     if names.split(target)[0] != names.split(source)[0]:
-        raise ZfsError("cannot create bookmark '%s': bookmark is in a different dataset" % target)
+        raise ZfsError(f"cannot create bookmark '{target}': bookmark is in a different dataset")
     if model.exists(target):
-        raise ZfsError("cannot create bookmark '%s': bookmark exists" % target)
-    referenced = (space.snapshot_referenced(item.dataset, item.own) if item.type == "snapshot"
-                  else int(item.own["referenced"]))
-    item.dataset["bookmarks"].append({
-        "name": target.partition("#")[2], "guid": item.own["guid"], "createtxg": item.own["createtxg"],
-        "creation": item.own["creation"], "referenced": referenced})
+        raise ZfsError(f"cannot create bookmark '{target}': bookmark exists")
+    referenced = (
+        space.snapshot_referenced(item.dataset, item.own) if item.type == "snapshot" else int(item.own["referenced"])
+    )
+    item.dataset["bookmarks"].append(
+        {
+            "name": target.partition("#")[2],
+            "guid": item.own["guid"],
+            "createtxg": item.own["createtxg"],
+            "creation": item.own["creation"],
+            "referenced": referenced,
+        }
+    )
     session.log(names.pool_of(target))
     return 0
 
@@ -154,18 +166,18 @@ def _points(session: Session, operands: Sequence[str], recurse: bool, verb: str)
     for name in operands:
         holder, sign, tail = name.partition("@")
         if not sign:
-            raise ZfsError("'%s' is not a snapshot" % name)
+            raise ZfsError(f"'{name}' is not a snapshot")
         session.model.open(holder)
         holders = [holder] + (session.model.below(holder) if recurse else [])
-        items = [session.model.item("%s@%s" % (other, tail)) for other in holders]
+        items = [session.model.item(f"{other}@{tail}") for other in holders]
         good = [item for item in items if item is not None]
         if not good or (not recurse and items[0] is None):
-            raise ZfsError("cannot %s '%s': dataset does not exist" % (verb, name))
+            raise ZfsError(f"cannot {verb} '{name}': dataset does not exist")
         found.extend(good)
     return found
 
 
-def _hold_arguments(argv: Sequence[str]) -> "tuple[str, List[str], bool]":
+def _hold_arguments(argv: Sequence[str]) -> tuple[str, List[str], bool]:
     given, operands = options.parse(argv, "rt")
     if len(operands) < 2:
         raise UsageError("")
@@ -179,7 +191,7 @@ def hold(session: Session, argv: Sequence[str]) -> int:
     items = _points(session, operands, recurse, "hold snapshot")
     for item in items:
         if tag in item.own["holds"]:
-            raise ZfsError("cannot hold snapshot '%s': tag already exists on this dataset" % item.name)
+            raise ZfsError(f"cannot hold snapshot '{item.name}': tag already exists on this dataset")
     for item in items:
         item.own["holds"][tag] = int(time.time())
     session.log(names.pool_of(operands[0]))
@@ -191,7 +203,7 @@ def release(session: Session, argv: Sequence[str]) -> int:
     items = _points(session, operands, recurse, "release hold from snapshot")
     for item in items:
         if tag not in item.own["holds"] and not recurse:
-            raise ZfsError("cannot release hold from snapshot '%s': no such tag on this dataset" % item.name)
+            raise ZfsError(f"cannot release hold from snapshot '{item.name}': no such tag on this dataset")
     for item in items:
         item.own["holds"].pop(tag, None)
         destroying.reap(session, item.name)
@@ -208,13 +220,12 @@ def holds(session: Session, argv: Sequence[str]) -> int:
     for name in operands:
         holder, sign, tail = name.partition("@")
         if not sign:
-            session.complain("'%s' is not a snapshot" % name)
+            session.complain(f"'{name}' is not a snapshot")
             continue
-        names_wanted = [name] + (["%s@%s" % (other, tail) for other in session.model.below(holder)]
-                                 if "r" in letters else [])
+        names_wanted = [name] + ([f"{other}@{tail}" for other in session.model.below(holder)] if "r" in letters else [])
         items = [item for item in map(session.model.item, names_wanted) if item is not None]
         if not items:
-            session.complain("cannot open '%s': dataset does not exist" % name)
+            session.complain(f"cannot open '{name}': dataset does not exist")
             session.complain("no datasets available")
         for item in items:
             for tag, when in sorted(item.own["holds"].items()):
@@ -226,14 +237,14 @@ def holds(session: Session, argv: Sequence[str]) -> int:
     elif rows:
         wide = [max(len(row[index]) for row in rows + [["NAME", "TAG", ""]]) for index in range(2)]
         for row in [["NAME", "TAG", "TIMESTAMP"]] + rows:
-            print("%s  %s  %s" % (row[0].ljust(wide[0]), row[1].ljust(wide[1]), row[2]))
+            print(f"{row[0].ljust(wide[0])}  {row[1].ljust(wide[1])}  {row[2]}")
     return session.status
 
 
 def diff(session: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "FHth")
     if given and options.flags(given).strip("H"):
-        raise NotBuilt("zfs: diff -%s" % options.flags(given))
+        raise NotBuilt(f"zfs: diff -{options.flags(given)}")
     if not operands:
         raise UsageError("must provide at least one snapshot name")
     if len(operands) > 2:
@@ -241,18 +252,19 @@ def diff(session: Session, argv: Sequence[str]) -> int:
     model = session.model
     holder = names.split(operands[0])[0]
     target = operands[1] if len(operands) == 2 else holder
-    late = model.open(names.split(target)[0], ("filesystem",)) if "@" not in target else model.open(
-        target, ("snapshot",))
+    late = (
+        model.open(names.split(target)[0], ("filesystem",)) if "@" not in target else model.open(target, ("snapshot",))
+    )
     early = model.open(operands[0], ("snapshot",))
     before = content.kept_shape(early.own["object"])
     after = content.kept_shape(late.own["object"]) if late.point is not None else content.shape(late.own["object"])
     top = mounts.mounted(model).get(names.split(late.name)[0], "/" + names.split(late.name)[0])
     for mark, path in _differences(before, after):
-        print("%s\t%s" % (mark, os.path.join(top, path)))
+        print(f"{mark}\t{os.path.join(top, path)}")
     return 0
 
 
-def _differences(before: content.Shape, after: content.Shape) -> List["tuple[str, str]"]:
+def _differences(before: content.Shape, after: content.Shape) -> List[tuple[str, str]]:
     marks: Dict[str, str] = {}
     for path in sorted(set(before) | set(after)):
         if path not in after or path not in before:

@@ -36,8 +36,20 @@ _COMMANDS: Dict[str, Tuple[str, str]] = {
     "history": ("status", "history"),
     "sync": ("status", "sync"),
 }
-_NOT_BUILT = ("remove", "checkpoint", "iostat", "reopen", "split", "initialize", "resilver", "trim", "upgrade", "reguid",
-              "events", "wait")
+_NOT_BUILT = (
+    "remove",
+    "checkpoint",
+    "iostat",
+    "reopen",
+    "split",
+    "initialize",
+    "resilver",
+    "trim",
+    "upgrade",
+    "reguid",
+    "events",
+    "wait",
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,23 +60,24 @@ def main(argv: Sequence[str]) -> int:
         return 2
     name = argv[1]
     if name in ("version", "-V", "--version"):
-        print("zfs-%s\nzfs-kmod-%s" % (VERSION, VERSION))
+        print(f"zfs-{VERSION}\nzfs-kmod-{VERSION}")
         return 0
     if name in ("-?", "--help", "help", "-h"):
         print("\n".join(usage.of_all()))
         return 0
     if name not in _COMMANDS and name not in _NOT_BUILT:
-        usage.show("unrecognized command '%s'" % name, usage.of_all())
+        usage.show(f"unrecognized command '{name}'", usage.of_all())
         return 2
     return guarded(lambda: _run(name, argv), lambda problem: usage.show(problem, usage.of_command(name)))
 
 
 def _run(name: str, argv: Sequence[str]) -> int:
     if name in _NOT_BUILT:
-        raise NotBuilt("zpool: %s" % name)
+        raise NotBuilt(f"zpool: {name}")
     module, function = _COMMANDS[name]
     command: Callable[[Session, Sequence[str]], int] = getattr(
-        importlib.import_module("%s.%s" % (__name__, module)), function)
+        importlib.import_module(f"{__name__}.{module}"), function
+    )
     problem: UsageError
     with session(argv) as current:
         try:

@@ -23,7 +23,7 @@ def _pool(session: Session, operands: Sequence[str], least: int, missing: str) -
         raise UsageError(missing)
     pool = session.model.pool(operands[0])
     if pool is None:
-        raise ZfsError("cannot open '%s': no such pool" % operands[0])
+        raise ZfsError(f"cannot open '{operands[0]}': no such pool")
     return pool
 
 
@@ -31,7 +31,7 @@ def _find(pool: Doc, word: str) -> Tuple[Optional[Doc], Optional[Doc]]:
     """(the device, the group that it is in) by a name as the user writes it."""
     for vdev in pool["vdevs"]:
         for leaf in vdevs.leaves(vdev):
-            if word in (leaf["path"], leaf["path"][len("/dev/"):], str(leaf["guid"])):
+            if word in (leaf["path"], leaf["path"][len("/dev/") :], str(leaf["guid"])):
                 return leaf, vdev if "children" in vdev else None
     return None, None
 
@@ -54,11 +54,11 @@ def add(session: Session, argv: Sequence[str]) -> int:
     found = layout.parse(operands[1:])
     layout.check_free(session.model, found, "f" in letters)
     if "n" in letters:
-        print("would update '%s' to the following configuration:\n\n\t%s" % (pool["name"], pool["name"]))
+        print("would update '{}' to the following configuration:\n\n\t{}".format(pool["name"], pool["name"]))
         for depth, text, _vdev in layout.rows(pool["vdevs"] + found, "P" in letters):
-            print("\t%s%s" % ("  " * depth, text))
+            print("\t{}{}".format("  " * depth, text))
         return 0
-    layout.check_usable(found, "cannot add to '%s'" % pool["name"])
+    layout.check_usable(found, "cannot add to '{}'".format(pool["name"]))
     for vdev in found:
         vdev["guid"] = session.model.unique("vdev")
         for child in vdev.get("children", ()):
@@ -82,7 +82,7 @@ def attach(session: Session, argv: Sequence[str]) -> int:
         raise UsageError("missing <new_device> specification")
     old, group = _find(pool, operands[1])
     new = _new_device(session, operands[2], ("f", "") in given)
-    prefix = "cannot attach %s to %s: " % (operands[2], operands[1])
+    prefix = f"cannot attach {operands[2]} to {operands[1]}: "
     if old is None:
         raise ZfsError(prefix + "no such device in pool", 255)
     if group is not None and group["type"] != "mirror":
@@ -109,7 +109,7 @@ def detach(session: Session, argv: Sequence[str]) -> int:
     _given, operands = options.parse(argv, "")
     pool = _pool(session, operands, 2, "missing <device> specification")
     leaf, group = _find(pool, operands[1])
-    prefix = "cannot detach %s: " % operands[1]
+    prefix = f"cannot detach {operands[1]}: "
     if leaf is None:
         raise ZfsError(prefix + "no such device in pool", 255)
     if group is None or group["type"] != "mirror":
@@ -128,7 +128,7 @@ def replace(session: Session, argv: Sequence[str]) -> int:
         raise NotBuilt("zpool: replace of a device by itself")
     leaf, group = _find(pool, operands[1])
     new = _new_device(session, operands[2], ("f", "") in given)
-    prefix = "cannot replace %s with %s: " % (operands[1], operands[2])
+    prefix = f"cannot replace {operands[1]} with {operands[2]}: "
     if leaf is None:
         raise ZfsError(prefix + "no such device in pool", 255)
     if new["size"] < leaf["size"]:
@@ -147,7 +147,7 @@ def online(session: Session, argv: Sequence[str]) -> int:
     for word in operands[1:]:
         leaf, _group = _find(pool, word)
         if leaf is None:
-            session.complain("cannot online %s: no such device in pool" % word)
+            session.complain(f"cannot online {word}: no such device in pool")
             continue
         if given:
             raise NotBuilt("zpool: online -e")
@@ -159,17 +159,17 @@ def online(session: Session, argv: Sequence[str]) -> int:
 def offline(session: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "ft")
     if given:
-        raise NotBuilt("zpool: offline -%s" % options.flags(given))
+        raise NotBuilt(f"zpool: offline -{options.flags(given)}")
     pool = _pool(session, operands, 2, "missing device name")
     for word in operands[1:]:
         leaf, group = _find(pool, word)
         if leaf is None:
-            session.complain("cannot offline %s: no such device in pool" % word)
+            session.complain(f"cannot offline {word}: no such device in pool")
             continue
         leaf["state"] = "OFFLINE"
         if group is None or vdevs.health(group) == "UNAVAIL":
             leaf.pop("state")
-            session.complain("cannot offline %s: no valid replicas" % word)
+            session.complain(f"cannot offline {word}: no valid replicas")
             continue
         session.log(pool["name"])
     return session.status
@@ -184,12 +184,12 @@ def labelclear(session: Session, argv: Sequence[str]) -> int:
     path = layout.device(operands[0])["path"]
     owner = layout.users(session.model).get(path)
     if owner is not None:
-        raise ZfsError('%s is a member (ACTIVE) of pool "%s"' % (path, owner))
+        raise ZfsError(f'{path} is a member (ACTIVE) of pool "{owner}"')
     labels = session.model.disk.get("labels", [])
     if path not in labels:
         if given:
-            raise ZfsError("failed to clear label for %s" % path, 255)
-        raise ZfsError("failed to check state for %s" % path)
+            raise ZfsError(f"failed to clear label for {path}", 255)
+        raise ZfsError(f"failed to check state for {path}")
     labels.remove(path)
     return 0
 
@@ -197,10 +197,10 @@ def labelclear(session: Session, argv: Sequence[str]) -> int:
 def clear(session: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "FnX")
     if given:
-        raise NotBuilt("zpool: clear -%s" % options.flags(given))
+        raise NotBuilt(f"zpool: clear -{options.flags(given)}")
     pool = _pool(session, operands, 1, "")
     if len(operands) > 1 and _find(pool, operands[1])[0] is None:
-        raise ZfsError("cannot clear errors for %s: no such device in pool" % operands[1])
+        raise ZfsError(f"cannot clear errors for {operands[1]}: no such device in pool")
     session.log(pool["name"])
     return 0
 
@@ -213,11 +213,12 @@ def scrub(session: Session, argv: Sequence[str]) -> int:
     for name in operands:
         pool = session.model.pool(name)
         if pool is None:
-            session.complain("cannot open '%s': no such pool" % name)
+            session.complain(f"cannot open '{name}': no such pool")
             continue
         if "s" in letters or "p" in letters:
-            session.complain("cannot %s scrubbing %s: there is no active scrub"
-                             % ("cancel" if "s" in letters else "pause", name))
+            session.complain(
+                "cannot {} scrubbing {}: there is no active scrub".format("cancel" if "s" in letters else "pause", name)
+            )
             continue
         pool["scan"] = ["scrub repaired 0B", int(time.time())]
         session.log(name)

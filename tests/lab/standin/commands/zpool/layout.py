@@ -27,7 +27,7 @@ def parse(words: Sequence[str]) -> List[Doc]:
     group: List[Doc] = []
     for word in words:
         if word in _OTHER_GROUPS or word.startswith("draid"):
-            raise NotBuilt("zpool: a %s vdev" % word)
+            raise NotBuilt(f"zpool: a {word} vdev")
         match = _GROUPS.match(word)
         if match:
             group = []
@@ -40,25 +40,28 @@ def parse(words: Sequence[str]) -> List[Doc]:
     for vdev in found:
         least = 1 if "children" not in vdev else 2
         if len(list(vdevs.leaves(vdev))) < least or vdev.get("children") == []:
-            raise ZfsError("invalid vdev specification: %s requires at least %d devices"
-                           % (re.sub("[0-9]", "", vdev["type"]), least))
+            raise ZfsError(
+                "invalid vdev specification: {} requires at least {} devices".format(
+                    re.sub("[0-9]", "", vdev["type"]), least
+                )
+            )
     return found
 
 
 def device(word: str) -> Doc:
     """A disk by its short or full name, or a file by its full path."""
-    name = word[len("/dev/"):] if word.startswith("/dev/") else word
+    name = word[len("/dev/") :] if word.startswith("/dev/") else word
     facts = boot.disks().get(name)
     if facts is not None:
         return {"type": "disk", "path": "/dev/" + name, "size": int(facts["size"])}
     if not word.startswith("/"):
-        raise ZfsError("cannot open '%s': no such device in /dev\nmust be a full path or shorthand device name" % word)
+        raise ZfsError(f"cannot open '{word}': no such device in /dev\nmust be a full path or shorthand device name")
     try:
         info = os.stat(paths.root(word))
     except OSError as error:
-        raise ZfsError("cannot open '%s': %s" % (word, error.strerror))
+        raise ZfsError(f"cannot open '{word}': {error.strerror}") from None
     if not os.path.isfile(paths.root(word)):
-        raise ZfsError("cannot use '%s': must be a block device or regular file" % word)
+        raise ZfsError(f"cannot use '{word}': must be a block device or regular file")
     return {"type": "file", "path": word, "size": info.st_size}
 
 
@@ -70,30 +73,35 @@ def users(model: Model) -> Dict[str, str]:
 def check_free(model: Model, found: Sequence[Doc], force: bool) -> None:
     """Refuse devices of an active pool, in zpool(8)'s words."""
     taken = users(model)
-    lines = ["%s is part of active pool '%s'" % (leaf["path"], taken[leaf["path"]])
-             for vdev in found for leaf in vdevs.leaves(vdev) if leaf["path"] in taken]
+    lines = [
+        "{} is part of active pool '{}'".format(leaf["path"], taken[leaf["path"]])
+        for vdev in found
+        for leaf in vdevs.leaves(vdev)
+        if leaf["path"] in taken
+    ]
     if not lines and not force:
         for vdev in found:
             sizes = {leaf["size"] for leaf in vdevs.leaves(vdev)}
             if len(sizes) > 1 and "children" in vdev:
-                lines.append("%s contains devices of different sizes" % re.sub("[0-9]", "", vdev["type"]))
+                lines.append("{} contains devices of different sizes".format(re.sub("[0-9]", "", vdev["type"])))
     if lines:
-        hint = ("the following errors must be manually repaired:" if force
-                else "use '-f' to override the following errors:")
-        raise ZfsError("invalid vdev specification\n%s\n%s" % (hint, "\n".join(lines)))
+        hint = (
+            "the following errors must be manually repaired:" if force else "use '-f' to override the following errors:"
+        )
+        raise ZfsError("invalid vdev specification\n{}\n{}".format(hint, "\n".join(lines)))
 
 
 def check_usable(found: Sequence[Doc], prefix: str) -> None:
     """Refuse what the kernel cannot open: a disk that the system runs from, one that is too small."""
     for vdev in found:
         for leaf in vdevs.leaves(vdev):
-            facts = boot.disks().get(leaf["path"][len("/dev/"):], {}) if leaf["type"] == "disk" else {}
+            facts = boot.disks().get(leaf["path"][len("/dev/") :], {}) if leaf["type"] == "disk" else {}
             if facts.get("used"):
-                raise ZfsError("%s: no such pool or dataset" % prefix)
+                raise ZfsError(f"{prefix}: no such pool or dataset")
         if any(leaf["size"] < vdevs.MINIMUM for leaf in vdevs.leaves(vdev)):
             if "children" in vdev:
-                raise ZfsError("%s: one or more devices is currently unavailable" % prefix)
-            raise ZfsError("%s: one or more devices is less than the minimum size (64M)" % prefix)
+                raise ZfsError(f"{prefix}: one or more devices is currently unavailable")
+            raise ZfsError(f"{prefix}: one or more devices is less than the minimum size (64M)")
 
 
 def show_name(vdev: Doc, index: int, full: bool, guid: bool = False) -> str:
@@ -101,9 +109,9 @@ def show_name(vdev: Doc, index: int, full: bool, guid: bool = False) -> str:
     if guid:
         return str(vdev["guid"])
     if "children" in vdev:
-        return "%s-%d" % (vdev["type"], index)
+        return "{}-{}".format(vdev["type"], index)
     path = str(vdev["path"])
-    return path if full or vdev["type"] == "file" else path[len("/dev/"):]
+    return path if full or vdev["type"] == "file" else path[len("/dev/") :]
 
 
 def rows(pool_vdevs: Sequence[Doc], full: bool, guid: bool = False) -> List[Tuple[int, str, Doc]]:

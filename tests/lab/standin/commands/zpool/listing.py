@@ -15,8 +15,19 @@ from ...zfs.pools import FEATURES
 from ...zfs.session import Session
 from . import layout
 
-_COLUMNS = ("name", "size", "allocated", "free", "checkpoint", "expandsize", "fragmentation", "capacity", "dedupratio",
-            "health", "altroot")
+_COLUMNS = (
+    "name",
+    "size",
+    "allocated",
+    "free",
+    "checkpoint",
+    "expandsize",
+    "fragmentation",
+    "capacity",
+    "dedupratio",
+    "health",
+    "altroot",
+)
 _FIELDS = ("name", "property", "value", "source")
 
 
@@ -28,7 +39,7 @@ def chosen_pools(session: Session, operands: Sequence[str]) -> List[Doc]:
     for name in operands:
         pool = session.model.pool(name)
         if pool is None:
-            session.complain("cannot open '%s': no such pool" % name)
+            session.complain(f"cannot open '{name}': no such pool")
         else:
             found.append(pool)
     return found
@@ -39,7 +50,7 @@ def _names(text: str) -> List[str]:
     for word in text.split(","):
         entry = poolprops.lookup(word)
         if word != "name" and entry is None and not poolprops.is_feature(word):
-            raise UsageError("bad property list: invalid property '%s'" % word)
+            raise UsageError(f"bad property list: invalid property '{word}'")
         found.append(word if entry is None else entry.name)
     return found
 
@@ -75,8 +86,9 @@ def _cell(model: Model, pool: Doc, column: str, literal: bool) -> str:
     return str(pool["name"]) if column == "name" else poolprops.value(model, pool, column, literal)[0]
 
 
-def _vdev_row(model: Model, pool: Doc, name: str, vdev: Doc, depth: int, literal: bool, columns: Sequence[str]
-              ) -> List[str]:
+def _vdev_row(
+    model: Model, pool: Doc, name: str, vdev: Doc, depth: int, literal: bool, columns: Sequence[str]
+) -> List[str]:
     def size(number: int) -> str:
         return str(number) if literal else numbers.nice(number)
 
@@ -87,8 +99,12 @@ def _vdev_row(model: Model, pool: Doc, name: str, vdev: Doc, depth: int, literal
         capacity = vdevs.capacity(vdev)
         share = poolprops.allocated(model, pool) * capacity // vdevs.size(pool)
         cells.setdefault("size", size(capacity))
-        cells.update(allocated=size(share), free=size(capacity - share), fragmentation="0" if literal else "0%",
-                     capacity=str(share * 100 // capacity) if literal else "%.2f%%" % (share * 100 / capacity))
+        cells.update(
+            allocated=size(share),
+            free=size(capacity - share),
+            fragmentation="0" if literal else "0%",
+            capacity=str(share * 100 // capacity) if literal else f"{share * 100 / capacity:.2f}%",
+        )
     return [cells.get(column, "-") for column in columns]
 
 
@@ -101,8 +117,14 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], verbose:
             least = max(len(row[0]) + (2 if row[0].startswith(" ") else 0) for row in rows)
         longest = max(len(row[index]) for row in rows)
         widths.append(max(least, longest) if column == "name" or literal or entry is None or not entry.width else least)
-    header = ["NAME" if column == "name" else poolprops.BY_NAME[column].column if column in poolprops.BY_NAME
-              else column.upper() for column in columns]
+    header = [
+        "NAME"
+        if column == "name"
+        else poolprops.BY_NAME[column].column
+        if column in poolprops.BY_NAME
+        else column.upper()
+        for column in columns
+    ]
     for cells in [header] + [list(row) for row in rows]:
         line = []
         for index, (column, cell) in enumerate(zip(columns, cells)):
@@ -123,18 +145,24 @@ def get(session: Session, argv: Sequence[str]) -> int:
             fields = list(_FIELDS) if value == "all" else value.split(",")
             for field in fields:
                 if field not in _FIELDS:
-                    raise UsageError("invalid column name '%s'" % field)
+                    raise UsageError(f"invalid column name '{field}'")
     if not operands:
         raise UsageError("missing property argument")
-    wanted = ([entry.name for entry in poolprops.TABLE] + ["feature@" + name for name, _state in FEATURES]
-              if operands[0] == "all" else _names(operands[0]))
     if operands[1:] and all(session.model.pool(name) is None for name in operands[1:]):
         raise UsageError("missing pool name.\n")
+    wanted = (
+        [entry.name for entry in poolprops.TABLE] + ["feature@" + name for name, _state in FEATURES]
+        if operands[0] == "all"
+        else _names(operands[0])
+    )
     rows = []
     for pool in chosen_pools(session, operands[1:]):
         for name in wanted:
-            text, source = poolprops.value(session.model, pool, name, "p" in letters) if name != "name" else (
-                str(pool["name"]), "-")
+            text, source = (
+                poolprops.value(session.model, pool, name, "p" in letters)
+                if name != "name"
+                else (str(pool["name"]), "-")
+            )
             rows.append({"name": str(pool["name"]), "property": name, "value": text, "source": source})
     if "H" in letters:
         for row in rows:
@@ -150,7 +178,7 @@ def get(session: Session, argv: Sequence[str]) -> int:
 
 def set_property(session: Session, argv: Sequence[str]) -> int:
     if argv and argv[0].startswith("-"):
-        raise UsageError("invalid option '%s'" % argv[0][1:2])
+        raise UsageError(f"invalid option '{argv[0][1:2]}'")
     if not argv:
         raise UsageError("missing property=value argument")
     if len(argv) < 2:
@@ -162,13 +190,13 @@ def set_property(session: Session, argv: Sequence[str]) -> int:
         raise UsageError("missing value in property=value argument")
     pool = session.model.pool(argv[1])
     if pool is None:
-        raise ZfsError("cannot open '%s': no such pool" % argv[1])
+        raise ZfsError(f"cannot open '{argv[1]}': no such pool")
     try:
         kept = poolprops.check(name, value)
         if name == "bootfs" and value and session.model.find(value) is None:
             raise ZfsError("dataset does not exist")
     except ZfsError as error:
-        raise ZfsError("cannot set property for '%s': %s" % (argv[1], error))
+        raise ZfsError(f"cannot set property for '{argv[1]}': {error}") from None
     entry = poolprops.lookup(name)
     if entry is not None:
         if kept:

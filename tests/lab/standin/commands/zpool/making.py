@@ -34,7 +34,7 @@ def create(session: Session, argv: Sequence[str]) -> int:
                 raise UsageError("missing '=' for -o option")
             entry = poolprops.lookup(name)
             if entry is None and not name.startswith("feature@"):
-                raise ZfsError("property '%s' is not a valid pool or vdev property" % name)
+                raise ZfsError(f"property '{name}' is not a valid pool or vdev property")
             props[name if entry is None else entry.name] = text
         elif letter == "O":
             root_words.append(value)
@@ -42,7 +42,7 @@ def create(session: Session, argv: Sequence[str]) -> int:
             props["altroot"] = value
             props.setdefault("cachefile", "none")
         elif letter == "m":
-            root_words.append("mountpoint=%s" % value)
+            root_words.append(f"mountpoint={value}")
     if not operands:
         raise UsageError("missing pool name argument")
     if len(operands) < 2:
@@ -51,22 +51,22 @@ def create(session: Session, argv: Sequence[str]) -> int:
     model = session.model
     found = layout.parse(operands[1:])
     layout.check_free(model, found, "f" in letters)
-    prefix = "cannot create '%s'" % name
+    prefix = f"cannot create '{name}'"
     problem = names.pool_complaint(name)
     if problem:
-        raise ZfsError("%s: %s\npool name may have been omitted" % (prefix, problem))
+        raise ZfsError(f"{prefix}: {problem}\npool name may have been omitted")
     try:
         kept = {prop: poolprops.check(prop, text) for prop, text in props.items()}
         root_props = values.check_all(values.split_assignments(root_words), "filesystem", True)
     except ZfsError as error:
-        raise ZfsError("%s: %s" % (prefix, error))
+        raise ZfsError(f"{prefix}: {error}") from None
     if "n" in letters:
-        print("would create '%s' with the following layout:\n\n\t%s" % (name, name))
+        print(f"would create '{name}' with the following layout:\n\n\t{name}")
         for depth, text, _vdev in layout.rows(found, False):
-            print("\t%s%s" % ("  " * depth, text))
+            print("\t{}{}".format("  " * depth, text))
         return 0
     if model.pool(name) is not None:
-        raise ZfsError("%s: pool already exists" % prefix)
+        raise ZfsError(f"{prefix}: pool already exists")
     layout.check_usable(found, prefix)
     pool = new_pool(model, name, found)
     pool["props"].update({prop: text for prop, text in kept.items() if not prop.startswith("feature@")})
@@ -82,7 +82,7 @@ def _release(session: Session, pool: Doc, verb: str, force: bool) -> None:
     """Unmount what the pool has mounted; refuse while one of its volumes is open."""
     model = session.model
     if any(busy.holds(dataset, model.kernel) for dataset in pool["datasets"].values()):
-        raise ZfsError("cannot %s '%s': pool is busy" % (verb, pool["name"]))
+        raise ZfsError("cannot {} '{}': pool is busy".format(verb, pool["name"]))
     mounted = mounts.mounted(model)
     mine = [name for name in mounted if names.pool_of(name) == pool["name"]]
     if any(mounted[name] == "/" for name in mine):
@@ -122,7 +122,7 @@ def _one(session: Session, operands: Sequence[str]) -> Doc:
         raise UsageError("too many arguments")
     pool = session.model.pool(operands[0])
     if pool is None:
-        raise ZfsError("cannot open '%s': no such pool" % operands[0])
+        raise ZfsError(f"cannot open '{operands[0]}': no such pool")
     return pool
 
 
@@ -140,7 +140,7 @@ def export(session: Session, argv: Sequence[str]) -> int:
         for name in operands:
             pool = session.model.pool(name)
             if pool is None:
-                session.complain("cannot open '%s': no such pool" % name)
+                session.complain(f"cannot open '{name}': no such pool")
             else:
                 pools.append(pool)
     for pool in pools:
@@ -158,8 +158,10 @@ def export(session: Session, argv: Sequence[str]) -> int:
 
 def _importable(model: Model) -> List[Doc]:
     """Pools on devices of this host that are not imported."""
-    return sorted((pool for guid, pool in model.disk["pools"].items() if guid not in model.kernel["imported"]),
-                  key=lambda pool: str(pool["name"]))
+    return sorted(
+        (pool for guid, pool in model.disk["pools"].items() if guid not in model.kernel["imported"]),
+        key=lambda pool: str(pool["name"]),
+    )
 
 
 def do_import(session: Session, argv: Sequence[str]) -> int:
@@ -167,7 +169,7 @@ def do_import(session: Session, argv: Sequence[str]) -> int:
     letters = options.flags(given)
     for letter in "CDEFnmTVX":
         if letter in letters:
-            raise NotBuilt("zpool: import -%s" % letter)
+            raise NotBuilt(f"zpool: import -{letter}")
     model = session.model
     pools = _importable(model)
     cache = dict(given).get("c")
@@ -198,15 +200,19 @@ def do_import(session: Session, argv: Sequence[str]) -> int:
     taken = model.pool(wanted)
     if not found:
         if taken is not None:
-            raise ZfsError("cannot import '%s': a pool with that name already exists\nuse the form 'zpool import "
-                           "<pool | id> <newpool>' to give it a new name" % wanted)
-        raise ZfsError("cannot import '%s': no such pool available" % wanted)
+            raise ZfsError(
+                f"cannot import '{wanted}': a pool with that name already exists\nuse the form 'zpool import "
+                "<pool | id> <newpool>' to give it a new name"
+            )
+        raise ZfsError(f"cannot import '{wanted}': no such pool available")
     if len(found) > 1:
-        raise ZfsError("cannot import '%s': more than one matching pool\nimport by numeric ID instead" % wanted)
+        raise ZfsError(f"cannot import '{wanted}': more than one matching pool\nimport by numeric ID instead")
     new_name = operands[1] if len(operands) == 2 else str(found[0]["name"])
     if model.pool(new_name) is not None:
-        raise ZfsError("cannot import '%s': a pool with that name already exists\nuse the form 'zpool import "
-                       "<pool | id> <newpool>' to give it a new name" % new_name)
+        raise ZfsError(
+            f"cannot import '{new_name}': a pool with that name already exists\nuse the form 'zpool import "
+            "<pool | id> <newpool>' to give it a new name"
+        )
     _take(session, found[0], new_name, given)
     return 0
 
@@ -217,23 +223,25 @@ def _cached(model: Model) -> bool:
 
 
 def _describe(pool: Doc) -> None:
-    print("   pool: %s\n     id: %d\n  state: ONLINE" % (pool["name"], pool["guid"]))
+    print("   pool: {}\n     id: {}\n  state: ONLINE".format(pool["name"], pool["guid"]))
     if pool["state"] == "active":
-        print(" status: The pool was last accessed by another system.\n"
-              " action: The pool can be imported using its name or numeric identifier and\n\tthe '-f' flag.\n"
-              "    see: https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-EY")
+        print(
+            " status: The pool was last accessed by another system.\n"
+            " action: The pool can be imported using its name or numeric identifier and\n\tthe '-f' flag.\n"
+            "    see: https://openzfs.github.io/openzfs-docs/msg/ZFS-8000-EY"
+        )
     else:
         print(" action: The pool can be imported using its name or numeric identifier.")
     if pool["props"].get("comment"):
-        print("comment: %s" % pool["props"]["comment"])
+        print("comment: {}".format(pool["props"]["comment"]))
     rows = layout.rows(pool["vdevs"], False)
     width = max([10, len(pool["name"])] + [2 * depth + len(name) for depth, name, _vdev in rows])
-    print(" config:\n\n\t%s  ONLINE" % pool["name"].ljust(width))
+    print(" config:\n\n\t{}  ONLINE".format(pool["name"].ljust(width)))
     for depth, name, _vdev in rows:
-        print("\t%s  ONLINE" % ("  " * depth + name).ljust(width))
+        print("\t{}  ONLINE".format(("  " * depth + name).ljust(width)))
 
 
-def _take(session: Session, pool: Doc, new_name: str, given: Sequence["tuple[str, str]"]) -> None:
+def _take(session: Session, pool: Doc, new_name: str, given: Sequence[tuple[str, str]]) -> None:
     model = session.model
     letters = options.flags(given)
     for letter, value in given:
@@ -243,7 +251,7 @@ def _take(session: Session, pool: Doc, new_name: str, given: Sequence["tuple[str
             prop, _sign, text = value.partition("=")
             entry = poolprops.lookup(prop)
             if entry is None:
-                raise ZfsError("property '%s' is not a valid pool or vdev property" % prop)
+                raise ZfsError(f"property '{prop}' is not a valid pool or vdev property")
             pool["props"][entry.name] = poolprops.check(prop, text) if prop != "readonly" else text
     old_name = str(pool["name"])
     if new_name != old_name:
@@ -256,13 +264,15 @@ def _take(session: Session, pool: Doc, new_name: str, given: Sequence["tuple[str
     if "N" in letters:
         return
     items = [model.open(name) for name in [new_name] + model.below(new_name)]
-    for item in sorted((item for item in items if item.type == "filesystem"), key=lambda item: model.mountpoint(item)[0]):
+    for item in sorted(
+        (item for item in items if item.type == "filesystem"), key=lambda item: model.mountpoint(item)[0]
+    ):
         if mounts.is_mountable(model, item) and item.name not in mounts.mounted(model):
             mounts.attach(model, item)
 
 
 def _rename_pool(pool: Doc, old: str, new: str) -> None:
-    pattern = re.compile(r"%s(?=$|[/@])" % re.escape(old))
+    pattern = re.compile(rf"{re.escape(old)}(?=$|[/@])")
     pool["name"] = new
     pool["datasets"] = {pattern.sub(new, name, count=1): dataset for name, dataset in pool["datasets"].items()}
     for dataset in pool["datasets"].values():

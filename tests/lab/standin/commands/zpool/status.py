@@ -30,7 +30,7 @@ def status(session: Session, argv: Sequence[str]) -> int:
     letters = options.flags(given)
     for letter in "cDeistT":
         if letter in letters:
-            raise NotBuilt("zpool: status -%s" % letter)
+            raise NotBuilt(f"zpool: status -{letter}")
     pools = chosen_pools(session, operands)
     if not operands and not pools:
         session.complain("no pools available", 0)
@@ -39,7 +39,7 @@ def status(session: Session, argv: Sequence[str]) -> int:
         healthy = [pool for pool in pools if vdevs.pool_health(pool) == "ONLINE"]
         if operands:
             for pool in healthy:
-                print("pool '%s' is healthy" % pool["name"])
+                print("pool '{}' is healthy".format(pool["name"]))
         elif len(healthy) == len(pools):
             print("all pools are healthy")
         pools = [pool for pool in pools if pool not in healthy]
@@ -52,32 +52,32 @@ def status(session: Session, argv: Sequence[str]) -> int:
 
 def _show(pool: Doc, full: bool, guid: bool) -> None:
     health = vdevs.pool_health(pool)
-    print("  pool: %s" % pool["name"])
-    print(" state: %s" % health)
+    print("  pool: {}".format(pool["name"]))
+    print(f" state: {health}")
     if any(leaf.get("state") == "OFFLINE" for leaf in vdevs.all_leaves(pool)):
         print("\n".join(_OFFLINE))
     if pool.get("scan"):
         kind, when = pool["scan"]
         date = time.strftime("%a %b %e %H:%M:%S %Y", time.localtime(when))
-        print("  scan: %s in 00:00:00 with 0 errors on %s" % (kind, date))
-    rows: List["tuple[int, str, Doc]"] = layout.rows(pool["vdevs"], full, guid)
+        print(f"  scan: {kind} in 00:00:00 with 0 errors on {date}")
+    rows: List[tuple[int, str, Doc]] = layout.rows(pool["vdevs"], full, guid)
     width = max([10, len(pool["name"])] + [2 * depth + len(name) for depth, name, _vdev in rows])
     print("config:\n")
-    print("\t%s  %-8s %5s %5s %5s" % ("NAME".ljust(width), "STATE", "READ", "WRITE", "CKSUM"))
-    print("\t%s  %-8s %5d %5d %5d" % (pool["name"].ljust(width), health, 0, 0, 0))
+    print("\t{}  {:<8} {:>5} {:>5} {:>5}".format("NAME".ljust(width), "STATE", "READ", "WRITE", "CKSUM"))
+    print("\t{}  {:<8} {:5d} {:5d} {:5d}".format(pool["name"].ljust(width), health, 0, 0, 0))
     for depth, name, vdev in rows:
-        print("\t%s  %-8s %5d %5d %5d" % (("  " * depth + name).ljust(width), vdevs.health(vdev), 0, 0, 0))
+        print("\t{}  {:<8} {:5d} {:5d} {:5d}".format(("  " * depth + name).ljust(width), vdevs.health(vdev), 0, 0, 0))
     print("\nerrors: No known data errors")
 
 
 def history(session: Session, argv: Sequence[str]) -> int:
     given, operands = options.parse(argv, "il")
     if given:
-        raise NotBuilt("zpool: history -%s" % options.flags(given))
+        raise NotBuilt(f"zpool: history -{options.flags(given)}")
     for pool in chosen_pools(session, operands):
-        print("History for '%s':" % pool["name"])
+        print("History for '{}':".format(pool["name"]))
         for when, text in pool["history"]:
-            print("%s %s" % (time.strftime("%Y-%m-%d.%H:%M:%S", time.localtime(when)), text))
+            print("{} {}".format(time.strftime("%Y-%m-%d.%H:%M:%S", time.localtime(when)), text))
         print()
     return session.status
 
@@ -85,5 +85,5 @@ def history(session: Session, argv: Sequence[str]) -> int:
 def sync(session: Session, argv: Sequence[str]) -> int:
     for name in argv:
         if session.model.pool(name) is None:
-            raise ZfsError("cannot open '%s': no such pool" % name)
+            raise ZfsError(f"cannot open '{name}': no such pool")
     return 0
