@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel modules: which there are, which are in GENERIC, which are loaded (document ``kld``).
 
-The document's ``modules`` lists the files (without .ko) in the order of loading; ``ids`` has their numbers, which are
-never given twice while the host is on.
+The document's ``modules`` lists the files (without .ko) in the order of loading, ``asked`` those that somebody wanted for
+themselves; ``ids`` has their numbers, which are never given twice while the host is on.
 """
 
 from __future__ import annotations
@@ -122,15 +122,18 @@ def module_loaded(module: str) -> bool:
     return any(module in module_names(name) and _can_initialise(name, module) for name in loaded_files())
 
 
-def _add(doc: Dict[str, Any], name: str) -> None:
+def _add(doc: Dict[str, Any], name: str, asked: bool = True) -> None:
+    """Load a file and what it needs. ``asked``: for its own sake, which is a reference more."""
     modules: List[str] = doc.setdefault("modules", [])
+    if asked and name not in doc.setdefault("asked", []):
+        doc["asked"].append(name)
     if name in modules:
         return
     needs = FILES[name].needs if name in FILES else ()
     modules.append(name)
     _number(doc)
     for needed in needs:
-        _add(doc, needed)
+        _add(doc, needed, asked=False)
 
 
 def _number(doc: Dict[str, Any]) -> None:
@@ -169,7 +172,8 @@ def needed_by(name: str) -> List[str]:
 def unload(name: str) -> None:
     loaded_files()
     with state.kernel("kld") as doc:
-        doc["modules"] = [other for other in doc.get("modules", []) if other != name]
+        for key in ("modules", "asked"):
+            doc[key] = [other for other in doc.get(key, []) if other != name]
         _number(doc)
 
 
@@ -178,7 +182,7 @@ def table() -> List[Loaded]:
     names = loaded_files()
     with state.kernel("kld") as doc:
         _number(doc)
-        ids = dict(doc.get("ids", {}))
+        ids, asked = dict(doc.get("ids", {})), set(doc.get("asked", []))
     lines = [Loaded(1, 10 + 3 * len(names), 0xFFFFFFFF80200000, KERNEL_SIZE, "kernel")]
     small, big = _SMALL_FROM, _BIG_FROM
     for name in names:
@@ -187,7 +191,7 @@ def table() -> List[Loaded]:
             address, big = big, -(-(big + size) // _BIG) * _BIG
         else:
             address, small = small, -(-(small + size) // _PAGE) * _PAGE
-        lines.append(Loaded(ids[name], 1 + len(needed_by(name)), address, size, name + ".ko"))
+        lines.append(Loaded(ids[name], (name in asked) + len(needed_by(name)), address, size, name + ".ko"))
     return sorted(lines, key=lambda line: line.id)
 
 

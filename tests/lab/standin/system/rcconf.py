@@ -14,7 +14,9 @@ DEFAULTS = "/etc/defaults/rc.conf"
 _ASSIGNMENT = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=")
 #: Names of these scripts' own, not of the files'.
 _OWN = {"defaults", "confs", "_", "PWD", "_standin_name", "source_rc_confs_defined"}
+#: sysrc unsets all variables, PATH too: a command in a value is not found.
 _SOURCE = r"""
+PATH=/nonexistent
 defaults=$1; shift
 confs=$1; shift
 . "$defaults" > /dev/null 2>&1
@@ -72,7 +74,7 @@ def variables(confs: Optional[Sequence[str]], with_defaults: bool, defaults: str
     words = [defaults, "-" if confs is None else " ".join(confs)]
     # Without the defaults: what they set is unset again, but for the list of the files.
     forget = "" if with_defaults else r"""
-for _standin_name in $(set | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+for _standin_name in $(set | /usr/bin/sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $_standin_name in
     OPTIND|PPID|IFS|PATH|rc_conf_files|_standin_name) ;;
     *) unset "$_standin_name" ;;
