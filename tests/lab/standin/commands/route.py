@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 from typing import List, Optional, Sequence, Tuple
@@ -123,6 +124,8 @@ def _command(rest: List[str], quiet: bool, family: str) -> int:
         print(f"{bad}route: usage: route [-46dnqtv] command [[modifiers] args]", file=sys.stderr)
         return cli.EX_USAGE
     command = "delete" if rest[0] == "del" else "get" if rest[0] == "show" else rest[0]
+    if command != "get" and os.geteuid() != 0:
+        raise _Failed("must be root to alter routing table", cli.EX_NOPERM)
     words = _Words([f"-{family}", *rest[1:]])
     with network() as net:
         if command == "get":

@@ -40,6 +40,12 @@ class Dataplane:
     def line(self, *words: object) -> None:
         """Add one line for ip(8)."""
 
+    def add(self, name: str, kind: str) -> None:
+        """Add a device (``kind``: ip-link(8)'s words behind ``type``), in place of one that a killed command left."""
+
+    def delete(self, name: str) -> None:
+        """Take a device away; that it is gone already is fine."""
+
     def make_tap(self, name: str) -> None:
         """A persistent tap."""
 
@@ -64,6 +70,14 @@ class LinuxDataplane(Dataplane):
 
     def line(self, *words: object) -> None:
         self._lines.append(" ".join(str(word) for word in words))
+
+    def add(self, name: str, kind: str) -> None:
+        self.delete(name)
+        self.line("link add name", name, "type", kind)
+
+    def delete(self, name: str) -> None:
+        if _exists(name):
+            self.line("link del dev", name)
 
     def make_tap(self, name: str) -> None:
         fd = self.open_tap(name)
@@ -99,6 +113,15 @@ class LinuxDataplane(Dataplane):
         done = subprocess.run([_IP, "-batch", "-"], input=batch, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise DataplaneError(f"{done.stderr.strip()}\n{batch}")
+
+
+def _exists(name: str) -> bool:
+    import socket
+
+    try:
+        return socket.if_nametoindex(name) > 0
+    except OSError:
+        return False
 
 
 def here() -> Dataplane:

@@ -128,3 +128,18 @@ def test_networks_are_back_after_a_power_cut(rc_conf: StandinHost) -> None:
     names = rc_conf.run(["ifconfig", "-l"]).stdout.split()
     assert names == ["em0", "lo0", "bridge1000", "em0.82"]
     assert "interface: bridge1000" in rc_conf.run(["route", "-n", "get", "default"], check=True).stdout
+
+
+def test_who_is_not_root_may_look_only(host: StandinHost) -> None:
+    before = host.run(["ifconfig"]).stdout
+    user = "su -m nobody -c '{}'"
+    assert host.sh(user.format("ifconfig")).stdout == before
+    for words, refusal in (
+        ("tap create", "SIOCIFCREATE2: Operation not permitted"),
+        ("em0 down", "down: permission denied"),
+        ("em0 inet 10.1.1.1/24", "ioctl (SIOCDIFADDR): permission denied"),
+        ("em0 name wan", "ioctl SIOCSIFNAME (set name): Operation not permitted"),
+    ):
+        done = host.sh(user.format(f"ifconfig {words}"))
+        assert (done.returncode, done.stderr) == (1, f"ifconfig: {refusal}\n")
+    assert host.run(["ifconfig"]).stdout == before

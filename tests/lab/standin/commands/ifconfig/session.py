@@ -98,7 +98,7 @@ class Session:
         arguments = words[: word.arguments]
         del words[: word.arguments]
         if not self.net.facts.is_root() and not word.clone:
-            raise IfconfigError(f"{word.name}: permission denied")
+            raise IfconfigError(word.denied)
         word.call(self, arguments)
 
     def _bare(self, text: str) -> None:
@@ -167,6 +167,8 @@ class Session:
         self.give = False
 
     def _addresses(self) -> None:
+        if not self.net.facts.is_root() and (self.clear or self.address is not None):
+            raise IfconfigError(f"ioctl ({'SIOCDIFADDR' if self.clear else 'SIOCAIFADDR'}): permission denied")
         if self.family == "ether":
             if self.address is not None:
                 with explained("ioctl (SIOCAIFADDR)"):
@@ -208,7 +210,10 @@ class Session:
 
 
 class Word:
-    """A keyword: how many arguments follow it, what it does. ``clone`` words are read before the interface is made."""
+    """A keyword: how many arguments follow it, what it does. ``clone`` words are read before the interface is made.
+
+    ``request`` is what the kernel is asked for, where ifconfig(8) names it to a user who may not.
+    """
 
     def __init__(
         self,
@@ -218,6 +223,7 @@ class Word:
         clone: bool = False,
         family: str = "",
         optional: bool = False,
+        request: str = "",
     ) -> None:
         self.name = name
         self.call = call
@@ -225,6 +231,7 @@ class Word:
         self.clone = clone
         self.family = family
         self.optional = optional
+        self.denied = f"{request}: Operation not permitted" if request else f"{name}: permission denied"
 
 
 def warn(text: str) -> None:
@@ -238,6 +245,4 @@ def explained(what: str) -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        if refusal.code == errno.EPERM:
-            raise IfconfigError(f"{what}: permission denied") from None
         raise IfconfigError(f"{what}: {refusal}") from None
