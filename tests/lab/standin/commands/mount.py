@@ -25,7 +25,7 @@ def _tabs(text: str) -> str:
 
 def fstab_line(mount: Mount) -> str:
     """mount -p."""
-    options = mount.options + ("\t" if len(mount.options) < 8 else "")
+    options = mount.options + ("\t" if len(mount.options) < 8 else " ")
     passes = "1 1" if mount.type == "ufs" else "0 0"
     return f"{_tabs(mount.source)}{_tabs(mount.directory)}{mount.type}\t{options}\t{passes}"
 
