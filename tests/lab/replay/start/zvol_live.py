@@ -7,24 +7,18 @@ from __future__ import annotations
 
 from standin.host import StandinHost
 
-from ._bhyve import modules, quick_sleep, tiny
+from ._bhyve import modules, quick_sleep, scripts, tiny
 from .zfs import prepare as give_disks
 
 # With this seed the coins fall as they fell on the recorder: of a1 to a6 the nodes of a2 and a3 appear.
 SETTINGS = {"zfs": False, "seed": "zvol120"}
-_RUN = """#!/bin/sh
-# run DISK: the small guest with a disk, in the background
-bhyveload -m 64M -h /tiny -e mode=idle guest0 > /dev/null || exit
-(bhyve -c 1 -m 64M -A -H -s 0,hostbridge -s 31,lpc -s 4,$1 guest0
-echo "bhyve: exit $?" > /tmp/guest0.rc) > /tmp/guest0.bhyve 2>&1 &
-sleep 4
-"""
+_PRINTED = 7  # the entry in which the recorder prints the script
 
 
 def prepare(host: StandinHost) -> None:
     """The pool, its volumes, the kernel module and the files that the first commands use."""
     give_disks(host)
-    host.write("/root/rund", _RUN, mode=0o755)
+    host.write("/root/rund", scripts("zvol-live", _PRINTED)[0], mode=0o755)
     host.sh("truncate -s 64M /tmp/f.img", check=True)
     modules(host)
     tiny(host)
