@@ -66,6 +66,7 @@ options:
   kernel_modules:
     description:
       - Further kernel modules to have, now and at boot.
+      - One that an earlier task listed and this one does not is not loaded at boot any more.
     type: list
     elements: str
   sysctls:
@@ -221,7 +222,7 @@ def wish_of(params: Dict[str, Any]) -> Wish:
         dataset_properties=_texts(params["dataset_properties"], "on", "off"),
         firmware_code=params["firmware_code"],
         firmware_vars=params["firmware_vars"],
-        kernel_modules=tuple(params["kernel_modules"] or ()),
+        kernel_modules=None if params["kernel_modules"] is None else tuple(params["kernel_modules"]),
         sysctls=_texts(params["sysctls"], "1", "0"),
         loader_variables=_texts(params["loader_variables"], "YES", "NO"),
         rc_variables={name: rc_value(value, name) for name, value in (params["rc_variables"] or {}).items()},

@@ -72,7 +72,7 @@ class Wish:
     dataset_properties: Dict[str, str] = field(default_factory=dict)
     firmware_code: Optional[str] = None
     firmware_vars: Optional[str] = None
-    kernel_modules: Tuple[str, ...] = ()
+    kernel_modules: Optional[Tuple[str, ...]] = None
     sysctls: Dict[str, str] = field(default_factory=dict)
     loader_variables: Dict[str, str] = field(default_factory=dict)
     rc_variables: Dict[str, str] = field(default_factory=dict)
@@ -102,7 +102,7 @@ def check_wish(wish: Wish) -> None:
         )
     if "volmode" in wish.dataset_properties or "mountpoint" in wish.dataset_properties:
         raise BadInput("dataset_properties: mountpoint is set by root, and volmode is always dev; leave them out")
-    for module in wish.kernel_modules:
+    for module in wish.kernel_modules or ():
         if not re.fullmatch(r"[A-Za-z0-9_-]+", module):
             raise BadInput(f"kernel_modules: {module!r} is not the name of a kernel module, such as vmm")
     for option, variables in (("sysctls", wish.sysctls), ("loader_variables", wish.loader_variables)):
@@ -127,7 +127,7 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
     record = made.read_made(host)
     noted = deepcopy(record)
     staged = Plan()
-    _plan_kernel(host, staged, list(dict.fromkeys([*MODULES, *wish.kernel_modules])), sysctls, variables)
+    _plan_kernel(host, staged, _modules(wish), sysctls, variables)
     if plan_root(host, staged, conf["apiary_root"], conf["apiary_dataset"], wish.dataset_properties):
         noted.dataset, noted.directory = conf["apiary_dataset"], conf["apiary_root"]
     for path, mode in ((STATE, 0o755), (LOGS, 0o700)):
@@ -192,6 +192,10 @@ def _check_move(host: Host, present: Mapping[str, str], conf: Mapping[str, str])
                 )
 
 
+def _modules(wish: Wish) -> List[str]:
+    return list(dict.fromkeys([*MODULES, *(wish.kernel_modules or ())]))
+
+
 def _plan_kernel(
     host: Host, plan: Plan, modules: List[str], sysctls: Mapping[str, str], variables: Mapping[str, str]
 ) -> None:
@@ -217,14 +221,18 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
         goal: Dict[str, Optional[str]] = {name: value or None for name, value in wanted.items()}
         made.note(record, dict(lines.values(text or "")), goal)
         plan_edit(host, plan, path, text, lines.edit(text or "", goal, quoted))
-    modules = list(dict.fromkeys([*MODULES, *wish.kernel_modules]))
+    modules = _modules(wish)
     names = ["kld_list", *wish.rc_variables]
     current = read_values(host, names).values
     listed = (current["kld_list"] or "").split()
+    # What an earlier task added and this one no longer lists goes; what others put there stays.
+    dropped = [] if wish.kernel_modules is None else [module for module in noted.kld_list if module not in modules]
+    noted.kld_list = [module for module in noted.kld_list if module not in dropped]
     noted.kld_list += [module for module in modules if module not in [*listed, *noted.kld_list]]
     made.note(noted.rc, current, dict(wish.rc_variables))
     variables = [Wanted(name, value) for name, value in wish.rc_variables.items()]
-    plan_variables(host, plan, [Wanted("kld_list", " ".join(modules), "append"), *variables])
+    kld_list = [Wanted("kld_list", " ".join(dropped), "remove"), Wanted("kld_list", " ".join(modules), "append")]
+    plan_variables(host, plan, [*kld_list, *variables])
 
 
 def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -> None:
