@@ -76,10 +76,10 @@ def test_the_service(own_hive: Hive) -> None:
     hive = own_hive
     box = hive.box("web1").configure(autostart="YES")
     other = hive.box("other").configure()
-    assert hive.host.run(["service", "apiary", "status"]).returncode == 0  # started at boot
-    assert hive.host.run(["service", "apiary", "stop"]).returncode == 0
     assert hive.host.run(["service", "apiary", "status"]).returncode == 1
     assert hive.host.run(["service", "apiary", "start"]).returncode == 0
+    assert hive.host.run(["service", "apiary", "status"]).returncode == 0
+    assert hive.host.run(["service", "apiary", "start"]).returncode == 1  # as other services say that they run
     box.wait_state("running")
     other.start()
     box.guest.wait_booted()
@@ -88,6 +88,7 @@ def test_the_service(own_hive: Hive) -> None:
     assert "web1" in listed and "other" in listed
     assert hive.host.run(["service", "apiary", "stop"]).returncode == 0
     assert (box.running(), other.running()) == (False, False)
+    assert hive.host.run(["service", "apiary", "status"]).returncode == 1
 
 
 def test_start_of_the_service_does_not_wait_for_guests(own_hive: Hive) -> None:
@@ -142,7 +143,7 @@ def test_the_list(hive: Hive) -> None:
     hive.box("web10").configure()
     box.start()
     box.guest.wait_booted()
-    box.configure(memory="128M")
+    box.configure(memory="128M", autostart="YES")
     lines = [line.split() for line in hive.apiary("list").stdout.splitlines()]
     assert lines == [
         ["NAME", "STATE", "PID", "CPUS", "MEMORY", "VNC", "AUTO", "BOOT", "PENDING"],

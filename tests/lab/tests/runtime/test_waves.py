@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import List, Tuple
 
 import pytest
-
-from pathlib import Path
 
 RUNTIME = Path(__file__).resolve().parents[4] / "roles" / "bhyve_host" / "files" / "apiary"
 
@@ -19,9 +18,10 @@ def waves(lines: List[str]) -> Tuple[List[str], str]:
     text = RUNTIME.read_text()
     begin = text.index("\nwaves() {")
     function = text[begin : text.index("\n}\n", begin) + 3]
-    done = subprocess.run(
-        ["dash", "-c", function + "waves"], input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, check=True
-    )
+    # FreeBSD's awk is the one true awk, which is stricter than others.
+    script = f"awk() {{ original-awk \"$@\"; }}\n{function}waves"
+    text = "".join(f"{line}\n" for line in lines)
+    done = subprocess.run(["dash", "-c", script], input=text, capture_output=True, text=True, check=True)
     return done.stdout.splitlines(), done.stderr
 
 
