@@ -35,7 +35,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"^\d+(: exited|: killed|: No such process)", r"PID\1"),
         (r"\[\d{2,}\]", "[PID]"),
         # the shell's line numbers: FreeBSD's sh has none for -c
-        (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax error|[Bb]ad |llegal|arithmetic|cannot open))", r"\1: "),
+        (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax error|ad sub|llegal|arithmetic|cannot open))", r"\1: "),
         # addresses that are made up
         (r"\b58([:-])9c\1fc\1[0-9a-f:-]{8}\b", "MAC"),
         (r"\b02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}\b", "MAC"),
@@ -43,7 +43,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"\b0xffffffff[0-9a-f]{8}\b", "ADDRESS"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
         # duplicate address detection takes a second: whether it is over
-        (r"^(\tinet6 .*) tentative\b", r"\1"),
+        (r"^(\tinet6 \S+(?: prefixlen \d+)?)(?: tentative)?\b", r"\1 DETECTION"),
         # minor numbers of device nodes
         (r"^([bc][-rwx]{9} .*) 0x[0-9a-f]+(?= DATE)", r"\1 0xNUMBER"),
         (r"^(\w+ +\S+) +\d+ +\d+ +(tcp|udp|stream|dgram|seqpac)", r"\1 PID FD \2"),
@@ -56,6 +56,11 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"\b\d{17,20}\b", "GUID"),
         # how fast this machine is
         (r"(bytes transferred in) [\d.]+ secs \(\d+ bytes/sec\)", r"\1 TIME"),
+        (r"^(real|user|sys) \d+\.\d\d$", r"\1 TIME"),
+        # names made up by mktemp
+        (r"(failed on /nosuch/t\.)\w{6}", r"\1NAME"),
+        # what the shell's builtins say of themselves: dash has its own name in front
+        (r"^sh: (?:\d+: )?(?=(?:\[|bg|fc|kill|printf|read|set|test|trap|ulimit|unalias|wait|\.): )", ""),
         (r"\bin \d+ms\b|\bin \d+\.\d+ s(?:ec)?\b", "in TIME"),
     )
 )

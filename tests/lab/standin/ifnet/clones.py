@@ -11,7 +11,7 @@ from typing import Optional, Tuple
 
 from . import bridge, dataplane, nodes, tap, vlan
 from .errors import Refused
-from .facts import Facts
+from .facts import VLAN_BRIDGES, Facts
 from .kernel import Ifnet, digest_of
 from .types import Interface, Vxlan
 
@@ -37,6 +37,7 @@ _NOT_BUILT = (
     "ovpn",
     "wg",
 )
+_VLAN_HWTAGGING = 0x10
 _UNIT = re.compile(r"([a-z]+)(0|[1-9][0-9]{0,4})?\Z")
 _AUTO_VLAN = re.compile(r"(.+)\.(0|[1-9][0-9]*)\Z")
 
@@ -152,6 +153,8 @@ def _create(net: Ifnet, driver: str, unit: int) -> Interface:
         nodes.make(interface)
     elif driver == "bridge":
         interface["bridge"] = bridge.new()
+        if net.facts.osreldate() >= VLAN_BRIDGES:
+            interface["options"] = interface["capabilities"] = _VLAN_HWTAGGING
         net.plane.add(name, "bridge")
         net.plane.line("link set dev", name, "addrgenmode none")
     elif driver == "lo":

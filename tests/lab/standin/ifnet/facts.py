@@ -14,6 +14,8 @@ from .. import paths, state
 NETLINK_IFCONFIG = 1400090
 #: Members of a bridge take no addresses from here on (15.0, if_bridge(4)).
 NO_MEMBER_ADDRESSES = 1500000
+#: Bridges know VLANs from here on, and say so (15.0).
+VLAN_BRIDGES = 1500000
 
 
 class Facts:

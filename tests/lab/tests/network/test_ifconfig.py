@@ -170,3 +170,14 @@ def test_bridges_load_their_module(kernel: Kernel) -> None:
     assert "bridge" not in kernel.ifconfig("-C").split()
     kernel.ifconfig("bridge", "create")
     assert kernel.ifconfig("-C").split()[0] == "bridge"
+
+
+def test_freebsd_15_shows_a_bridge_with_its_vlans(kernel: Kernel) -> None:
+    kernel.release(1500000)
+    kernel.ifconfig("bridge0", "create")
+    kernel.ifconfig("tap0", "create")
+    kernel.ifconfig("bridge0", "addm", "tap0")
+    shown = kernel.ifconfig("bridge0")
+    assert "\toptions=10<VLAN_HWTAGGING>\n" in shown
+    assert "\tbridge flags=0<>\n\tmember: tap0 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>\n" in shown
+    assert re.search(r"^\t {8}port \d+ priority 128 path cost 2000000 vlan protocol 802.1q$", shown, re.M)

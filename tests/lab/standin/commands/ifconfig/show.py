@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...ifnet import tap
 from ...ifnet.bridge import bridge_id
-from ...ifnet.facts import NETLINK_IFCONFIG
+from ...ifnet.facts import NETLINK_IFCONFIG, VLAN_BRIDGES
 from ...ifnet.kernel import Ifnet
 from ...ifnet.routes import mask
 from ...ifnet.types import IFBIF_SPAN, IFBIF_STP, IFF_KNOWSEPOCH, IFF_LOWER_UP, IFF_UP, Address, Interface, Member
@@ -104,6 +104,7 @@ class Printer:
         self.family = family
         self.media = media
         self.netlink = net.facts.osreldate() >= NETLINK_IFCONFIG
+        self.vlan_bridges = net.facts.osreldate() >= VLAN_BRIDGES
 
     def interface(self, interface: Interface) -> None:
         """The whole status of one interface."""
@@ -208,6 +209,8 @@ class Printer:
             f" maxaddr {bridge['maxaddr']} timeout {bridge['timeout']}"
         )
         print(f"\troot id {ident} priority {bridge['root_priority']} ifcost 0 port 0")
+        if self.vlan_bridges:
+            print("\tbridge flags=0<>")
         priority, cost = 0, 0
         for member in bridge["members"]:
             priority, cost = member["priority"], member["cost"]
@@ -226,11 +229,14 @@ class Printer:
 
     def _member(self, member: Member, proto: str) -> None:
         print("\tmember: {} flags={}".format(self.net.by_index(member["index"])["name"], bits(member["flags"], _IFBIF)))
-        text = f"{_PAD}ifmaxaddr {member['maxaddr']} port {member['index']}"
+        text = _PAD
+        if member["maxaddr"] or not self.vlan_bridges:
+            text += f"ifmaxaddr {member['maxaddr']} "
+        text += f"port {member['index']}"
         text += f" priority {member['priority']} path cost {member['cost']}"
         if member["flags"] & IFBIF_STP:
             text += f" proto {proto}\n{_PAD}role disabled state discarding"
-        print(text)
+        print(text + (" vlan protocol 802.1q" if self.vlan_bridges else ""))
 
     def _vlan(self, interface: Interface) -> None:
         vlan = interface.get("vlan")
