@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Sequence
@@ -38,7 +39,13 @@ class Session:
 
 @contextmanager
 def session(argv: Sequence[str]) -> Iterator[Session]:
-    """The model, loaded under the lock. A ZfsError ends the command, but what was done before it stays done."""
+    """The model, loaded under the lock. A ZfsError ends the command, but what was done before it stays done.
+
+    Users other than root get a copy to look at (`check_rights` refuses them the rest).
+    """
+    if os.geteuid() != 0:
+        yield Session(Model(state.peek("disk", "zpool"), state.peek("kernel", "zpool")), argv)
+        return
     failure: Optional[ZfsError] = None
     with state.disk("zpool") as disk, state.kernel("zpool") as kernel:
         boot.prepare(disk, kernel)
@@ -56,6 +63,15 @@ def session(argv: Sequence[str]) -> Iterator[Session]:
         nodes.settle_later()
     if failure is not None:
         raise failure
+
+
+def check_rights(argv: Sequence[str], reading: Sequence[str]) -> None:
+    """Refuse a user other than root what changes anything."""
+    if os.geteuid() == 0 or argv[1] in reading:
+        return
+    target = f" '{argv[-1]}'" if len(argv) > 2 else ""
+    what = "set property for" if argv[1] == "set" else argv[1]
+    raise ZfsError(f"cannot {what}{target}: permission denied")
 
 
 def guarded(run: Callable[[], int], show_usage: Callable[[str], None]) -> int:

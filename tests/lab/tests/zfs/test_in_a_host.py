@@ -111,6 +111,14 @@ def test_an_orderly_shutdown_and_boot(host: StandinHost) -> None:
     assert host.read("/data/again") == "again\n"
 
 
+def test_users_other_than_root_may_look_only(host: StandinHost) -> None:
+    become = "/.linux/usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups"
+    assert host.sh(f"{become} zfs list -Ho name zroot/data").stdout == "zroot/data\n"
+    refused = host.sh(f"{become} zfs create zroot/data/mine")
+    assert (refused.returncode, refused.stderr) == (1, "cannot create 'zroot/data/mine': permission denied\n")
+    assert host.sh("zfs list -Ho name zroot/data/mine").returncode == 1
+
+
 def test_a_host_without_zfs_has_no_pool(host: StandinHost, tmp_path: object) -> None:
     with StandinHost("ufs1", f"{tmp_path}/ufs1", Settings(hostname="ufs1", zfs=False)) as other:
         assert other.sh("zpool list -H").stdout == ""

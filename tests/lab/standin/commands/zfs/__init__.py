@@ -10,7 +10,7 @@ import importlib
 from typing import Callable, Dict, Sequence, Tuple
 
 from ...zfs.errors import NotBuilt, UsageError
-from ...zfs.session import guarded, session
+from ...zfs.session import check_rights, guarded, session
 
 PATHS: Tuple[str, ...] = ("/sbin/zfs",)
 VERSION = "2.2.7-FreeBSD_ge269af1b3"
@@ -44,6 +44,7 @@ _COMMANDS: Dict[str, Tuple[str, str, bool]] = {
     "allow": ("delegation", "allow", True),
     "unallow": ("delegation", "unallow", True),
 }
+_READING = ("list", "get", "holds", "diff")
 _ALIASES = {"umount": "unmount", "recv": "receive", "snap": "snapshot"}
 _NOT_BUILT = (
     "program",
@@ -83,6 +84,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(name: str, argv: Sequence[str]) -> int:
     if name in _NOT_BUILT:
         raise NotBuilt(f"zfs: {name}")
+    check_rights(argv, _READING)
     module, function, locked = _COMMANDS[name]
     command: Callable[..., int] = getattr(importlib.import_module(f"{__name__}.{module}"), function)
     if not locked:

@@ -10,7 +10,7 @@ import importlib
 from typing import Callable, Dict, Sequence, Tuple
 
 from ...zfs.errors import NotBuilt, UsageError
-from ...zfs.session import Session, guarded, session
+from ...zfs.session import Session, check_rights, guarded, session
 from ..zfs import VERSION
 
 PATHS: Tuple[str, ...] = ("/sbin/zpool",)
@@ -36,6 +36,7 @@ _COMMANDS: Dict[str, Tuple[str, str]] = {
     "history": ("status", "history"),
     "sync": ("status", "sync"),
 }
+_READING = ("list", "get", "status", "history")
 _NOT_BUILT = (
     "remove",
     "checkpoint",
@@ -74,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(name: str, argv: Sequence[str]) -> int:
     if name in _NOT_BUILT:
         raise NotBuilt(f"zpool: {name}")
+    check_rights(argv, _READING)
     module, function = _COMMANDS[name]
     command: Callable[[Session, Sequence[str]], int] = getattr(
         importlib.import_module(f"{__name__}.{module}"), function
