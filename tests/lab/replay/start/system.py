@@ -9,7 +9,7 @@ from standin.host import StandinHost
 
 from .sysrc import RC_CONF
 
-SETTINGS = {"cpus": 2, "cpu": "amd", "zfs": False}
+SETTINGS = {"cpus": 2, "cpu": "amd", "zfs": False, "memory": 6 << 30, "release": "14.0-CURRENT"}
 
 
 def prepare(host: StandinHost) -> None:

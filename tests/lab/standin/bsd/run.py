@@ -105,7 +105,9 @@ def _sleep(name: str, options: Options, operands: List[str]) -> int:
         # As a small program: sleep(1) must not cost a Python for the time it waits.
         from .native import become
 
-        become("sleep", [f"{total:.6f}"])
+        # ps(1) shows what was typed, where the program takes it as it is.
+        plain = len(operands) == 1 and operands[0].replace(".", "", 1).isdigit()
+        become("sleep", operands if plain else [f"{total:.6f}"])
     return 0
 
 

@@ -54,6 +54,8 @@ def human(size: int, base: int) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
+    if "--libxo" in argv:
+        cli.not_built("df", "--libxo")
     options, operands = cli.options_or_usage(argv, "abcgHhiklmnPT,t:", _usage)
     flags = {letter for letter, _value in options}
     if flags & set("ci,"):
@@ -89,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     for row in [heads, *rows]:
         cells = [row[0].ljust(widths[0])]
         if "T" in flags:
-            cells.append(row[1].ljust(widths[1]))
+            cells.append(" " + row[1].ljust(widths[1]))
         cells += [row[index].rjust(widths[index]) for index in range(2, 6)]
         print(" ".join(cells) + "  " + row[6])
     return status

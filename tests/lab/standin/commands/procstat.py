@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         return _programs(chosen, quiet) or status
     if "c" in flags:
         if not quiet:
-            print(f"{'PID':>5} {'COMM':<16} {'ARGS':<52}")
+            print(f"{'PID':>5} {'COMM':<16} {'ARGS':<53}")
         for process in chosen:
             print(f"{process.pid:>5} {psinfo.comm(process):<16} {process.command}")
         return status

@@ -27,7 +27,7 @@ def state(process: Process, jailed: bool = False) -> str:
         text += "L"
     if process.comm in _CAPSICUM and letter != "Z":
         text += "C"
-    if process.sid == process.pid:
+    if process.sid == process.pid or process.pid == 1:
         text += "s"
     if process.foreground and process.tty:
         text += "+"
