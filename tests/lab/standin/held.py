@@ -5,35 +5,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator, List
 
 from . import state
 
 
-def _device_names(value: Any) -> Iterator[str]:
-    """Every device path in a pool's description, however deep."""
-    if isinstance(value, str):
-        yield value if value.startswith("/dev/") else f"/dev/{value}"
-    elif isinstance(value, dict):
-        for key in ("path", "vdevs", "children", "device", "devices"):
-            if key in value:
-                yield from _device_names(value[key])
-    elif isinstance(value, list):
-        for item in value:
-            yield from _device_names(item)
+def _devices(vdevs: List[Dict[str, Any]]) -> Iterator[str]:
+    """The device paths of a pool's virtual devices, whatever they are grouped in."""
+    for vdev in vdevs:
+        path = vdev.get("path")
+        if path:
+            yield path if path.startswith("/") else f"/dev/{path}"
+        yield from _devices(vdev.get("children", []))
+
+
+def _covers(path: str, device: str) -> bool:
+    """Whether ``device`` is ``path`` or a partition of it."""
+    rest = device[len(path) :]
+    return device.startswith(path) and (not rest or (rest[0] in "ps" and rest[1:2].isdigit()))
 
 
 def by_host(path: str) -> bool:
-    """Whether a device below /dev is mounted by the host or belongs to an imported pool. Plain files are nobody's."""
+    """Whether a device is mounted by the host or belongs to an imported pool. Plain files and volumes are nobody's."""
     if not path.startswith("/dev/") or path.startswith("/dev/zvol/"):
-        return _mounted(path)
+        return False
     imported = state.peek("kernel", "zpool").get("imported", [])
-    for name, pool in state.peek("disk", "zpool").get("pools", {}).items():
-        if name in imported and path in set(_device_names(pool)):
+    for guid, pool in state.peek("disk", "zpool").get("pools", {}).items():
+        if guid in imported and any(_covers(path, device) for device in _devices(pool.get("vdevs", []))):
             return True
-    return _mounted(path)
+    from .system import mounts
 
-
-def _mounted(path: str) -> bool:
-    mounted = state.peek("kernel", "mount").get("mounted", {})
-    return path.startswith("/dev/") and any(entry.get("device") == path for entry in mounted.values())
+    return any(_covers(path, mount.source) for mount in mounts.table())
