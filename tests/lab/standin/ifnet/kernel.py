@@ -19,7 +19,6 @@ from .types import (
     IFF_PROMISC,
     IFF_RUNNING,
     IFF_SIMPLEX,
-    IFF_UP,
     NAME_MAX,
     ND6_AUTO_LINKLOCAL,
     ND6_IFDISABLED,
@@ -242,10 +241,6 @@ class Ifnet:
         """A change to the Linux device of an interface, where it has one."""
         if dataplane.is_real(interface):
             self.plane.line(*words)
-
-    def link_up(self, interface: Interface) -> bool:
-        """Whether the administrator has set it up."""
-        return bool(interface["flags"] & IFF_UP)
 
 
 def group_name_error(group: str) -> str:
