@@ -31,10 +31,126 @@ LIMIT = 30.0
 
 #: What only sets the scene in a line: the line is counted for the first other tool in it.
 _FILLERS = frozenset(
-    ["printf", "echo", "cat", "cd", "sleep", "timeout", "sh", "for", "do", "done", "while", "until", "if", "then", "else", "fi", "true", "false", "test", "[", "rm", "kill", "mkdir", "touch", "exec", "eval", "set", "export", "local", "read", "wait", "trap", ":", "(", ")", "{", "}", "case", "esac", "in", "!", "env", "grep", "sed", "awk", "cut", "head", "tail", "sort", "tr", "wc", "ls", "/root/start", "/root/stop", "/root/run"]
+    (
+        "printf",
+        "echo",
+        "cat",
+        "cd",
+        "sleep",
+        "timeout",
+        "sh",
+        "for",
+        "do",
+        "done",
+        "while",
+        "until",
+        "if",
+        "then",
+        "else",
+        "fi",
+        "true",
+        "false",
+        "test",
+        "[",
+        "rm",
+        "kill",
+        "mkdir",
+        "touch",
+        "exec",
+        "eval",
+        "set",
+        "export",
+        "local",
+        "read",
+        "wait",
+        "trap",
+        ":",
+        "(",
+        ")",
+        "{",
+        "}",
+        "case",
+        "esac",
+        "in",
+        "!",
+        "env",
+        "grep",
+        "sed",
+        "awk",
+        "cut",
+        "head",
+        "tail",
+        "sort",
+        "tr",
+        "wc",
+        "ls",
+        "/root/start",
+        "/root/stop",
+        "/root/run",
+    )
 )
 _BUILTINS = frozenset(
-    ["alias", "bg", "break", "builtin", "case", "cd", "command", "continue", "do", "done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi", "for", "getopts", "hash", "if", "in", "jobs", "kill", "local", "printf", "pwd", "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "let", ".", ":", "[", "!", "{", "}", "(", ")"]
+    (
+        "alias",
+        "bg",
+        "break",
+        "builtin",
+        "case",
+        "cd",
+        "command",
+        "continue",
+        "do",
+        "done",
+        "echo",
+        "elif",
+        "else",
+        "esac",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "false",
+        "fc",
+        "fg",
+        "fi",
+        "for",
+        "getopts",
+        "hash",
+        "if",
+        "in",
+        "jobs",
+        "kill",
+        "local",
+        "printf",
+        "pwd",
+        "read",
+        "readonly",
+        "return",
+        "set",
+        "shift",
+        "test",
+        "then",
+        "times",
+        "trap",
+        "true",
+        "type",
+        "ulimit",
+        "umask",
+        "unalias",
+        "unset",
+        "until",
+        "wait",
+        "while",
+        "let",
+        ".",
+        ":",
+        "[",
+        "!",
+        "{",
+        "}",
+        "(",
+        ")",
+    )
 )
 
 
@@ -84,7 +200,9 @@ def words(command: str) -> List[str]:
     found = []
     for part in re.split(r"\|\||&&|[|;&\n(`{]|\$\(", bare):
         parts = part.split()
-        while parts and (re.match(r"\w+=", parts[0]) or parts[0] in ("do", "then", "else", "if", "while", "until", "!")):
+        while parts and (
+            re.match(r"\w+=", parts[0]) or parts[0] in ("do", "then", "else", "if", "while", "until", "!")
+        ):
             parts.pop(0)
         if parts and not parts[0].startswith((">", "<", "Q", "$", "#", ")")):
             found.append(parts[0].lstrip("\\"))
@@ -173,9 +291,7 @@ def run(
 
 def _equal(entry: Entry, status: Optional[int], out: str, err: str) -> bool:
     return (
-        entry.exit == status
-        and normalise(entry.stdout) == normalise(out)
-        and normalise(entry.stderr) == normalise(err)
+        entry.exit == status and normalise(entry.stdout) == normalise(out) and normalise(entry.stderr) == normalise(err)
     )
 
 

@@ -15,7 +15,7 @@ DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 @dataclass(frozen=True)
 class Entry:
-    """One recorded command. ``line``: of its ``$`` in the file. ``exit`` None: it ran into the recorder's time limit."""
+    """One recorded command. ``line``: of its ``$`` in the file. ``exit`` None: it ran into the time limit."""
 
     line: int
     heading: str

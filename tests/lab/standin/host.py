@@ -33,7 +33,6 @@ ENVIRONMENT = {
     "LOGNAME": "root",
     "SHELL": "/bin/sh",
     "TERM": "xterm",
-    "BLOCKSIZE": "K",
 }
 
 

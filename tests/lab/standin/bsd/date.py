@@ -11,33 +11,18 @@ import re
 import sys
 import time
 
-from .options import Options, UsageError, not_built
+from .options import Options, UsageError, getopt, not_built
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import List
 
 _DATE = """usage: date [-jnRu] [-I[date|hours|minutes|seconds]] [-f input_fmt]
             [-r filename|seconds] [-v[+|-]val[y|m|w|d|H|M|S]]
             [[[[[[cc]yy]mm]dd]HH]MM[.SS] | new_date] [+output_fmt]"""
 _ISO = {"date": "%Y-%m-%d", "hours": "%Y-%m-%dT%H", "minutes": "%Y-%m-%dT%H:%M", "seconds": "%Y-%m-%dT%H:%M:%S"}
 _FIELDS = {"y": 0, "m": 1, "d": 2, "H": 3, "M": 4, "S": 5}
-
-
-def _words(words: List[str]) -> Tuple[Options, List[str]]:
-    """date's getopt: -I has an optional argument, in the same word."""
-    from .options import getopt
-
-    found: Options = []
-    rest = list(words)
-    while rest and rest[0].startswith("-I"):
-        found.append(("I", rest.pop(0)[2:] or "date"))
-    index = next((i for i, word in enumerate(rest) if word.startswith("-I")), None)
-    if index is not None and all(word.startswith(("-", "+")) for word in rest[:index]) and "+" not in rest[0][:1]:
-        found.append(("I", rest.pop(index)[2:] or "date"))
-    options, operands = getopt("date", rest, "f:jnRr:uv:", _DATE)
-    return [*found, *options], operands
 
 
 def _bad_time() -> UsageError:
@@ -136,7 +121,7 @@ def _local(fields: List[int]) -> float:
 
 
 def _date(name: str, options: Options, words: List[str]) -> int:
-    given, operands = _words(words)
+    given, operands = getopt(name, words, "f:I::jnRr:uv:", _DATE)
     values = dict(given)
     utc = "u" in values
     moment = _moment(values) if "r" in values else time.time()
@@ -161,6 +146,7 @@ def _date(name: str, options: Options, words: List[str]) -> int:
     if setting is not None or "v" in values:
         moment = float(calendar.timegm(tuple(fields) + (0, 0, 0)) if utc else _local(fields))
     if "I" in values:
+        values["I"] = values["I"] or "date"
         if values["I"] not in _ISO:
             raise UsageError(f"date: invalid argument '{values['I']}' for -I\n{_DATE}", 1)
         zone = "" if values["I"] == "date" else re.sub(r"(..)$", r":\1", _format("%z", moment, utc))

@@ -67,6 +67,12 @@ def _expression(words: List[str]) -> List[str]:
 def _value(name: str, values: List[str]) -> List[str]:
     if name == "perm" and values[0].startswith("/"):
         fail("find", f"-perm: {values[0]}: illegal mode string")
+    if name == "size":
+        # Other than GNU's, a size with a unit is compared in bytes, not rounded up to the unit.
+        match = re.fullmatch(r"([-+]?)(\d+)([kMGTP])", values[0])
+        if match:
+            factor = 1 << (10 * ("kMGTP".index(match.group(3)) + 1))
+            return [f"{match.group(1)}{int(match.group(2)) * factor}c"]
     if name == "perm" and values[0].startswith("+"):
         return ["/" + values[0][1:]]
     return values

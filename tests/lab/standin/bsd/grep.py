@@ -47,6 +47,9 @@ def _grep(name: str, options: Options, operands: List[str]) -> int:
     for letter, value in options:
         if letter == "_":
             words.append("--line-buffered")
+        elif letter in "rR":
+            # FreeBSD's -r follows what a directory's links lead to; GNU's -R does.
+            words.append("-R")
         elif letter not in "!OSp":
             words.append(f"-{letter}{value}")
     sys.stdout.flush()

@@ -37,9 +37,10 @@ _PLACES = {
         "sed": "sed",
         "grep": "grep egrep fgrep",
         "find": "find",
+        "od": "od",
         "digest": "md5sum sha1sum sha224sum sha256sum sha384sum sha512sum",
         "native": "awk bc bunzip2 bzcat bzip2 cksum column comm csplit cut dc diff du expand file fold gunzip gzip "
-        "hexdump join less more nl od paste sort split strings stty tar tr tsort unexpand uniq unxz unzstd uudecode "
+        "hexdump join less more nl paste sort split strings stty tar tr tsort unexpand uniq unxz unzstd uudecode "
         "xz xzcat zcat zstd zstdcat base64 cpio",
     },
 }

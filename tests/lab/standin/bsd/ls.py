@@ -148,7 +148,7 @@ def _print(letters: Set[str], values: Dict[str, str], entries: List[Entry]) -> N
     ordered = _sorted(letters, entries)
     if not ordered:
         return
-    if letters & {"l", "n", "o"}:
+    if "l" in letters:
         _long(letters, values, ordered)
         return
     for shown, _, facts in ordered:
@@ -170,7 +170,7 @@ def _folder(letters: Set[str], values: Dict[str, str], path: str, title: bool, f
         entries = _children(letters, path)
     except OSError as error:
         return warn("ls", path, error)
-    if letters & {"l", "n", "o", "s"}:
+    if letters & {"l", "s"}:
         print(f"total {sum(_blocks(letters, facts) for _, _, facts in entries)}")
     _print(letters, values, entries)
     status = 0
@@ -190,7 +190,7 @@ def _ls(name: str, options: Options, operands: List[str]) -> int:
     for path in sorted(operands) or ["."]:
         try:
             facts = os.lstat(path)
-            follow = stat.S_ISLNK(facts.st_mode) and not letters & {"l", "n", "o", "F", "d", "P"} or "L" in letters
+            follow = stat.S_ISLNK(facts.st_mode) and not letters & {"l", "F", "d", "P"} or "L" in letters
             if (follow or "H" in letters) and os.path.exists(path):
                 facts = os.stat(path)
         except OSError as error:

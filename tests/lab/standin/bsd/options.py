@@ -41,10 +41,12 @@ def getopt(
 ) -> Tuple[Options, List[str]]:
     """Split ``words`` into options and operands; it stops at the first operand, as POSIX says.
 
-    ``letters`` is a getopt string. ``longs`` (long option -> letter, ``"name="`` with an argument) makes it
-    getopt_long(3), whose complaints differ. UsageError: text and status as the tool gives them.
+    ``letters`` is a getopt string ("I::" takes what follows in the same word). ``longs`` (long option -> letter,
+    ``"name="`` with an argument) makes it getopt_long(3), whose complaints differ. UsageError: text and status as the
+    tool gives them.
     """
-    takes = {letter: index + 1 < len(letters) and letters[index + 1] == ":" for index, letter in enumerate(letters)}
+    takes = {letter: letters[index + 1 : index + 2] == ":" for index, letter in enumerate(letters)}
+    optional = {letter for index, letter in enumerate(letters) if letters[index + 1 : index + 3] == "::"}
     takes.pop(":", None)
     wrong = "illegal" if longs is None else "invalid"
     found: Options = []
@@ -62,6 +64,9 @@ def getopt(
             index += 1
             if letter not in takes:
                 raise UsageError(f"{name}: {wrong} option -- {letter}\n{usage}", status)
+            if letter in optional:
+                found.append((letter, word[index:]))
+                break
             if not takes[letter]:
                 found.append((letter, ""))
                 continue

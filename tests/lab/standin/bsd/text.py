@@ -113,7 +113,11 @@ def _head(name: str, options: Options, operands: List[str]) -> int:
 
 def _old_count(words: List[str]) -> List[str]:
     """``-5`` is ``-n 5``, as head and tail have always taken it."""
-    return [f"-n{word[1:]}" if word[1:].isdigit() and word.startswith("-") else word for word in words]
+    result: List[str] = []
+    for word in words:
+        value = bool(result) and result[-1] in ("-n", "-c", "-b")
+        result.append(f"-n{word[1:]}" if word[:1] == "-" and word[1:].isdigit() and not value else word)
+    return result
 
 
 def _head_words(name: str, options: Options, words: List[str]) -> int:
@@ -134,9 +138,10 @@ def _tail_words(name: str, options: Options, words: List[str]) -> int:
     if "r" in letters:
         return _tail_reverse(given, operands)
     if "F" in letters or "f" in letters:
-        # FreeBSD's -F waits without a word for a file that is not there.
-        silent = ["--retry"] if "F" in letters else []
-        become("tail", [*silent, *words_of(given, operands)])
+        if "F" in letters:
+            # FreeBSD's -F waits without a word for a file that is not there.
+            os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
+        become("tail", words_of(given, operands))
     status = 0
     for path in operands:
         if not os.path.exists(path):
