@@ -30,7 +30,8 @@ def prepare(host: StandinHost) -> None:
     host.write("/vm/cfg0.conf", cfg0)
     host.write("/vm/bad.conf", "this is not a config line\n")
     host.write("/vm/c.conf", "# a comment\n\ncpus=1\n  memory.size=256M\nname=with space\n")
-    host.write("/vm/v.conf", "cpus=1\nname=var0\nvmdir=/vm\npci.0.4.0.device=virtio-blk\npci.0.4.0.path=%(vmdir)/disk0.raw\n")
+    disk = "pci.0.4.0.device=virtio-blk\npci.0.4.0.path=%(vmdir)/disk0.raw\n"
+    host.write("/vm/v.conf", "cpus=1\nname=var0\nvmdir=/vm\n" + disk)
     host.write("/vm/disk0.raw", make_sector({"guest": "light"}) + bytes(_MIB))
     host.write("/vm/disk1.raw", bytes(_MIB))
     host.sh("cp /usr/local/share/uefi-firmware/BHYVE_UEFI_VARS.fd /vm/vars.fd", check=True)

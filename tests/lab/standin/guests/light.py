@@ -85,7 +85,7 @@ class LightGuest:
     def boot(self) -> None:
         """The guest's first instruction."""
         behaviour = self.behaviour
-        self.print("tiny guest: up\n" if self.tiny else f"light guest {self.machine.name}: up\n")
+        self.print("tiny guest: up\n" if self.tiny else f"Booting [{self.machine.name}]...\n")
         if behaviour.then and (not behaviour.times or self.report.boots <= behaviour.times):
             self.loop.after(behaviour.after, lambda: self.do(behaviour.then))
         if behaviour.acpi != "never":

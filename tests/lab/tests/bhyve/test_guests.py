@@ -41,8 +41,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
 def clean(host: StandinHost) -> Iterator[StandinHost]:
     """The host without machines, before and after."""
     yield host
-    script = "pkill -KILL -x bhyve; pkill -KILL -x bhyveload; for vm in $(ls /dev/vmm); do bhyvectl --vm=$vm --destroy; done"
-    host.sh(script)
+    host.sh("pkill -KILL -x bhyve; pkill -KILL -x bhyveload")
+    host.sh("for vm in $(ls /dev/vmm); do bhyvectl --vm=$vm --destroy; done")
 
 
 class Run:
