@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Dict, List
+from typing import Dict
 
 from .. import notes, paths, state
 from . import content
@@ -44,51 +44,44 @@ def _wanted(model: Model) -> Dict[str, str]:
     return found
 
 
-def _present() -> Dict[str, str]:
-    top = directory()
-    found: Dict[str, str] = {}
-    pending: List[str] = [top]
-    while pending:
-        where = pending.pop()
-        if not os.path.isdir(where):
-            continue
-        for entry in os.scandir(where):
-            if entry.is_symlink():
-                found[entry.path[len(top) + 1 :]] = os.readlink(entry.path)
-            else:
-                pending.append(entry.path)
-    return found
+def _present(model: Model) -> Dict[str, str]:
+    """The nodes that are there (gone with the power, as /dev is)."""
+    nodes: Dict[str, str] = model.kernel.setdefault("nodes", {})
+    return nodes
 
 
-def remove_stale(model: Model) -> None:
-    """Take away the nodes of what is no longer there, and the directories that they leave empty."""
-    wanted = _wanted(model)
-    top = directory()
-    for name, target in _present().items():
-        if wanted.get(name) != target:
-            place = os.path.join(top, name)
-            os.unlink(place)
-            while True:
-                place = os.path.dirname(place)
-                try:
-                    os.rmdir(place)
-                except OSError:
-                    break
+def _remove(name: str) -> None:
+    """Take a node away, and the directories that it leaves empty."""
+    place = os.path.join(directory(), name)
+    if os.path.lexists(place):
+        os.unlink(place)
+    while place != directory():
+        place = os.path.dirname(place)
+        try:
+            os.rmdir(place)
+        except OSError:
+            return
+
+
+def remove_stale(model: Model) -> bool:
+    """Take away the nodes of what is no longer there. Whether all nodes are then as they should be."""
+    wanted, present = _wanted(model), _present(model)
+    for name in [name for name, target in present.items() if wanted.get(name) != target]:
+        _remove(name)
+        del present[name]
+    return len(present) == len(wanted)
 
 
 def settle(model: Model) -> None:
     """Make the nodes what they should be, now."""
     remove_stale(model)
-    present = _present()
+    present = _present(model)
     for name, target in _wanted(model).items():
         if name not in present:
             place = os.path.join(directory(), name)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.symlink(target, place)
-
-
-def is_settled(model: Model) -> bool:
-    return _present() == _wanted(model)
+            present[name] = target
 
 
 def settle_later() -> None:

@@ -54,9 +54,10 @@ def session(argv: Sequence[str]) -> Iterator[Session]:
             yield current
         except ZfsError as error:
             failure = error
-        current.model.forget_names()
-        nodes.remove_stale(current.model)
-        late = not nodes.is_settled(current.model)
+        late = False
+        if argv[0] in ("zfs", "zpool"):
+            current.model.forget_names()
+            late = not nodes.remove_stale(current.model)
     for action in current.after:
         action()
     if late:

@@ -177,10 +177,9 @@ def make(current: Session, name: str, kind: str, pairs: Sequence[Tuple[str, str]
         key = keys.for_new(model, name, checked, secret)
     except ZfsError as error:
         raise ZfsError(f"{prefix}: {error}") from None
-    room = space.room_in(model, names.parent(name))
     least = space.VOLUME_BASE if kind == "volume" else space.FILESYSTEM_BASE
     wanted = max([least] + [int(checked[prop]) for prop in ("reservation", "refreservation") if prop in checked])
-    if wanted > room:
+    if wanted > space.room_in(model, names.parent(name)):
         raise ZfsError(f"{prefix}: out of space")
     for prop in ("encryption", "keyformat", "keylocation", "pbkdf2iters"):
         checked.pop(prop, None)
