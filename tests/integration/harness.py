@@ -74,7 +74,7 @@ class Modules:
     def start(self, module: str, args: Mapping[str, Any], check: bool = False) -> subprocess.Popen[str]:
         """Start a module in the background; `finish` collects it."""
         process = self.host.spawn(
-            ["/usr/bin/env", "PYTHONPATH=" + PAYLOAD, PYTHON, PAYLOAD + "/runner.py", module],
+            [PYTHON, PAYLOAD + "/runner.py", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

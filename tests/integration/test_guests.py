@@ -1,0 +1,269 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user of bhyve_vm relies on, on a prepared stand-in host."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import time
+from typing import Any, Callable, Dict, List
+
+import pytest
+from harness import Modules
+from standin.guests.control import Guest
+from standin.host import StandinHost
+
+TINY: Dict[str, Any] = {
+    "memory": "64M",
+    "cpus": 1,
+    "firmware": "bhyveload",
+    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
+    "stop_timeout": 5,
+}
+
+
+def tiny(name: str, **options: Any) -> Dict[str, Any]:
+    """A guest of five kilobytes that enables ACPI and obeys the power button."""
+    return dict(copy.deepcopy(TINY), name=name, **options)
+
+
+def the(result: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """A guest out of a module's result."""
+    return next(vm for vm in result["vms"] if vm["name"] == name)
+
+
+def until(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Poll until something is true, and give it back."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > deadline:
+            return value
+        time.sleep(0.1)
+
+
+def state_of(modules: Modules, name: str) -> Dict[str, Any]:
+    """The status that bhyve_vm_info gives."""
+    status: Dict[str, Any] = the(modules.good("bhyve_vm_info", {"names": [name]}), name)["status"]
+    return status
+
+
+def fingerprint(host: StandinHost) -> str:
+    """Everything of the host that a module might have changed."""
+    return host.sh(
+        "find /apiary /var/db/apiary /etc /boot /usr/local/etc -type f -exec md5 {} +; find /apiary -type l -exec readlink {} +;"
+        " zfs get -Hp all -r zroot/apiary | grep -v -e used -e avail -e refer -e creat -e writt; ifconfig; ls /dev/vmm; sysctl kern hw net.link"
+        " | grep -v -e boottime -e lastpid -e loadavg"
+    ).stdout
+
+
+# Random until it is allocated, and what derives from it.
+ALLOCATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|5a(:[0-9a-f]{2}){5}|\b[0-9A-F]{16}\b|to be allocated")
+
+
+def comparable(value: Any) -> Any:
+    """A result with what only apply can know left out: allocated identities, the process, times."""
+    if isinstance(value, dict):
+        return {
+            key: comparable(item)
+            for key, item in value.items()
+            if key not in ("pid", "uptime", "commands", "commands_started", "stopped_by", "stage", "exit", "invocation")
+        }
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    return ALLOCATED.sub("ALLOCATED", value) if isinstance(value, str) else value
+
+
+def differences(left: Any, right: Any, where: str = "") -> List[str]:
+    """Where two results differ, field by field."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        keys = sorted(set(left) | set(right))
+        return [line for key in keys for line in differences(left.get(key), right.get(key), f"{where}.{key}")]
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        pairs = enumerate(zip(left, right))
+        return [line for index, (a, b) in pairs for line in differences(a, b, f"{where}[{index}]")]
+    if isinstance(left, str) and isinstance(right, str) and "\n" in left:
+        return differences(left.splitlines(), right.splitlines(), where)
+    return [] if left == right else [f"{where}: {left!r} != {right!r}"]
+
+
+STORY: List[Dict[str, Any]] = [
+    tiny("web1", state="present", disks=[{"name": "root", "size": "16M"}], nics=[{"name": "lan", "switch": "bridge0"}]),
+    {"name": "web1", "description": "a web server", "tags": ["web"], "boot": {"autostart": True, "order": 5}},
+    {"name": "web1", "disks": [{"name": "data", "backing": "sparse-file", "size": "8M", "controller": "nvme"}]},
+    {"name": "web1", "disks": [{"name": "root", "size": "32M"}]},
+    {"name": "web1", "vnc": {"port": "auto"}, "console": {"com2": "nmdm"}},
+    {"name": "web1", "state": "started"},
+    {"name": "web1", "memory": "96M"},
+    {"name": "web1", "restart": "if_needed"},
+    {"name": "web1", "options": {"bios.vendor": "Apiary"}},
+    {"name": "web1", "state": "stopped"},
+    {"name": "web1", "disks": [{"name": "data", "state": "detached"}]},
+    {"name": "web1", "nics": [{"name": "lan", "state": "absent"}]},
+    {"name": "web1", "description": "", "tags": []},
+    {"name": "web1", "state": "absent"},
+    tiny("web1", state="present", disks=[{"name": "root", "size": "32M"}]),
+    {"name": "web1", "state": "absent", "destroy": True},
+]
+
+
+def test_check_mode_changes_nothing_and_predicts_what_apply_does(host: StandinHost, modules: Modules) -> None:
+    wrong: List[str] = []
+    for number, task in enumerate(STORY):
+        untouched = fingerprint(host)
+        predicted = modules.good("bhyve_vm", task, check=True)
+        wrong += [f"{number}: check mode changed the host"] if fingerprint(host) != untouched else []
+        applied = modules.good("bhyve_vm", task)
+        wrong += [f"{number}: not changed"] if not (predicted["changed"] and applied["changed"]) else []
+        wrong += [f"{number}{line}" for line in differences(comparable(predicted), comparable(applied))]
+        wrong += [f"{number}: no diff"] if all(part["before"] == part["after"] for part in applied["diff"]) else []
+        again = modules.good("bhyve_vm", task)
+        wrong += [f"{number}: changed again: {again['vms']}"] if again["changed"] else []
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_run_that_changes_nothing_starts_as_many_commands_for_500_guests_as_for_one(
+    host: StandinHost, modules: Modules
+) -> None:
+    def guests(count: int) -> List[Dict[str, Any]]:
+        nic = {"name": "lan", "switch": "bridge0"}
+        disk = {"name": "root", "backing": "sparse-file", "size": "1M"}
+        return [tiny(f"g{number}", state="present", disks=[disk], nics=[nic]) for number in range(count)]
+
+    modules.good("bhyve_vm", {"vms": guests(1)})
+    one = modules.good("bhyve_vm", {"vms": guests(1)})
+    modules.good("bhyve_vm", {"vms": guests(500)})
+    host.clear_commands()
+    many = modules.good("bhyve_vm", {"vms": guests(500)})
+    assert not one["changed"] and not many["changed"]
+    assert many["commands_started"] == one["commands_started"]
+    # What the module counts is what the host saw.
+    assert len(host.commands()) == many["commands_started"]
+    info = modules.good("bhyve_vm_info", {})
+    assert len(info["vms"]) == 500 and info["commands_started"] <= one["commands_started"]
+
+
+def test_names_that_begin_alike_are_different_guests(host: StandinHost, modules: Modules) -> None:
+    names = ["web1", "web10", "web.1"]
+    nic = {"name": "lan", "switch": "bridge0"}
+    modules.good("bhyve_vm", {"vms": [tiny(name, state="started", nics=[nic]) for name in names]})
+    pids = {name: state_of(modules, name)["pid"] for name in names}
+    assert len(set(pids.values())) == 3
+
+    modules.good("bhyve_vm", {"name": "web1", "state": "stopped"})
+    assert state_of(modules, "web10")["pid"] == pids["web10"]
+    assert state_of(modules, "web.1")["pid"] == pids["web.1"]
+
+    modules.good("bhyve_vm", {"name": "web.1", "state": "absent", "destroy": True})
+    modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True})
+    assert state_of(modules, "web10")["pid"] == pids["web10"]
+    assert host.sh("ifconfig -g apiary").stdout.split() == [state_of(modules, "web10")["taps"]["lan"]]
+
+
+def test_adding_a_disk_moves_no_slot_and_no_mac(host: StandinHost, modules: Modules) -> None:
+    def devices() -> Dict[str, str]:
+        lines = host.read("/apiary/web1/boot/bhyve.conf").splitlines()
+        return dict(line.split("=", 1) for line in lines if line.startswith("pci."))
+
+    disks = [{"name": "b", "size": "8M", "backing": "sparse-file"}]
+    modules.good("bhyve_vm", tiny("web1", state="present", disks=disks, nics=[{"name": "lan", "switch": "bridge0"}]))
+    before = devices()
+    added = [{"name": "a", "size": "8M", "backing": "sparse-file", "controller": "nvme"}]
+    modules.good("bhyve_vm", {"name": "web1", "disks": added, "nics": [{"name": "dmz", "switch": "bridge0"}]})
+    after = devices()
+    assert {key: after.get(key) for key in before} == before
+    modules.good("bhyve_vm", {"name": "web1", "disks": [{"name": "a", "state": "absent", "destroy": True}]})
+    modules.good("bhyve_vm", {"name": "web1", "disks": added})
+    assert {key: devices().get(key) for key in before} == before
+
+
+def test_new_memory_counts_when_the_guest_reboots_from_inside(host: StandinHost, modules: Modules) -> None:
+    modules.good("bhyve_vm", tiny("web1", state="started"))
+    result = modules.good("bhyve_vm", {"name": "web1", "memory": "128M"})
+    assert result["pending"]["web1"]["memory.size"] == {"running": "64M", "next": "128M"}
+    first = state_of(modules, "web1")["pid"]
+    guest = Guest(host.directory, "web1")
+    assert guest.wait_booted()["memory"] == 64 << 20
+    guest.reboot()
+    assert guest.wait_booted(boots=2)["memory"] == 128 << 20
+    status = until(lambda: (s := state_of(modules, "web1"))["run_state"] == "running" and s)
+    assert status["pid"] != first and not status["pending"]
+
+
+def test_two_starts_at_once_make_one_guest(host: StandinHost, modules: Modules) -> None:
+    modules.good("bhyve_vm", tiny("web1", state="present"))
+    started = [modules.start("bhyve_vm", {"name": "web1", "state": "started"}) for _number in range(4)]
+    results = [modules.finish(process) for process in started]
+    assert not [result for result in results if result.get("failed")], json.dumps(results)[:3000]
+    assert sum(result["changed"] for result in results) >= 1
+    assert host.sh("ps -axww -o command | grep -c '[b]hyve: web1 (bhyve)'").stdout.strip() == "1"
+
+
+def test_a_power_cut_brings_the_autostart_guests_back(host: StandinHost, modules: Modules) -> None:
+    vms = [
+        tiny("db1", state="started", boot={"autostart": True, "order": 1}),
+        tiny("app1", state="started", boot={"autostart": True, "order": 2, "after": ["db1"]}),
+        tiny("lab1", state="started"),
+    ]
+    modules.good("bhyve_vm", {"vms": vms})
+    host.power_cut()
+    host.boot()
+    assert until(lambda: state_of(modules, "app1")["run_state"] == "running")
+    assert state_of(modules, "db1")["run_state"] == "running"
+    assert state_of(modules, "lab1")["run_state"] == "stopped"
+    assert not modules.good("bhyve_vm", {"vms": vms[:2]})["changed"]
+
+
+def test_a_storm_of_reboots_ends_in_failed(host: StandinHost, modules: Modules) -> None:
+    loader = {"host_path": "/tiny", "env": {"mode": "reboot"}}
+    task = dict(tiny("web1", state="started", restart_limit=3), loader=loader)
+    modules.run("bhyve_vm", task)
+    status = until(lambda: (s := state_of(modules, "web1"))["run_state"] == "failed" and s)
+    assert status and "restart" in status["message"], state_of(modules, "web1")
+
+
+def test_a_guest_that_ignores_acpi_is_powered_off_after_its_timeout(host: StandinHost, modules: Modules) -> None:
+    Guest(host.directory, "web1").behave(acpi="ignore")
+    modules.good("bhyve_vm", tiny("web1", state="started", stop_timeout=2))
+    Guest(host.directory, "web1").wait_booted()
+    result = modules.good("bhyve_vm", {"name": "web1", "state": "stopped"})
+    assert the(result, "web1")["stopped_by"] in ("poweroff", "kill")
+    assert host.sh("ls /dev/vmm").stdout == ""
+
+
+def test_a_guest_is_stopped_while_its_boot_loader_runs(host: StandinHost, modules: Modules) -> None:
+    Guest(host.directory, "web1").behave(loader="hang")
+    modules.good("bhyve_vm", tiny("web1", state="present"))
+    starting = modules.start("bhyve_vm", {"name": "web1", "state": "started"})
+    assert until(lambda: "bhyveload" in host.sh("ps -axww -o command").stdout)
+    result = modules.good("bhyve_vm", {"name": "web1", "state": "stopped"})
+    modules.finish(starting)
+    assert the(result, "web1")["stopped_by"] == "loader"
+    assert "bhyveload" not in host.sh("ps -axww -o command").stdout
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "lockf", "daemon", "all"])
+def test_a_guest_outlives_its_supervision_and_reboots(host: StandinHost, modules: Modules, victim: str) -> None:
+    modules.good("bhyve_vm", tiny("web1", state="started"))
+    first = state_of(modules, "web1")["pid"]
+    for name in ["daemon", "lockf", "supervisor"] if victim == "all" else [victim]:
+        patterns = {"daemon": "^daemon: ", "lockf": "lockf .*web1/lock", "supervisor": "^/bin/sh .*apiary run web1 "}
+        host.sh(f"pkill -9 -f '{patterns[name]}'")
+    assert state_of(modules, "web1")["pid"] == first
+
+    if victim == "all":
+        # Nobody is left to notice: the task finds the guest running and puts it under supervision again.
+        modules.good("bhyve_vm", {"name": "web1", "state": "started"})
+    assert until(lambda: "apiary run web1 " in host.sh("ps -axww -o command").stdout)
+    guest = Guest(host.directory, "web1")
+    guest.wait_booted()
+    guest.reboot()
+    guest.wait_booted(boots=2)
+    assert until(lambda: state_of(modules, "web1")["run_state"] == "running")
+    result = modules.good("bhyve_vm", {"name": "web1", "state": "started"})
+    assert the(result, "web1")["state"] == "started"
+    modules.good("bhyve_vm", {"name": "web1", "state": "stopped"})
+    assert until(lambda: "web1" not in host.sh("ps -axww -o command | grep -v grep").stdout)
