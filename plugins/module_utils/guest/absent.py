@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """How a guest goes: its record, its boot files, what it had of the host, and its data only if the task says so."""
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, view
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
@@ -31,15 +33,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
         steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
     if not observed.allocations.of(one.name).empty:
         steps.append(changes.Allocate(one.name, Allocations()))
-    return steps, _before(one)
-
-
-def _before(one: Desired) -> Dict[str, Any]:
-    if one.seen.record is None:
-        return {}
-    boot = one.seen.boot
-    lines = config.shown(config.parse(boot.conf)) if boot is not None and boot.conf is not None else []
-    return {**view.options_of(one.seen.record), "state": one.seen.state, "bhyve.conf": lines}
+    return steps, before_view(one.seen)
 
 
 def _taps(one: Desired, observed: Observed) -> List[Change]:

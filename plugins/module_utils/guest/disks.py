@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Whether the disks of a task may be used: they exist, and nobody else has them.
 
 bhyve does not look: it opens a disk that is mounted or in a pool read-only without a word, takes a directory for a

@@ -1,19 +1,19 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The guests of a host as they are: what bhyve_vm_info returns, and bhyve_vm after it has changed something."""
 
 from __future__ import annotations
 
 import calendar
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import actual_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import pending_now
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import pending_of, wanted_files
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
@@ -45,18 +45,11 @@ def entry(name: str, observed: Observed, now: float) -> Dict[str, Any]:
         if size is not None:
             shown["size"] = format_size(size)
     status = view.status_of(
-        seen.record.guest, seen.state, taps, own.vnc.get(name), _pending(seen, seen.record, observed), _live(seen, now)
+        seen.record.guest, seen.state, taps, own.vnc.get(name), pending_now(seen), _live(seen, now)
     )
     if seen.record.owner != observed.hostuuid:
         status["message"] = f"the record belongs to the host {seen.record.owner}"
     return {**options, "state": view.state_of(seen.state), "status": status}
-
-
-def _pending(seen: ObservedGuest, record: Record, observed: Observed) -> Mapping[str, Tuple[str, str]]:
-    if seen.pid is None or seen.boot is None:
-        return {}
-    keys, variables = wanted_files(seen.boot)
-    return pending_of(seen.running, keys, variables)
 
 
 def _live(seen: ObservedGuest, now: float) -> Dict[str, Any]:

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The keys of bhyve_config(5): which ones bhyve knows.
 
 bhyve takes a key that it does not know without a word, so a misspelt one never fails: somebody has to look.

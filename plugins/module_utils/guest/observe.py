@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The host as it is: everything the planner needs, read with a constant number of commands."""
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The options of a guest: one table for the flat form and for the elements of ``vms``.
 
 Nothing has a default here: an option that is left out keeps what is there. Defaults are given once, at creation, by

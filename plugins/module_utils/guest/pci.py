@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Where a guest's devices sit on its PCI bus: given once, kept for good.
 
 A device that moves is another device to the guest: its NIC gets another name, its licence is void, its boot entry gone.

@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The planner: from what is wanted and what is, the changes in between. It starts no command and touches no file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record, view
@@ -18,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
@@ -176,8 +178,16 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     _add_destroyed(plan, one, observed)
     if active and not plan.stop:
         _add_moves(plan, one, observed, own)
-    after_stop = plan.stop or plan.start
-    _describe(plan, one, observed, own, files, {} if after_stop else pending)
+    if plan.stop or plan.start:
+        pending = {}
+    run_state = "running" if plan.start else "stopped" if plan.stop else one.seen.state
+    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
+    port = own.vnc.get(one.name)
+    status = view.status_of(one.guest, run_state, taps, port, pending, _expected(plan, one))
+    plan.entry = {**view.options_of(one.record), "state": view.state_of(run_state), "status": status}
+    plan.before = before_view(one.seen)
+    shown_state = "running, started anew" if plan.start and plan.stop else run_state
+    plan.after = after_view(one, shown_state, files.keys, files.variables, pending)
     return plan
 
 
@@ -196,26 +206,6 @@ def _previous_bridges(boot: Optional[Generation]) -> Dict[str, str]:
     lines = rcfile.parse(boot.rc or "").get("nics", "").splitlines() if boot is not None else []
     fields = [line.split() for line in lines]
     return {line[1]: "" if line[2] == "-" else line[2] for line in fields if len(line) == 4}
-
-
-def pending_of(
-    running: Optional[Generation], keys: config.Keys, variables: Mapping[str, str]
-) -> Dict[str, Tuple[str, str]]:
-    """What the running guest has otherwise than its next boot will have: key: (running, next)."""
-    if running is None or running.conf is None or running.rc is None:
-        return {"generation": ("unknown", "the one that the link boot points to")}
-    result = config.differences(config.parse(running.conf), keys)
-    old = rcfile.parse(running.rc)
-    for name in (*rcfile.AT_BOOT, *rcfile.POLICIES):
-        before, after = old.get(name, ""), variables.get(name, "")
-        if before != after:
-            result[name] = (before, after)
-    return result
-
-
-def wanted_files(boot: Generation) -> Tuple[config.Keys, rcfile.Variables]:
-    """What the next boot will have, as its generation's files say."""
-    return config.parse(boot.conf or ""), rcfile.parse(boot.rc or "")
 
 
 def _add_place(plan: GuestPlan, one: Desired, observed: Observed) -> None:
@@ -331,36 +321,6 @@ def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocatio
             plan.changes.append(changes.MoveTap(one.name, tap, current, wanted))
 
 
-def _describe(
-    plan: GuestPlan,
-    one: Desired,
-    observed: Observed,
-    own: Allocations,
-    files: _Files,
-    pending: Mapping[str, Tuple[str, str]],
-) -> None:
-    """How the guest looks before and after, and its entry in the result."""
-    if one.record is None:
-        raise BadInput(f"guest {one.name}: it is to be absent")
-    run_state = one.seen.state
-    if plan.start:
-        run_state = "running"
-    elif plan.stop:
-        run_state = "stopped"
-    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
-    options = view.options_of(one.record)
-    status = view.status_of(one.guest, run_state, taps, own.vnc.get(one.name), pending, _expected(plan, one))
-    plan.entry = {**options, "state": view.state_of(run_state), "status": status}
-    plan.before = before_view(one, observed)
-    plan.after = {
-        **options,
-        **_secret(one, after=True),
-        "state": run_state,
-        "bhyve.conf": config.shown(files.keys),
-        "guest.rc": rcfile.readable(files.variables),
-    }
-
-
 def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:
     """What can be said beforehand of the generation that runs, or is next, and of the runtime's message."""
     targets = [change.target for change in plan.changes if isinstance(change, changes.SwitchBoot)]
@@ -370,28 +330,3 @@ def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:
     if one.seen.pid is not None and one.seen.generation:
         boot = one.seen.generation
     return {"boot": boot, "message": one.seen.status.get("message", "")}
-
-
-def before_view(one: Desired, observed: Observed) -> Dict[str, Any]:
-    """How the guest looks now, for the diff; {} if it does not exist."""
-    if one.seen.record is None:
-        return {}
-    boot = one.seen.boot
-    return {
-        **view.options_of(one.seen.record),
-        **_secret(one, after=False),
-        "state": one.seen.state,
-        "bhyve.conf": config.shown(config.parse(boot.conf)) if boot is not None and boot.conf is not None else [],
-        "guest.rc": rcfile.readable(rcfile.parse(boot.rc)) if boot is not None and boot.rc is not None else [],
-    }
-
-
-def _secret(one: Desired, after: bool) -> Dict[str, str]:
-    """Whether the VNC password is set, or set to another one, without showing it."""
-    old = one.old.vnc.password if one.old is not None and one.old.vnc is not None else ""
-    if not after:
-        return {"vnc_password": "(a password)"} if old else {}
-    new = one.guest.vnc.password if one.guest.vnc is not None else ""
-    if not new:
-        return {}
-    return {"vnc_password": "(a password)" if new == old else "(another password)"}
