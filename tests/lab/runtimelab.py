@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from standin.guests.control import Guest
 from standin.host import StandinHost
@@ -65,8 +65,15 @@ class Box:
         self.dir = f"/apiary/{name}"
         self.generation = 0
 
-    def configure(self, memory: str = "64M", keys: Optional[Dict[str, str]] = None, **rc: str) -> Box:
-        """Write the next generation and switch the boot link to it."""
+    def configure(
+        self,
+        memory: str = "64M",
+        keys: Optional[Mapping[str, str]] = None,
+        policies: Optional[Mapping[str, str]] = None,
+        **rc: str,
+    ) -> Box:
+        """Write the next generation and switch the boot link to it: keys of bhyve.conf, variables of guest.rc."""
+        rc = {**rc, **(policies or {})}
         self.generation += 1
         folder = f"{self.dir}/boot.{self.generation}"
         config = {
@@ -86,9 +93,15 @@ class Box:
         unknown = set(rc) - set(DEFAULTS)
         assert not unknown, unknown
         values = {**DEFAULTS, "name": self.name, "owner": self.hive.uuid, **rc}
-        self.hive.host.write(f"{folder}/bhyve.conf", "".join(f"{key}={value}\n" for key, value in config.items()), 0o600)
-        self.hive.host.write(f"{folder}/guest.rc", "".join(f"{key}={_quote(value)}\n" for key, value in values.items()), 0o600)
-        self.hive.sh(f"ln -s boot.{self.generation} {self.dir}/boot.new && mv -f -h {self.dir}/boot.new {self.dir}/boot")
+        self.hive.host.write(
+            f"{folder}/bhyve.conf", "".join(f"{key}={value}\n" for key, value in config.items()), 0o600
+        )
+        self.hive.host.write(
+            f"{folder}/guest.rc", "".join(f"{key}={_quote(value)}\n" for key, value in values.items()), 0o600
+        )
+        self.hive.sh(
+            f"ln -s boot.{self.generation} {self.dir}/boot.new && mv -f -h {self.dir}/boot.new {self.dir}/boot"
+        )
         return self
 
     def start(self) -> str:

@@ -9,9 +9,8 @@ import os
 from typing import Dict, Iterator, List
 
 import pytest
-from standin.host import StandinHost
-
 from runtimelab import Hive
+from standin.host import StandinHost
 
 
 @pytest.fixture
@@ -34,7 +33,9 @@ def order_of(hive: Hive, event: str, names: List[str]) -> List[str]:
     """The guests by the time at which a line with ``event`` came into their logs."""
     times: Dict[str, str] = {}
     for name in names:
-        times[name] = next(line for line in hive.host.read(f"/var/log/apiary/{name}.log").splitlines() if event in line)[:19]
+        times[name] = next(
+            line for line in hive.host.read(f"/var/log/apiary/{name}.log").splitlines() if event in line
+        )[:19]
     return sorted(names, key=lambda name: times[name])
 
 
@@ -93,7 +94,9 @@ def test_the_service(own_hive: Hive) -> None:
 
 def test_start_of_the_service_does_not_wait_for_guests(own_hive: Hive) -> None:
     hive = own_hive
-    slow = hive.box("slow").configure(autostart="YES", order="10", ready_address="127.0.0.1", ready_tcp="9", ready_timeout="600")
+    slow = hive.box("slow").configure(
+        autostart="YES", order="10", ready_address="127.0.0.1", ready_tcp="9", ready_timeout="600"
+    )
     later = hive.box("later").configure(autostart="YES", order="20")
     hive.sh("service apiary stop; service apiary start")
     slow.wait_state("running")

@@ -45,13 +45,16 @@ def test_a_second_start_changes_nothing(hive: Hive) -> None:
 def test_two_starts_at_once_make_one_guest(hive: Hive) -> None:
     box = hive.box("web1").configure()
     starts = [
-        hive.host.spawn(["/usr/local/libexec/apiary", "start", "web1"], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        hive.host.spawn(["/usr/local/libexec/apiary", "start", "web1"], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     answers = [start.communicate(timeout=60)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0]
     assert set(answers) <= {"web1: running\n", "web1: already running\n"}
     assert box.guest.wait_booted()["boots"] == 1
-    assert [title for title in hive.sh("ps -axww -o command=").splitlines() if title.startswith("daemon: apiary:web1[")] != []
+    assert [
+        title for title in hive.sh("ps -axww -o command=").splitlines() if title.startswith("daemon: apiary:web1[")
+    ] != []
     assert len([title for title in hive.sh("ps -axww -o command=").splitlines() if title == "bhyve: web1 (bhyve)"]) == 1
 
 
@@ -203,7 +206,10 @@ def test_the_iso_is_there_until_the_disk_has_a_boot_signature(hive: Hive) -> Non
     disk = "/install.img"
     hive.host.write(disk, b"\0" * 4096)
     box = hive.box("web1").configure(
-        disks=disk, install_disk=disk, install_args="'-o' 'system.product_name=with the iso'", bhyve_args="'-o' 'cpus=2'"
+        disks=disk,
+        install_disk=disk,
+        install_args="'-o' 'system.product_name=with the iso'",
+        bhyve_args="'-o' 'cpus=2'",
     )
     box.start()
     assert "boot 1: bhyve -k /apiary/web1/boot.1/bhyve.conf -o cpus=2 -o system.product_name=with the iso" in box.log()

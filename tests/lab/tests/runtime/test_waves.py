@@ -19,7 +19,7 @@ def waves(lines: List[str]) -> Tuple[List[str], str]:
     begin = text.index("\nwaves() {")
     function = text[begin : text.index("\n}\n", begin) + 3]
     # FreeBSD's awk is the one true awk, which is stricter than others.
-    script = f"awk() {{ original-awk \"$@\"; }}\n{function}waves"
+    script = f'awk() {{ original-awk "$@"; }}\n{function}waves'
     text = "".join(f"{line}\n" for line in lines)
     done = subprocess.run(["dash", "-c", script], input=text, capture_output=True, text=True, check=True)
     return done.stdout.splitlines(), done.stderr
