@@ -20,10 +20,8 @@ from ...ifnet.kernel import Ifnet
 from ...ifnet.store import network
 from ...ifnet.types import IFF_UP, NAME_MAX, Interface
 from ...system import cli
-from . import words
-from .session import FAMILIES, Session
 from .show import Printer
-from .values import IfconfigError
+from .values import FAMILIES, IfconfigError
 
 PATHS = ("/sbin/ifconfig",)
 
@@ -166,4 +164,8 @@ def _one(net: Ifnet, options: _Options, name: str, rest: List[str]) -> None:
         family = FAMILIES[rest[0]] if rest else None
         Printer(net, options.formats, family, options.media).interface(interface)
         return
+    # Imported here: looking is far more frequent than changing, and starts faster without.
+    from . import words
+    from .session import Session
+
     Session(net, name, creating).run(rest, words.table())

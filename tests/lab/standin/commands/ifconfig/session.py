@@ -21,10 +21,7 @@ from ...ifnet.kernel import Ifnet
 from ...ifnet.link import eui64
 from ...ifnet.types import IFF_LOOPBACK, Interface, Vxlan
 from . import values
-from .values import IfconfigError
-
-FAMILIES = {"inet": "inet", "inet6": "inet6", "ether": "ether", "link": "ether", "lladdr": "ether"}
-
+from .values import FAMILIES, IfconfigError
 
 class Session:
     """What ifconfig(8) keeps in its variables while it reads its words."""

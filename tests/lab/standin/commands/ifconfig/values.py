@@ -9,6 +9,9 @@ import re
 import socket
 from typing import Optional, Tuple
 
+#: The words for address families, and the family each stands for.
+FAMILIES = {"inet": "inet", "inet6": "inet6", "ether": "ether", "link": "ether", "lladdr": "ether"}
+
 _NUMBER = re.compile(r"\s*[+-]?\d+")
 
 
