@@ -23,6 +23,7 @@ from ...ifnet.types import IFF_LOOPBACK, Interface, Vxlan
 from . import values
 from .values import FAMILIES, IfconfigError
 
+
 class Session:
     """What ifconfig(8) keeps in its variables while it reads its words."""
 
