@@ -21,7 +21,8 @@ def prepare(host: StandinHost) -> None:
     u0, waitfor = _bhyve.scripts("bhyve-power")
     _bhyve.put(host, "/root/u0", u0)
     _bhyve.put(host, "/root/waitfor", waitfor)
-    host.write("/vm/guest.img", make_sector({"guest": "light", "acpi_after": 2.0, "shutdown_after": 1.0}) + bytes(1 << 20))
+    behaviour = {"guest": "light", "acpi_after": 2.0, "shutdown_after": 1.0}
+    host.write("/vm/guest.img", make_sector(behaviour) + bytes(1 << 20))
     host.sh("cp /usr/local/share/uefi-firmware/BHYVE_UEFI_VARS.fd /vm/u0.vars", check=True)
     host.sh("(sh -c 'stty raw -echo; exec cat' < /dev/nmdm7B > /tmp/con 2>/dev/null &)", check=True)
     _bhyve.quick_sleep(host)
