@@ -228,8 +228,8 @@ def _try(
             wanted = "not set" if goals[name] is None else repr(goals[name])
             got = "not set" if values[name] is None else repr(values[name])
             raise UnknownState(
-                f"cannot change {name} to {wanted} in {', '.join(texts)}: sh would still read {got}, since shell code in "
-                "these files sets it in a way that only a human can change; nothing was changed"
+                f"cannot change {name} to {wanted} in {', '.join(texts)}: sh would still read {got}, since shell code "
+                "in these files sets it in a way that only a human can change; nothing was changed"
             )
 
 

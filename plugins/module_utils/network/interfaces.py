@@ -93,7 +93,7 @@ def _parse_block(lines: List[str]) -> Interface:
     inet: List[str] = []
     inet6: List[str] = []
     for line in lines[1:]:
-        word, _, rest = line[1:].partition(" ")
+        word, _blank, rest = line[1:].partition(" ")
         if word == "description:":
             description = rest
         elif word == "ether":

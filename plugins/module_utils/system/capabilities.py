@@ -38,6 +38,7 @@ VARIABLES: Tuple[str, ...] = (
 )
 
 _OPTION = re.compile(r"\s+-(?P<letter>[A-Za-z])(?::|,| )")
+_CPU_HEADING = re.compile(r"^\s*(?:VT-x|SVM):", re.MULTILINE)
 _CPU_FEATURES = re.compile(r"^\s*(?P<name>VT-x|SVM): (?P<features>[A-Za-z0-9_,=/ -]*)$", re.MULTILINE)
 
 
@@ -50,7 +51,7 @@ class WriteCapabilities(Change):
 
     def apply(self, host: Host) -> None:
         variables = read_sysctls(host, VARIABLES)
-        if not virtualises(variables, None):
+        if virtualises(variables, None) is False:
             raise ApiaryError(_no_virtualisation(variables))
         host.write(self.subject, render(read_capabilities(host, variables)), mode=0o644)
 
@@ -82,7 +83,10 @@ def virtualises(variables: Mapping[str, str], dmesg: Optional[str]) -> Optional[
     if dmesg is None or "CPU:" not in dmesg:
         return None
     features = cpu_features(dmesg)
-    return "EPT" in features.get("VT-x", ()) or "NP" in features.get("SVM", ())
+    if features:
+        return "EPT" in features.get("VT-x", ()) or "NP" in features.get("SVM", ())
+    # A verbose boot describes them at length, which is not worth reading: vmm will tell.
+    return None if _CPU_HEADING.search(dmesg) else False
 
 
 def cpu_features(dmesg: str) -> Dict[str, Tuple[str, ...]]:

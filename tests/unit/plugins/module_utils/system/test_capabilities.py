@@ -65,6 +65,13 @@ def test_the_word_of_a_loaded_vmm_counts_more_than_boot_messages() -> None:
     assert virtualises({"hw.vmm.vmx.initialized": "0", "hw.vmm.svm.features": "0"}, AMD) is False
 
 
+def test_the_long_form_of_a_verbose_boot_tells_nothing() -> None:
+    verbose = (
+        "CPU: Intel(R) Xeon(R)\n  VT-x: Basic Features=0xda0400<SMM,INS/OUTS,TRUE>\n        Pin-Based Controls=0xff\n"
+    )
+    assert virtualises(HOST, verbose) is None
+
+
 def test_boot_messages_that_were_rotated_away_tell_nothing() -> None:
     assert virtualises(HOST, "ugen0.1: <Intel XHCI root HUB>\n") is None
 

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Role bhyve_host, playbook bootstrap, and the targets that run on real hosts as well, through real Ansible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from harness import ROOT, Playbooks
+from standin.host import StandinHost
+from standin.settings import Settings
+
+TARGETS = ROOT / "tests" / "integration" / "targets"
+PREPARE = str(ROOT / "tests" / "integration" / "prepare.yml")
+PREPARING = "apiary.bhyve.bhyve_host : Prepare the host for guests"
+
+Maker = Callable[..., StandinHost]
+
+
+@pytest.fixture
+def bare(bare_host: Maker, tmp_path: Path) -> Playbooks:
+    """Real Ansible against a host that nobody prepared."""
+    return Playbooks(bare_host(), tmp_path)
+
+
+@pytest.mark.parametrize("target", ["rc_conf", "bhyve_host"])
+def test_target(bare: Playbooks, target: str) -> None:
+    run = bare.tasks([{"ansible.builtin.include_tasks": str(TARGETS / target / "tasks" / "main.yml")}])
+    assert run.rc == 0, run.output
+
+
+def test_role_bhyve_host_check_apply_again(bare: Playbooks) -> None:
+    told = bare.play(PREPARE, check=True)
+    assert told.rc == 0, told.output
+    assert bare.host.sh("ls /var/db/apiary").returncode != 0
+    applied = bare.play(PREPARE)
+    assert applied.rc == 0, applied.output
+    for key in ("changed", "changes", "host"):
+        assert told.of(PREPARING)[key] == applied.of(PREPARING)[key]
+    again = bare.play(PREPARE)
+    assert again.stats[bare.host.name]["changed"] == 0, again.output
+    assert bare.host.sh("service apiary enabled && service apiary status").returncode == 0
+
+
+def test_role_bhyve_host_needs_no_repository_where_the_packages_are(bare_host: Maker, tmp_path: Path) -> None:
+    bare = Playbooks(bare_host(Settings("offline1", repository=False), name="offline1"), tmp_path)
+    run = bare.play(PREPARE, extra={"bhyve_host_packages": []})
+    assert run.rc == 0, run.output
+
+
+def test_bootstrap_installs_python_where_there_is_none(bare: Playbooks) -> None:
+    bare.host.sh("pkg delete -y python311; rm -f /usr/local/bin/python3*", check=True)
+    run = bare.play("apiary.bhyve.bootstrap")
+    assert (run.rc, run.stats[bare.host.name]["changed"]) == (0, 1), run.output
+    assert bare.host.sh("pkg info -e python311").returncode == 0
+
+
+def test_bootstrap_leaves_a_host_with_python_alone(bare: Playbooks) -> None:
+    bare.host.sh("pkg delete -y python311", check=True)
+    run = bare.play("apiary.bhyve.bootstrap")
+    assert (run.rc, run.stats[bare.host.name]["changed"]) == (0, 0), run.output
+    assert bare.host.sh("pkg info -e python311").returncode == 1
