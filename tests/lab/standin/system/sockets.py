@@ -112,7 +112,7 @@ def _local(owners: Dict[int, Tuple[Process, int]]) -> List[Socket]:
     found = []
     for row in _rows("unix"):
         owner = owners.get(int(row[6]))
-        if owner is None:
+        if owner is None or (len(row) > 7 and row[7].startswith(paths.BASE)):
             continue
         path = row[7] if len(row) > 7 and row[7].startswith("/") else ""
         listening = row[3] == "00010000" or (row[4] == "0002" and bool(path))
