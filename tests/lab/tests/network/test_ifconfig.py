@@ -181,3 +181,11 @@ def test_freebsd_15_shows_a_bridge_with_its_vlans(kernel: Kernel) -> None:
     assert "\toptions=10<VLAN_HWTAGGING>\n" in shown
     assert "\tbridge flags=0<>\n\tmember: tap0 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>\n" in shown
     assert re.search(r"^\t {8}port \d+ priority 128 path cost 2000000 vlan protocol 802.1q$", shown, re.M)
+
+
+def test_commands_at_the_same_time_get_names_of_their_own(kernel: Kernel) -> None:
+    create = "import sys; from standin.commands.ifconfig import main; sys.exit(main(['ifconfig', 'tap', 'create']))"
+    running = [kernel.python(create) for _number in range(6)]
+    printed = sorted(process.communicate(timeout=30)[0].strip() for process in running)
+    assert printed == ["tap0", "tap1", "tap2", "tap3", "tap4", "tap5"]
+    assert sorted(kernel.names()) == ["lo0", *printed]

@@ -64,6 +64,13 @@ def test_the_device_of_a_tap(host: StandinHost) -> None:
     assert host.sh("ls /dev | grep -e tap81 -e guest81").stdout == ""
 
 
+def test_a_real_device_that_a_killed_command_left_is_in_nobodys_way(host: StandinHost) -> None:
+    host.sh("/.linux/usr/bin/ip link add name bridge91 type bridge", check=True)
+    host.sh("ifconfig bridge91 create up && ifconfig tap91 create && ifconfig bridge91 addm tap91", check=True)
+    host.sh("/.linux/usr/bin/ip link del dev bridge91", check=True)
+    host.sh("ifconfig bridge91 destroy && ifconfig tap91 destroy", check=True)
+
+
 STICKY = """\
 ifconfig_em0="up"
 cloned_interfaces="bridge1000:sticky"
