@@ -35,7 +35,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"^\d+(: exited|: killed|: No such process)", r"PID\1"),
         (r"\[\d{2,}\]", "[PID]"),
         # the shell's line numbers: FreeBSD's sh has none for -c
-        (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax error|ad sub|llegal|arithmetic|cannot open))", r"\1: "),
+        (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax err|ad sub|llegal|arithmetic|cannot open))", r"\1: "),
         # addresses that are made up
         (r"\b58([:-])9c\1fc\1[0-9a-f:-]{8}\b", "MAC"),
         (r"\b02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}\b", "MAC"),

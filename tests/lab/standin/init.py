@@ -36,6 +36,7 @@ def _script(path: str, argument: str) -> Optional[int]:
     pid = os.fork()
     if pid == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.setsid()
         os.execve("/bin/sh", ["sh", path, argument], _ENVIRONMENT)
     return pid

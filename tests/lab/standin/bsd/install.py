@@ -108,4 +108,4 @@ def _file(values: Dict[str, str], source: str, target: str, mode: int, owner: tu
     return 0
 
 
-TOOLS = {"install": Tool(_install, "B:bCcD:df:g:h:l:M:m:N:o:pSsT:Uv", _INSTALL, 64, unbuilt="DhlMNTUs")}
+TOOLS = {"install": Tool(_install, "B:bCcD:df:g:h:l:M:m:N:o:pSsT:Uv", _INSTALL, 64, unbuilt="hlMNTUs")}

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
+from .. import paths
 from .options import Options, UsageError
-from .tool import Tool
+from .tool import Tool, default_signals
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def become(name: str, words: Sequence[str], binary: Optional[str] = None) -> NoR
     path = program(binary or name)
     environment = {**os.environ, "LC_ALL": "C", "POSIXLY_CORRECT": "1"}
     sys.stdout.flush()
+    default_signals()
     os.execve(path, [name, *words], environment)
 
 
@@ -69,6 +71,7 @@ def _dd(name: str, options: Options, operands: List[str]) -> int:
     import subprocess
 
     words = []
+    conversions: List[str] = []
     progress = False
     for word in operands:
         key, _, value = word.partition("=")
@@ -81,7 +84,15 @@ def _dd(name: str, options: Options, operands: List[str]) -> int:
             continue
         if key == "oflag":
             value = value.replace("fsync", "sync")
+        if key == "conv":
+            conversions += value.split(",")
+            continue
+        if key == "of" and os.path.realpath(value).startswith(paths.DISK + "/"):
+            # A device keeps its size, the file behind its node would not.
+            conversions.append("notrunc")
         words.append(f"{key}={value}")
+    if conversions:
+        words.append("conv=" + ",".join(dict.fromkeys(conversions)))
     done = subprocess.run([program("dd"), *words], stderr=subprocess.PIPE, check=False, env={"LC_ALL": "C"})
     sys.stderr.write("\n" if progress else "")
     for line in done.stderr.decode("utf-8", "surrogateescape").splitlines():

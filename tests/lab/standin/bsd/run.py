@@ -9,7 +9,7 @@ import os
 import sys
 
 from .options import Options, UsageError, fail, getopt
-from .tool import Tool
+from .tool import Tool, default_signals
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def execute(name: str, words: List[str], not_found: int = 127, text: str = "{}") -> NoReturn:
     """execvp(3), or the tool's complaint: 127 when there is no such program, 126 when it cannot be run."""
     sys.stdout.flush()
+    default_signals()
     try:
         os.execvp(words[0], words)
     except FileNotFoundError as error:
@@ -297,6 +298,7 @@ def _su(name: str, options: Options, words: List[str]) -> int:
     if not keep:
         os.environ.update({"HOME": entry.pw_dir, "SHELL": shell, "USER": user, "LOGNAME": user})
     sys.stdout.flush()
+    default_signals()
     try:
         os.execv(shell, ["-su" if login else "su", *words])
     except OSError as error:

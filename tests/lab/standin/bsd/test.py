@@ -9,7 +9,7 @@ import os
 import sys
 
 from .options import Options
-from .tool import Tool
+from .tool import Tool, default_signals
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def _test(name: str, options: Options, words: List[str]) -> int:
         sys.stderr.write("[: missing ]\n")
         return 2
     sys.stdout.flush()
+    default_signals()
     os.execv("/bin/sh", [name, "-c", f'{name} "$@"', name, *words])
 
 

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     Work = Callable[[str, Options, List[str]], int]
 
 
+def default_signals() -> None:
+    """Before becoming another program: Python ignores SIGPIPE, and what is ignored stays so across execve(2)."""
+    import signal
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 class Tool:
     """One tool. ``letters`` is its getopt string (None: it parses its own words and gets them as operands);
     ``unbuilt`` are FreeBSD's letters that the lab has not."""

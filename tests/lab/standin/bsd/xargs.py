@@ -9,7 +9,7 @@ import os
 import sys
 
 from .options import Options
-from .tool import Tool
+from .tool import Tool, default_signals
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _spawn(command: List[str]) -> int:
         return pid
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
+    default_signals()
     try:
         os.execvp(command[0], command)
     except OSError as error:
