@@ -39,6 +39,12 @@ class Lab:
         command = [sys.executable, "-IS", "-c", _SCRIPT, _LIBRARY, *argv]
         return subprocess.run(command, env=environment, input=data or b"", capture_output=True, check=False)
 
+    def python(self, script: str, *argv: str) -> None:
+        """Run a line of Python as a stand-in would."""
+        environment = {**os.environ, "STANDIN_STATE": str(self.directory)}
+        start = f"import sys; sys.path.insert(0, {_LIBRARY!r}); "
+        subprocess.run([sys.executable, "-IS", "-c", start + script, *argv], env=environment, check=True)
+
     def _good(self, *argv: str, data: Optional[bytes] = None) -> bytes:
         done = self.run(*argv, data=data)
         assert done.returncode == 0, f"{' '.join(argv)}: {done.returncode}: {done.stderr.decode()}"

@@ -18,7 +18,7 @@ import shutil
 import stat
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from .. import paths
+from .. import paths, state
 
 FICLONE = 0x40049409
 LARGEST_FILE = 8 << 40  # ext4 ends at 16 TiB; a larger volume has its size in its properties only
@@ -51,6 +51,22 @@ def create_volume(object_id: str, size: int) -> None:
 
 def resize_volume(object_id: str, size: int) -> None:
     os.truncate(path(object_id), min(size, LARGEST_FILE))
+
+
+def mend_volume(node: str) -> None:
+    """Give a volume its length again, should somebody have opened its node as a file to be overwritten from the start.
+
+    A device keeps its size whatever is done to it; the file behind a node here does not.
+    """
+    real = os.path.realpath(node)
+    if os.path.dirname(real) != os.path.realpath(directory()):
+        return
+    for pool in state.peek("disk", "zpool").get("pools", {}).values():
+        for dataset in pool["datasets"].values():
+            if dataset["object"] == os.path.basename(real) and dataset["type"] == "volume":
+                size = min(int(dataset["props"]["volsize"]), LARGEST_FILE)
+                if os.stat(real).st_size != size:
+                    os.truncate(real, size)
 
 
 def destroy(object_id: str) -> None:

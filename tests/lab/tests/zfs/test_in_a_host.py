@@ -123,3 +123,21 @@ def test_a_host_without_zfs_has_no_pool(host: StandinHost, tmp_path: object) -> 
     with StandinHost("ufs1", f"{tmp_path}/ufs1", Settings(hostname="ufs1", zfs=False)) as other:
         assert other.sh("zpool list -H").stdout == ""
         assert other.sh("zfs list").stderr == "no datasets available\n"
+
+
+def test_dd_to_a_node_keeps_the_volumes_size_as_a_device_does(host: StandinHost) -> None:
+    host.sh("zfs create -V 1M zroot/data/dd", check=True)
+    until(lambda: host.exists_in("/dev/zvol/zroot/data/dd"))
+    host.sh("printf abc | dd of=/dev/zvol/zroot/data/dd", check=True)
+    assert host.sh("diskinfo /dev/zvol/zroot/data/dd").stdout.split("\t")[2] == str(1 << 20)
+    assert host.read_bytes("/dev/zvol/zroot/data/dd")[:4] == b"abc\0"
+
+
+def test_a_second_pool_is_back_after_a_power_cut(host: StandinHost) -> None:
+    host.sh("zpool create extra ada1 && echo there > /extra/file", check=True)
+    host.power_cut()
+    assert not host.is_up()
+    host.boot()
+    assert host.read("/extra/file") == "there\n"
+    host.sh("zpool destroy extra", check=True)
+    assert not host.exists_in("/extra/file")

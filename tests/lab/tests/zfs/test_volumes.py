@@ -133,3 +133,11 @@ def test_an_open_volume_is_not_destroyed_but_may_be_renamed_and_then_destroyed(l
         lab.zfs("rename", "tank/v", "tank/w")
         lab.zfs("destroy", "tank/w")
     assert lab.names("-r", "tank") == ["tank"]
+
+
+def test_a_volume_that_was_cut_short_as_a_file_gets_its_size_back_when_a_guest_opens_it(lab: Lab) -> None:
+    lab.zfs("create", "-V", "1M", "tank/v")
+    node = lab.volume("tank/v")
+    node.write_bytes(b"short")
+    lab.python("from standin.zfs import content; content.mend_volume(sys.argv[1])", str(node))
+    assert node.read_bytes() == b"short" + bytes((1 << 20) - 5)
