@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import List, Tuple
 
 from ... import held, notes, paths
+from ...zfs import content
 from .devices import DeviceError
 from .errors import say, strerror
 from .tree import Config
@@ -46,6 +47,8 @@ def _fstat_name(path: str, real: str) -> str:
 def _open(path: str, ro: bool) -> Tuple[int, bool]:
     """Read-write if it can be had, else read-only, without a word: also when the host has it mounted or in a pool."""
     real = paths.root(path)
+    if path.startswith("/dev/zvol/"):
+        content.mend_volume(real)
     if not ro and not held.by_host(path):
         try:
             return os.open(real, os.O_RDWR | os.O_CLOEXEC), False
