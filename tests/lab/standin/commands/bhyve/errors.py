@@ -17,6 +17,7 @@ FAILED = 4
 #: strerror(3) where FreeBSD's text is not Linux's.
 _TEXTS = {
     0: "No error: 0",
+    6: "Device not configured",
     16: "Device busy",
     22: "Invalid argument",
     99: "Can't assign requested address",
