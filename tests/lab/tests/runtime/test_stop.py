@@ -62,7 +62,7 @@ def test_stop_in_the_loader(hive: Hive) -> None:
         hive.until(lambda: box.pid("loader") > 0, "the loader")
         loader = box.pid("loader")
         assert box.stop() == "web1: stopped (loader)"
-        assert start.communicate(timeout=30)[0] == "web1: ended: \n"
+        assert start.communicate(timeout=30)[0] == "web1: ended: it was stopped\n"
     assert not hive.alive(loader)
     assert hive.sh("ls /dev/vmm", check=False) == ""
 
