@@ -376,6 +376,9 @@ class StandinHost:
             os.unlink(self._path("init.pid"))
         if os.path.isdir(self._path("kernel")):
             self._clear("kernel")
+        if self.exists():
+            settings = self.settings()
+            switch.unplug(os.path.dirname(self.directory), settings["hostname"], settings["uplinks"])
 
 
 def hosts(directory: Optional[str] = None) -> List[StandinHost]:

@@ -28,6 +28,11 @@ def mac(host: str, interface: str) -> str:
     return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
 
 
+def _port(host: str, interface: str) -> str:
+    """The name of a cable's end in the switch."""
+    return "p" + hashlib.sha256(f"{host}/{interface}".encode()).hexdigest()[:8]
+
+
 def _ip(*words: str) -> None:
     done = subprocess.run(["ip", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -51,13 +56,25 @@ def ensure(lab: str, name: str) -> None:
 
 def plug(space: str, host: str, interface: str) -> None:
     """Give the calling network namespace ``interface``, whose other end lies in the switch's namespace ``space``."""
-    port = "p" + hashlib.sha256(f"{host}/{interface}".encode()).hexdigest()[:8]
+    port = _port(host, interface)
     address = mac(host, interface)
     _ip(
         *("link", "add", interface, "address", address, "type", "veth"),
         *("peer", "name", port, "netns", space),
     )
     _ip("-n", space, "link", "set", port, "master", _BRIDGE, "up")
+
+
+def unplug(lab: str, host: str, uplinks: Dict[str, str]) -> None:
+    """Take the cables of a host that is off out of their switches. The kernel does so too, but in its own time."""
+    there = _namespaces() if uplinks else []
+    for interface, name in uplinks.items():
+        space = namespace(lab, name)
+        if space in there:
+            # That the kernel was faster is fine: then there is no such device.
+            subprocess.run(
+                ["ip", "-n", space, "link", "delete", _port(host, interface)], capture_output=True, check=False
+            )
 
 
 def plugs(lab: str, uplinks: Dict[str, str]) -> Dict[str, str]:
