@@ -214,6 +214,21 @@ def test_a_change_that_fails_is_reported_and_put_right_by_the_same_task(bare: Mo
         assert not bare.good("bhyve_host", WISH)["changed"], f"{name} {kth}"
 
 
+@pytest.mark.parametrize(("name", "kth"), [("kldload", 2), ("zfs", 3)])
+def test_a_power_cut_in_the_middle_is_put_right_by_the_same_task(bare: Modules, name: str, kth: int) -> None:
+    bare.host.set_faults([{"match": [name], "kth": kth, "mode": "cut"}])
+    process = bare.start("bhyve_host", WISH)
+    process.communicate(timeout=60)
+    bare.host.wait_off()
+    assert bare.host.fired_faults()
+    bare.host.set_faults([])
+    bare.host.boot()
+    bare.good("bhyve_host", WISH)
+    assert not bare.good("bhyve_host", WISH)["changed"]
+    bare.good("bhyve_host", {"state": "absent"})
+    assert "apiary" not in bare.host.sh("zfs list -H -o name; cat /etc/rc.conf /etc/sysctl.conf").stdout
+
+
 def occurrences(names: List[str]) -> List[Tuple[str, int]]:
     """Each command with the number of times that its name has come so far."""
     return [(name, names[: at + 1].count(name)) for at, name in enumerate(names) if name != "sh"]

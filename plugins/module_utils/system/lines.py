@@ -51,6 +51,13 @@ def edit(text: str, wanted: Mapping[str, Optional[str]], quoted: bool) -> str:
     return "".join([*lines, *added])
 
 
+def differences(text: str, wanted: Mapping[str, Optional[str]]) -> str:
+    """What :func:`edit` would do, for humans: "set a.b=1, remove c.d"."""
+    current = values(text)
+    done = [(name, value) for name, value in wanted.items() if current.get(name) != value]
+    return ", ".join(f"remove {name}" if value is None else f"set {name}={value}" for name, value in done)
+
+
 def _name(line: str) -> Optional[str]:
     match = _LINE.fullmatch(line.strip())
     return None if match is None else match["name"]

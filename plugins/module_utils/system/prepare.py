@@ -220,7 +220,8 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
         text = host.read(path)
         goal: Dict[str, Optional[str]] = {name: value or None for name, value in wanted.items()}
         made.note(record, dict(lines.values(text or "")), goal)
-        plan_edit(host, plan, path, text, lines.edit(text or "", goal, quoted))
+        new = lines.edit(text or "", goal, quoted)
+        plan_edit(host, plan, path, text, new, lines.differences(text or "", goal))
     modules = _modules(wish)
     names = ["kld_list", *wish.rc_variables]
     current = read_values(host, names).values

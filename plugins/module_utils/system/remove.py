@@ -70,7 +70,8 @@ def _plan_boot(host: Host, plan: Plan, record: made.Made) -> None:
     for path, noted, quoted in ((SYSCTL_CONF, record.sysctl, False), (LOADER_CONF, record.loader, True)):
         text = host.read(path)
         goal = made.take_back(noted, dict(lines.values(text or "")))
-        plan_edit(host, plan, path, text, lines.edit(text or "", goal, quoted))
+        new = lines.edit(text or "", goal, quoted)
+        plan_edit(host, plan, path, text, new, lines.differences(text or "", goal))
     if not record.rc and not record.kld_list:
         return
     read = read_values(host, ["kld_list", *record.rc])

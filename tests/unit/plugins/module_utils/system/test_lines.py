@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Dict, Optional
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.lines import edit, values
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.lines import differences, edit, values
 
 SYSCTL = """\
 # $FreeBSD$
@@ -63,3 +63,9 @@ def test_an_unfinished_last_line_is_finished_before_another_follows() -> None:
 @pytest.mark.parametrize("text", ["a.b=1", "a.b=1\r\n", "\n\na.b = 1\n\n"])
 def test_a_file_that_is_as_wanted_stays_to_the_byte(text: str) -> None:
     assert edit(text, {"a.b": "1"}, quoted=False) == text
+
+
+def test_what_is_done_is_told() -> None:
+    assert differences(SYSCTL, {"kern.coredump": None, "a.b": "2", "net.inet.ip.forwarding": "1"}) == (
+        "remove kern.coredump, set a.b=2"
+    )
