@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+import time
 from typing import Dict, List
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
@@ -58,8 +60,10 @@ def ensure(cache: str) -> str:
     """The path of an up-to-date tree below ``cache``, generated if need be. Safe for several callers at once."""
     path = os.path.join(cache, "base-" + fingerprint())
     if os.path.isdir(path):
+        os.utime(path)
         return path
     os.makedirs(cache, exist_ok=True)
+    _prune(cache)
     unfinished = tempfile.mkdtemp(prefix=".base-", dir=cache)
     os.chmod(unfinished, 0o755)
     _generate(unfinished)
@@ -71,6 +75,17 @@ def ensure(cache: str) -> str:
         if not os.path.isdir(path):
             raise
     return path
+
+
+def _prune(cache: str) -> None:
+    """Remove trees that no host below the lab was booted with and that nobody asked for within the hour."""
+    used = set()
+    for boot in glob.glob(os.path.join(os.path.dirname(cache), "*", "boot.json")):
+        with open(boot, encoding="utf-8") as stream:
+            used.add(json.load(stream)["lower"])
+    for path in glob.glob(os.path.join(cache, "base-*")):
+        if path not in used and os.stat(path).st_mtime < time.time() - 3600:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _generate(root: str) -> None:
