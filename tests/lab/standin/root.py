@@ -61,6 +61,9 @@ def _devices(dev: str) -> None:
         os.chmod(f"{dev}/{name}", 0o666)
     os.mknod(f"{dev}/tty", stat.S_IFCHR | 0o666, os.makedev(5, 0))
     os.chmod(f"{dev}/tty", 0o666)
+    # Python's locks between processes need it (Ansible gathers facts with them); FreeBSD has it elsewhere.
+    os.mkdir(f"{dev}/shm")
+    os.chmod(f"{dev}/shm", 0o1777)
     os.mkdir(f"{dev}/pts")
     mount("devpts", f"{dev}/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,mode=620,ptmxmode=666")
     for link, target in (

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import Any, Callable, Dict
 
@@ -16,6 +17,7 @@ _MODELS = {
     "amd": "AMD EPYC 7413 24-Core Processor",
     "none": "Intel(R) Atom(TM) CPU D525 @ 1.80GHz",
 }
+_DISK = re.compile(r"(?:ada|da|cd|nda|nvd|vtbd|md)\d+")
 #: What the firmware and the kernel itself keep of the memory.
 _KEPT = 43_700_224
 
@@ -78,6 +80,12 @@ def _conftxt(build: Dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _disks() -> str:
+    """The whole disks below /dev, the newest first."""
+    names = os.listdir(paths.root("/dev")) if os.path.isdir(paths.root("/dev")) else []
+    return " ".join(sorted((name for name in names if _DISK.fullmatch(name)), reverse=True))
+
+
 def _host_uuid(build: Dict[str, Any]) -> str:
     return str(build.get("hostuuid", "00000000-0000-0000-0000-000000000000"))
 
@@ -95,7 +103,7 @@ def compute(word: str) -> str:
         "hostuuid": lambda: _host_uuid(build),
         "boottime": _boottime,
         "vm_guest": lambda: "none",
-        "disks": lambda: "ada0",
+        "disks": _disks,
         "conftxt": lambda: _conftxt(build),
         "cpus": lambda: str(cpus),
         "topology": lambda: _topology(cpus),

@@ -33,9 +33,8 @@ def test_fstat_tells_what_a_process_noted_and_what_it_really_has_open(host: Stan
         pid = host.read("/tmp/holder.pid").strip()
         rows = [line.split() for line in host.run(["fstat", "-p", pid]).stdout.splitlines()]
         assert rows[0] == ["USER", "CMD", "PID", "FD", "MOUNT", "INUM", "MODE", "SZ|DV", "R/W"]
-        assert ["/dev", "tap1000", "rw"] == [
-            next(row for row in rows if row[7:8] == ["tap1000"])[index] for index in (4, 7, 8)
-        ]
+        tap = next(row for row in rows if row[7:8] == ["tap1000"])
+        assert (tap[4], tap[8]) == ("/dev", "rw")
         assert [row[8] for row in rows if row[7:8] == ["10"]] == ["rw"]
         named = host.run(["fstat", "/root/disk.img"]).stdout.splitlines()
         assert len(named) == 2 and named[1].split()[1:3] == ["bhyve", pid] and named[1].endswith(" /root/disk.img")

@@ -32,7 +32,8 @@ def test_tells_the_signal(host: StandinHost) -> None:
 
 def test_zombie_has_ended(host: StandinHost) -> None:
     """Its parent does not look after it; pwait answers at once."""
-    done = host.sh("sh -c '(sleep 0.3; exit 5) & echo $! > /tmp/z; exec sleep 4' > /dev/null 2>&1 & sleep 1.5; pwait -t 20 -v $(cat /tmp/z)")
+    careless = "sh -c '(sleep 0.3; exit 5) & echo $! > /tmp/z; exec sleep 4' > /dev/null 2>&1 & sleep 1.5; "
+    done = host.sh(careless + "pwait -t 20 -v $(cat /tmp/z)")
     assert done.stdout.endswith(": exited with status 5.\n")
 
 
