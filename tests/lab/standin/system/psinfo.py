@@ -35,12 +35,15 @@ def state(process: Process, jailed: bool = False) -> str:
 
 
 def command(process: Process) -> str:
-    """The argument list; the program's name in parentheses behind it when the list begins with another word."""
+    """The argument list; the program's name in parentheses behind it when the list begins with another word.
+
+    A line break in an argument does not break the line: bin/ps/fmt.c writes it (and a backslash) as vis(3) does.
+    """
     if process.state == "Z":
         return "<defunct>"
     if not process.argv:
         return f"[{process.comm}]"
-    return process.command + suffix(process)
+    return process.command.replace("\\", "\\\\").replace("\n", "\\n") + suffix(process)
 
 
 def suffix(process: Process) -> str:
