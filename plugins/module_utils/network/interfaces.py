@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 IFCONFIG = ("ifconfig", "-a")
 
 _HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric \d+ mtu (?P<mtu>\d+)")
-_MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<[^>]*>")
+_MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<[^>]*>(?: .*)?")
 _INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?: --> \S+)? prefixlen (?P<length>\d+)(?: .*)?")
 _OPENED = re.compile(r"Opened by PID (?P<pid>\d+)")

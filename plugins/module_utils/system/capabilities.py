@@ -26,7 +26,6 @@ VARIABLES: Tuple[str, ...] = (
     "kern.ostype",
     "kern.osrelease",
     "kern.osreldate",
-    "kern.hostuuid",
     "hw.machine",
     "hw.model",
     "hw.ncpu",
