@@ -31,7 +31,7 @@ from typing import List, Sequence, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from standin.guests.behaviour import make_sector  # noqa: E402
+from standin.guests.behaviour import make_sector
 
 _MIB = 1 << 20
 _SECTOR = 512

@@ -12,9 +12,7 @@ from replay.start import _bhyve
 
 SETTINGS = _bhyve.SETTINGS
 _X = "bhyvectl --vm=x --destroy; true"
-_LONG = (
-    "for name in $(ls /dev/vmm); do case $name in this-name*|x) bhyvectl --vm=$name --destroy;; esac; done; true"
-)
+_LONG = "for name in $(ls /dev/vmm); do case $name in this-name*|x) bhyvectl --vm=$name --destroy;; esac; done; true"
 _E = "for name in $(ls /dev/vmm); do case $name in e[0-3][0-9]) bhyvectl --vm=$name --destroy;; esac; done; true"
 #: The recorder destroyed the machines of the failed starts.
 UNRECORDED = {435: _X, 546: _X, 553: _X, 573: _X, 585: _LONG, 613: _E, 788: _E}
