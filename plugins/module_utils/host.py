@@ -221,17 +221,6 @@ class Host:
         with _reported("remove", path), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
 
-    def rename(self, source: str, destination: str) -> None:
-        """Rename within one file system, in place of what ``destination`` was."""
-        with _reported(f"rename {source} to", destination):
-            os.rename(source, destination)
-            _sync_directory(os.path.dirname(destination) or ".")
-
-    def truncate(self, path: str, size: int) -> None:
-        """Set a regular file's size in bytes; new bytes are a hole. A missing file is an error."""
-        with _reported(f"set the size ({size} bytes) of", path):
-            os.truncate(path, size)
-
     # locks
 
     @contextlib.contextmanager
