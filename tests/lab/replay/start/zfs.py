@@ -10,7 +10,7 @@ import os
 
 from standin.host import StandinHost
 
-SETTINGS = {"zfs": False, "seed": "zfs0"}
+SETTINGS = {"release": "14.0-CURRENT", "zfs": False, "seed": "zfs0"}
 _GIB, _MIB = 1 << 30, 1 << 20
 DISKS = {
     "vtbd0": {"size": 7 * _GIB, "used": True},

@@ -11,7 +11,7 @@ from ._bhyve import modules, quick_sleep, scripts, tiny
 from .zfs import prepare as give_disks
 
 # With this seed the coins fall as they fell on the recorder: of a1 to a6 the nodes of a2 and a3 appear.
-SETTINGS = {"zfs": False, "seed": "zvol120"}
+SETTINGS = {"release": "14.0-CURRENT", "zfs": False, "seed": "zvol120"}
 _PRINTED = 7  # the entry in which the recorder prints the script
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Sequence
 
 from .. import state
-from . import boot, nodes
+from . import boot, has_json, nodes
 from .errors import NotBuilt, UsageError, ZfsError
 from .model import Model
 
@@ -86,6 +86,9 @@ def guarded(run: Callable[[], int], show_usage: Callable[[str], None]) -> int:
         return error.status
     except UsageError as error:
         sys.stdout.flush()
+        if str(error) == "invalid option 'j'" and has_json():
+            print("STANDIN: zfs: -j is not built", file=sys.stderr)
+            return 99
         show_usage(str(error))
         return 2
     except NotBuilt as error:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import Callable, Dict, Sequence, Tuple
 
+from ...zfs import version
 from ...zfs.errors import NotBuilt, UsageError
 from ...zfs.session import check_rights, guarded, session
 
 PATHS: Tuple[str, ...] = ("/sbin/zfs",)
-VERSION = "2.2.7-FreeBSD_ge269af1b3"
 
 # Sub-command -> module, function, whether the function gets the state loaded and locked (else it does that by itself,
 # because it waits for its standard input or output).
@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     name = _ALIASES.get(argv[1], argv[1])
     if name in ("version", "-V", "--version"):
-        print(f"zfs-{VERSION}\nzfs-kmod-{VERSION}")
+        print(f"zfs-{version()}\nzfs-kmod-{version()}")
         return 0
     if name in ("-?", "--help", "help", "-h"):
         print("\n".join(usage.of_all()))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import Callable, Dict, Sequence, Tuple
 
+from ...zfs import version
 from ...zfs.errors import NotBuilt, UsageError
 from ...zfs.session import Session, check_rights, guarded, session
-from ..zfs import VERSION
 
 PATHS: Tuple[str, ...] = ("/sbin/zpool",)
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     name = argv[1]
     if name in ("version", "-V", "--version"):
-        print(f"zfs-{VERSION}\nzfs-kmod-{VERSION}")
+        print(f"zfs-{version()}\nzfs-kmod-{version()}")
         return 0
     if name in ("-?", "--help", "help", "-h"):
         print("\n".join(usage.of_all()))
