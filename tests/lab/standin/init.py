@@ -19,7 +19,7 @@ from typing import NoReturn, Optional
 
 sys.path.insert(0, "/.standin/lib")
 
-from standin import notes, paths, state  # noqa: E402  (the path to the package is set just above)
+from standin import notes, paths, state  # the path to the package is set just above
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGPWR, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
 _ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/"}

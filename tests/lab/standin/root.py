@@ -21,7 +21,7 @@ from typing import Any, Dict, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from standin import switch  # noqa: E402  (the path to the package is set just above)
+from standin import switch  # the path to the package is set just above
 
 _MS_RDONLY, _MS_NOSUID, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC = 1, 2, 8, 32, 4096, 16384
 _MNT_DETACH = 2
