@@ -136,6 +136,10 @@ def _field(match: re.Match[str], subject: _Subject) -> str:
     return text.rjust(int(width), "0" if "0" in flags and isinstance(value, int) else " ")
 
 
+def _render(form: str, subject: _Subject) -> str:
+    return _FIELD.sub(lambda match: _field(match, subject), form)
+
+
 def _formats(values: Dict[str, str]) -> Tuple[str, str]:
     """The format and the times' format of a command line."""
     times = values.get("t", _TIMES)
@@ -174,8 +178,7 @@ def _stat(name: str, options: Options, operands: List[str]) -> int:
                 warn("stat", f"{path}: stat", error)
             continue
         subject = _Subject(path, facts, times)
-        text = _FIELD.sub(lambda match, about=subject: _field(match, about), form)  # type: ignore[misc]
-        sys.stdout.write(text + ("" if "n" in values else "\n"))
+        sys.stdout.write(_render(form, subject) + ("" if "n" in values else "\n"))
     return status
 
 

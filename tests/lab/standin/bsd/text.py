@@ -319,9 +319,9 @@ def _jot(name: str, options: Options, operands: List[str]) -> int:
     values = dict(options)
     given = [None if word == "-" else float(word) for word in operands] + [None] * 4
     reps, begin, end, step = given[:4]
-    if step is None and None not in (reps, begin, end):
-        step = (end - begin) / (reps - 1) if reps and reps > 1 else 0.0  # type: ignore[operator]
-    step = 1.0 if step is None else step
+    if step is None:
+        counted = reps is not None and begin is not None and end is not None
+        step = _jot_step(reps or 0.0, begin or 0.0, end or 0.0) if counted else 1.0
     if begin is None:
         begin = end - (reps - 1) * step if end is not None and reps is not None else 1.0
     if reps is None:
@@ -333,6 +333,10 @@ def _jot(name: str, options: Options, operands: List[str]) -> int:
         shown.append(_jot_word(values, number, int(values.get("p", decimals))))
     sys.stdout.write(values.get("s", "\n").join(shown) + ("" if "n" in values else "\n"))
     return 0
+
+
+def _jot_step(reps: float, begin: float, end: float) -> float:
+    return (end - begin) / (reps - 1) if reps > 1 else 0.0
 
 
 def _jot_word(values: dict[str, str], number: float, decimals: int) -> str:
