@@ -24,7 +24,8 @@ trap 'exit 0' TERM
 sleep 1
 echo done >> /tmp/sup.log
 kill -TERM $(cat /tmp/s3.pid)
-sleep 5
+sleep 5 &
+wait $!
 """
 UNRECORDED = {213: "rm -f /tmp/sup.log"}
 

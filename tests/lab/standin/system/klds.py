@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kernel modules: which there are, which are in GENERIC, which are loaded (document ``kld``).
 
-The document's ``modules`` lists the files (without .ko) in the order of loading, ``asked`` those that somebody wanted for
-themselves; ``ids`` has their numbers, which are never given twice while the host is on.
+The document's ``modules`` lists the files (without .ko) in the order of loading, ``asked`` those that somebody wanted
+for themselves; ``ids`` has their numbers, which are never given twice while the host is on.
 """
 
 from __future__ import annotations
