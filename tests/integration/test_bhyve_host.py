@@ -178,8 +178,8 @@ def test_hosts_and_places_that_cannot_be_are_refused_and_left_alone(
     assert everything(modules.host) == before
 
 
-def test_an_amd_host_is_ready_as_well(bare_host: Maker) -> None:
-    modules = Modules(bare_host(Settings("amd1", cpu="amd"), name="amd1")).install()
+def test_an_amd_host_with_freebsd_15_is_ready_as_well(bare_host: Maker) -> None:
+    modules = Modules(bare_host(Settings("amd1", cpu="amd", release="15.0-RELEASE"), name="amd1")).install()
     modules.good("bhyve_host", WISH)
     assert not modules.good("bhyve_host", WISH)["changed"]
 
