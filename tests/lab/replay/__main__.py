@@ -15,12 +15,17 @@ from .runner import Verdict
 OUTCOMES = ("agree", "differ", "skipped", "absent")
 
 
-def table(verdicts: Iterable[Verdict]) -> str:
-    """How many agree of how many, for each command; "not there yet" beside it."""
+def count(verdicts: Iterable[Verdict]) -> Dict[str, Dict[str, int]]:
+    """For each command how many of its entries came out how."""
     counts: Dict[str, Dict[str, int]] = {}
     for verdict in verdicts:
         row = counts.setdefault(verdict.owner, dict.fromkeys(OUTCOMES, 0))
         row[verdict.outcome] += 1
+    return counts
+
+
+def table_of(counts: Dict[str, Dict[str, int]]) -> str:
+    """How many agree of how many, for each command; "not there yet" beside it."""
     lines = [f"{'command':<20} {'agree':>6} {'of':>6}  {'not there yet':>13}"]
     total = dict.fromkeys(OUTCOMES, 0)
     for owner in sorted(counts):
@@ -55,7 +60,7 @@ def main() -> int:
             if (args.verbose and unlisted) or (args.all and verdict.outcome == "differ"):
                 print(f"{name}.txt {verdict.difference()}\n")
             status |= unlisted or vanished
-    print(table(verdicts))
+    print(table_of(count(verdicts)))
     return int(status)
 
 
