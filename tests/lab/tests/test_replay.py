@@ -45,5 +45,5 @@ def test_the_parser_keeps_a_missing_last_newline_and_several_lines() -> None:
 
 
 def test_a_line_without_the_recorders_form_is_an_error() -> None:
-    with pytest.raises(ValueError, match="line 1: no exit status"):
+    with pytest.raises(ValueError, match="no exit status for the command of line 1"):
         transcript.parse("$ a")
