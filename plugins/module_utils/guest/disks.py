@@ -119,11 +119,11 @@ def openers(host: Host, path: str, observed: Observed) -> List[OpenFile]:
     """The processes that have a device or file open."""
     if observed.open_files is None or observed.mounts is None:
         raise UnknownState("who has which disk open was not read")
+    named = [file for file in observed.open_files if file.name == path]
     status = host.stat(path)
-    if status is None:
-        return []
-    if is_block_or_character_device(status):
-        return [file for file in observed.open_files if file.name == path]
+    if named or status is None or is_block_or_character_device(status):
+        return named
+    # A regular file has no name in fstat's answer, but its file system and inode.
     point = _mount_point(path, observed.mounts)
     return [
         file for file in observed.open_files if not file.name and file.inode == status.st_ino and file.mount == point
