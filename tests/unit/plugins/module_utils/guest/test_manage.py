@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of things: stop, change, start; what a failure of one guest means for the others."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
+
+Make = Callable[..., Dict[str, Any]]
+
+
+class Stage(Host):
+    """A host on which commands only are noted, answered by the test, and change the fleet as the runtime would."""
+
+    def __init__(self, fleet: Any) -> None:
+        super().__init__()
+        self.fleet = fleet
+        self.locked = False
+        self.deeds: List[str] = []
+        self.refuse: Dict[str, str] = {}
+
+    def run(self, argv: Sequence[str], *, what: str = "", **_options: Any) -> Result:
+        self.commands.append(tuple(argv))
+        line = " ".join(argv)
+        if argv[0].endswith("/apiary"):
+            assert not self.locked, "the runtime may take minutes: not under the host's lock"
+            self.deeds.append(line.partition("/libexec/")[2])
+            return Result(tuple(argv), 0, "".join(self.answer(argv[1], name) for name in argv[2:]), "")
+        for part, stderr in self.refuse.items():
+            if part in line:
+                raise CommandError(what, argv, 1, "", stderr)
+        self.deeds.append(line)
+        return Result(tuple(argv), 0, "", "")
+
+    def answer(self, verb: str, name: str) -> str:
+        if f"{verb} {name}" in self.refuse:
+            return f"{name}: failed: {self.refuse[f'{verb} {name}']}\n"
+        guests = self.fleet.observed.guests
+        if verb == "stop":
+            guests[name] = replace(guests[name], pid=None, supervised=False, running=None)
+            return f"{name}: stopped (acpi)\n"
+        return f"{name}: running\n"
+
+    @contextlib.contextmanager
+    def lock(self, path: str, timeout: float) -> Iterator[None]:
+        self.locked = True
+        try:
+            yield
+        finally:
+            self.locked = False
+
+    def read(self, path: str) -> Optional[str]:
+        return "content" if path.startswith("/fw/") else None
+
+    def stat(self, path: str) -> Any:
+        return None
+
+    def write(self, path: str, content: str, **_options: Any) -> None:
+        assert self.locked
+        self.deeds.append(f"write {path}")
+
+    def symlink(self, target: str, path: str) -> None:
+        self.deeds.append(f"link {path} -> {target}")
+
+    def mkdir(self, path: str, mode: int, parents: bool = False) -> None:
+        self.deeds.append(f"mkdir {path}")
+
+    def rmtree(self, path: str) -> None:
+        self.deeds.append(f"rmtree {path}")
+
+    def unlink(self, path: str) -> None:
+        self.deeds.append(f"unlink {path}")
+
+
+@pytest.fixture
+def stage(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(manage, "read_conf", lambda host: fleet.observed.conf)
+    monkeypatch.setattr(manage, "observe", lambda host: fleet.observed)
+    monkeypatch.setattr(manage, "observe_more", lambda host, observed, needs: observed)
+    monkeypatch.setattr(manage, "check_disks", lambda host, desired, observed: None)
+    return Stage(fleet)
+
+
+def test_check_mode_does_nothing_at_all(stage: Stage, fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="1G", running=True)
+    requests = [request_of(state="restarted"), request_of(name="web2", memory="1G", state="started")]
+    report = manage.manage(stage, requests, check_mode=True)
+    result = manage.result_of(stage, report, check_mode=True, with_diff=True)
+    assert stage.deeds == [] and stage.commands == []
+    assert result["changed"] and [one["changes"][-1] for one in result["vms"]] == ["start", "start"]
+
+
+def test_a_restart_stops_changes_and_starts_each_by_one_call(stage: Stage, fleet: Any, request_of: Make) -> None:
+    for name in ("web1", "web2"):
+        fleet.make(name=name, memory="1G", running=True)
+    requests = [request_of(name=name, memory="2G", restart="if_needed") for name in ("web1", "web2")]
+    report = manage.manage(stage, requests, check_mode=False)
+    calls = [deed for deed in stage.deeds if deed.startswith("apiary")]
+    assert calls == ["apiary stop web1 web2", "apiary start web1 web2"]
+    between = stage.deeds[1:-1]
+    assert stage.deeds[0] == calls[0] and stage.deeds[-1] == calls[1]
+    assert "link /apiary/web1/boot -> boot.2" in between and "link /apiary/web2/boot -> boot.2" in between
+    assert report.stages == {"web1": "acpi", "web2": "acpi"} and not report.failed
+
+
+def test_a_guest_that_does_not_stop_is_left_alone_and_the_others_go_on(
+    stage: Stage, fleet: Any, request_of: Make
+) -> None:
+    for name in ("web1", "web2"):
+        fleet.make(name=name, memory="1G", running=True)
+    stage.refuse = {"stop web1": "it is being watched"}
+    requests = [request_of(name=name, state="absent") for name in ("web1", "web2")]
+    report = manage.manage(stage, requests, check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert not [deed for deed in stage.deeds if "/apiary/web1" in deed]
+    assert "unlink /apiary/web2/guest.json" in stage.deeds
+    assert result["failed"] and result["changed"]
+    assert [one["name"] for one in result["failures"]] == ["web1"]
+    assert "it is being watched" in result["msg"]
+    assert result["failures"][0]["done"] == [] and result["failures"][0]["not_done"]
+
+
+def test_a_guest_stopped_for_its_restart_is_started_though_its_change_failed(
+    stage: Stage, fleet: Any, request_of: Make
+) -> None:
+    fleet.make(memory="1G", running=True)
+    stage.refuse = {"zfs create -V": "out of space"}
+    disks = [{"name": "new", "size": "1G"}]
+    report = manage.manage(stage, [request_of(state="restarted", disks=disks)], check_mode=False)
+    assert "out of space" in str(report.failed["web1"])
+    assert stage.deeds[-1] == "apiary start web1"
+
+
+def test_a_guest_that_could_not_be_made_is_not_started(stage: Stage, fleet: Any, request_of: Make) -> None:
+    stage.refuse = {"zfs create -V": "out of space"}
+    requests = [
+        request_of(memory="1G", state="started", disks=[{"name": "root", "size": "1G"}]),
+        request_of(name="web2", memory="1G", state="started"),
+    ]
+    report = manage.manage(stage, requests, check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert stage.deeds[-1] == "apiary start web2"
+    assert list(report.failed) == ["web1"]
+    assert "start" in result["failures"][0]["not_done"]
+    assert "write record /apiary/web1/guest.json" in result["failures"][0]["done"]
+
+
+def test_a_start_that_fails_is_a_failure_of_that_guest(stage: Stage, fleet: Any, request_of: Make) -> None:
+    for name in ("web1", "web2"):
+        fleet.make(name=name, memory="1G")
+    stage.refuse = {"start web2": "bhyve could not start: it exited 4"}
+    requests = [request_of(name=name, state="started") for name in ("web1", "web2")]
+    report = manage.manage(stage, requests, check_mode=False)
+    assert report.steps == {"web1": ["start"]}
+    assert "it exited 4" in str(report.failed["web2"])
+
+
+def test_a_task_that_changes_nothing_starts_nothing(stage: Stage, fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="1G", running=True)
+    report = manage.manage(stage, [request_of(state="started")], check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=True)
+    assert stage.deeds == [] and not result["changed"] and result["diff"] == []
+
+
+def test_both_forms_in_one_task_are_refused(request_of: Make) -> None:
+    single = request_of()
+    assert [one["name"] for one in manage.requests_of({**single, "vms": None})] == ["web1"]
+    with pytest.raises(BadInput, match="memory, name beside it"):
+        manage.requests_of({**single, "memory": "1G", "vms": [request_of()]})
+    with pytest.raises(BadInput, match="give one guest by name, or many by vms"):
+        manage.requests_of({**single, "name": None, "vms": None})
+    assert manage.requests_of({**{key: None for key in single}, "vms": []}) == []
