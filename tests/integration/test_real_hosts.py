@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `make test-host` runs on a real host, here on a stand-in: all targets, and nothing is left behind."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Callable
+
+from harness import ROOT, Playbooks
+from standin.host import StandinHost
+
+REAL = str(ROOT / "tests" / "integration" / "real.yml")
+
+
+def everything(host: StandinHost) -> str:
+    """What a test on somebody's host might leave behind."""
+    return host.sh(
+        "find /etc /boot /usr/local /var/db /apiary-test /var/tmp | grep -v __pycache__ | sort; cat /etc/rc.conf /etc/sysctl.conf /boot/loader.conf;"
+        " zfs list -H -o name; ifconfig -l; ls /dev/vmm; ps -axww -o command | grep -v -e grep -e 'ps -axww'"
+    ).stdout
+
+
+def build_tiny_guest() -> None:
+    """The files that the playbook copies."""
+    subprocess.run([str(ROOT / "tests/lab/tiny-guest/build.sh"), str(ROOT / "build/cache/tiny")], check=True)
+
+
+def test_all_targets_pass_and_nothing_is_left(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
+    build_tiny_guest()
+    host = bare_host()
+    before = everything(host)
+    run = Playbooks(host, tmp_path).play(REAL)
+    assert run.rc == 0, run.output
+    assert run.output.count("SKIPPED: ") == 1, run.output
+    assert everything(host) == before
+
+
+def test_a_host_that_is_in_use_is_left_alone(host: StandinHost, playbooks: Playbooks) -> None:
+    run = playbooks.play(REAL)
+    assert run.rc != 0 and "is prepared for guests already" in run.output
+    assert host.exists_in("/usr/local/etc/apiary.conf")
+
+
+def test_everything_goes_also_after_a_failure(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
+    build_tiny_guest()
+    host = bare_host()
+    before = everything(host)
+    host.set_faults([{"match": ["bhyve"], "kth": 4, "mode": "fail", "exit": 4, "stderr": "it failed"}])
+    run = Playbooks(host, tmp_path).play(REAL)
+    assert run.rc != 0 and host.fired_faults()
+    assert everything(host) == before
