@@ -123,7 +123,9 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
         if one.record is None:
             steps, before = plan_absent(one, observed)
             entry: Dict[str, Any] = {"name": one.name, "state": "absent"}
-            guests.append(GuestPlan(one.name, steps, stop=one.seen.active, before=before, entry=entry))
+            # What was preserved for inspection goes with the guest; the runtime's stop clears it.
+            stop = one.seen.active or one.seen.state == "preserved"
+            guests.append(GuestPlan(one.name, steps, stop=stop, before=before, entry=entry))
             continue
         own = _allocate(one, observed, known, reserved)
         known = known.replaced(one.name, own)
@@ -296,10 +298,7 @@ def _add_destroyed(plan: GuestPlan, one: Desired, observed: Observed) -> None:
             raise BadInput(
                 f"guest {one.name}: disk {gone.name}: the guest is protected; set protected: false to destroy a disk"
             )
-        exists = volume in observed.datasets or gone.name in one.seen.file_sizes
-        old = one.old.disk(gone.name) if one.old is not None else None
-        attached = old is not None and not old.detached and old.backing != PATH
-        if exists and attached and one.seen.active and not plan.stop:
+        if one.seen.active and not plan.stop and _boots_with(one, gone.name, observed):
             raise BadInput(
                 f"guest {one.name}: disk {gone.name}: the guest runs and has it open; stop the guest, or detach the "
                 "disk and restart the guest, before the disk is destroyed"
@@ -308,6 +307,16 @@ def _add_destroyed(plan: GuestPlan, one: Desired, observed: Observed) -> None:
             plan.changes.append(changes.DestroyDataset(one.name, volume, recursive=True))
         if gone.name in one.seen.file_sizes:
             plan.changes.append(changes.RemoveFiles(one.name, "disk", (layout.image(one.name, gone.name),)))
+
+
+def _boots_with(one: Desired, disk: str, observed: Observed) -> bool:
+    """Whether the generation that runs has a disk of ours; one that cannot be read may."""
+    running = one.seen.running
+    if running is None or running.conf is None:
+        return True
+    layout = observed.conf.layout
+    paths = set(config.parse(running.conf).values())
+    return layout.volume_node(one.name, disk) in paths or layout.image(one.name, disk) in paths
 
 
 def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocations) -> None:

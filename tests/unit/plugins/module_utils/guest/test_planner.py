@@ -211,6 +211,28 @@ def test_a_running_guests_disk_is_not_destroyed_under_it(fleet: Any, request_of:
     assert fleet.plan(request_of(disks=disks, state="stopped")).stops == ["web1"]
 
 
+def test_a_disk_that_is_detached_but_still_open_is_not_destroyed(fleet: Any, request_of: Make) -> None:
+    data = {"name": "data", "size": "1G", "backing": "sparse-file"}
+    fleet.make(memory="2G", disks=[ROOT, data], running=True)
+    running = fleet.observed.guests["web1"].running
+    fleet.make(request_of(disks=[{"name": "data", "state": "detached"}]), running=True)
+    seen = replace(fleet.observed.guests["web1"], file_sizes={"data": 1 << 30})
+    gone = request_of(disks=[{"name": "data", "state": "absent", "destroy": True}])
+    fleet.observed.guests["web1"] = seen
+    assert "remove disk /apiary/web1/data.img" in steps(fleet.plan(gone))
+    fleet.observed.guests["web1"] = replace(seen, running=running)
+    with pytest.raises(BadInput, match="runs and has it open"):
+        fleet.plan(gone)
+
+
+def test_what_was_preserved_is_cleared_before_its_guest_goes(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="2G")
+    preserved = replace(fleet.observed.guests["web1"], status={"state": "preserved"}, node=True)
+    fleet.observed.guests["web1"] = preserved
+    assert fleet.plan(request_of(state="absent")).stops == ["web1"]
+    assert fleet.plan(request_of(state="stopped")).stops == []
+
+
 def test_exact_lists_detach_disks_and_remove_nics(fleet: Any, request_of: Make) -> None:
     dmz = {"name": "dmz", "switch": "bridge1"}
     fleet.make(memory="2G", disks=[ROOT, {"name": "data", "size": "1G"}], nics=[LAN, dmz])
