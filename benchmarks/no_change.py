@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-from harness import ROOT, Playbooks, PlaybookRun
+from harness import ROOT, PlaybookRun, Playbooks
 from standin.host import StandinHost
 
 COUNTS = (1, 50, 500)
@@ -31,7 +31,7 @@ def guests(count: int) -> List[Dict[str, Any]]:
     ]
 
 
-def timed(playbooks: Playbooks, task: Dict[str, Any]) -> "tuple[float, PlaybookRun]":
+def timed(playbooks: Playbooks, task: Dict[str, Any]) -> tuple[float, PlaybookRun]:
     """Seconds of an ansible-playbook of this one task, from start to end."""
     began = time.monotonic()
     run = playbooks.tasks([dict(task, name="guests")])
@@ -66,7 +66,7 @@ def main() -> None:
         prepared = playbooks.play(str(ROOT / "tests" / "integration" / "prepare.yml"))
         if prepared.rc != 0:
             sys.exit(prepared.output)
-        print(f"{'guests':>6}  {'one task':>9}  {'commands':>8}  {'a loop':>9}  {'commands':>8}  {'ratio':>6}", flush=True)
+        print("guests   one task  commands     a loop  commands   ratio", flush=True)
         for count in COUNTS:
             timed(playbooks, as_list(count))
             listed, run = timed(playbooks, as_list(count))

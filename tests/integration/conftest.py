@@ -33,7 +33,7 @@ def bring_tiny_guest(host: StandinHost) -> None:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
-    """A prepared host, shut down: role bhyve_host has run on it, bridge0 is in its rc.conf, the modules lie ready."""
+    """A prepared host, shut down: role bhyve_host has run, bridge0 is in rc.conf, the modules lie ready."""
     lab = tmp_path_factory.mktemp("lab")
     host = StandinHost("hive1", str(lab / "hive1"))
     host.up()
@@ -41,7 +41,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
         host.sh("sysrc cloned_interfaces=bridge0 ifconfig_bridge0=up && service netif start bridge0", check=True)
         bring_tiny_guest(host)
         Modules(host).install()
-        run = Playbooks(host, lab).play(str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_packages": []})
+        run = Playbooks(host, lab).play(
+            str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_packages": []}
+        )
         assert run.rc == 0, run.output
         host.down()
         yield host

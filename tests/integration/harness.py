@@ -66,7 +66,10 @@ class Modules:
 
     def install(self) -> Modules:
         """Put the modules onto the host. Once per host: they stay on its disk."""
-        code = f"import io, sys, tarfile; tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read())).extractall({PAYLOAD!r})"
+        code = (
+            "import io, sys, tarfile;"
+            f" tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read())).extractall({PAYLOAD!r})"
+        )
         done = self.host.run([PYTHON, "-c", code], stdin=_payload())
         assert done.returncode == 0, done.stderr
         return self

@@ -79,7 +79,8 @@ def residue(host: StandinHost) -> List[str]:
     """What is left of web1 when it should be gone."""
     script = (
         "ls -A /apiary | grep web1; ls -A /var/run/apiary | grep '^web1$'; ls /dev/vmm 2> /dev/null | grep web1;"
-        " ifconfig -g apiary; zfs list -H -o name | grep web1; ps -axww -o command | grep '[a]piary:web1\\|[b]hyve: web1'"
+        " ifconfig -g apiary; zfs list -H -o name | grep web1;"
+        " ps -axww -o command | grep '[a]piary:web1\\|[b]hyve: web1'"
     )
     return host.sh(script).stdout.split("\n")[:-1]
 

@@ -54,14 +54,18 @@ def state_of(modules: Modules, name: str) -> Dict[str, Any]:
 def fingerprint(host: StandinHost) -> str:
     """Everything of the host that a module might have changed."""
     return host.sh(
-        "find /apiary /var/db/apiary /etc /boot /usr/local/etc -type f -exec md5 {} +; find /apiary -type l -exec readlink {} +;"
-        " zfs get -Hp all -r zroot/apiary | grep -v -e used -e avail -e refer -e creat -e writt; ifconfig; ls /dev/vmm; sysctl kern hw net.link"
-        " | grep -v -e boottime -e lastpid -e loadavg"
+        "find /apiary /var/db/apiary /etc /boot /usr/local/etc -type f -exec md5 {} +;"
+        " find /apiary -type l -exec readlink {} +; ifconfig; ls /dev/vmm;"
+        " zfs get -Hp -r all zroot/apiary | grep -v -e used -e avail -e refer -e creat -e writt;"
+        " sysctl kern hw net.link | grep -v -e boottime -e lastpid -e loadavg"
     ).stdout
 
 
 # Random until it is allocated, and what derives from it.
-ALLOCATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|5a(:[0-9a-f]{2}){5}|\b[0-9A-F]{16}\b|to be allocated")
+ALLOCATED = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|5a(:[0-9a-f]{2}){5}|\b[0-9A-F]{16}\b|to be allocated"
+)
 
 
 def comparable(value: Any) -> Any:

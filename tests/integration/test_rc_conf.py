@@ -43,7 +43,7 @@ OPERATIONS: List[Tuple[List[str], Dict[str, Any]]] = [
     (["nfs_server_enable=YES"], {"name": "nfs_server_enable", "value": "YES"}),
     (["devd_flags+=/a /b"], {"name": "devd_flags", "value": "/a /b", "state": "append"}),
 ]
-NAMES = [item["name"] for _, item in OPERATIONS] + ["base"]
+NAMES = [item["name"] for _unused, item in OPERATIONS] + ["base"]
 
 
 def put(host: StandinHost, case: str) -> None:
@@ -69,11 +69,11 @@ def modules(template: StandinHost, shared_host: StandinHost) -> Modules:
 def test_sh_reads_the_same_as_after_sysrc(modules: Modules, case: str) -> None:
     host = modules.host
     put(host, case)
-    for argument, _ in OPERATIONS:
+    for argument, _unused in OPERATIONS:
         host.run(["sysrc", *argument])
     expected = values(host)
     put(host, case)
-    wanted = [item for _, item in OPERATIONS]
+    wanted = [item for _unused, item in OPERATIONS]
     told = modules.good("rc_conf", {"vars": wanted}, check=True)
     done = modules.good("rc_conf", {"vars": wanted})
     assert values(host) == expected

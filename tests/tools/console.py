@@ -14,7 +14,7 @@ from typing import IO
 
 from standin.host import StandinHost
 
-# The settings of a line that is not echoed back: a plain cat of the B side would echo the guest's output into the guest.
+# A line that echoes nothing: a plain cat of the B side would send the guest's output back into the guest.
 ATTACH = 'exec 3<> "$0"; stty raw -echo <&3; cat <&3 & exec cat >&3'
 
 
@@ -46,7 +46,7 @@ class Console:
         start = len(self.said)
         while text.encode() not in self.said[start:]:
             if time.monotonic() > deadline:
-                sys.exit("the console did not say %r within %d seconds" % (text, seconds))
+                sys.exit(f"the console did not say {text!r} within {seconds:g} seconds")
             self.read(1.0)
             if nudge and text.encode() not in self.said[start:]:
                 self.type("\n")

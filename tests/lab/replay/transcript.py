@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import List, Optional
 
+#: How a carriage return is written in a transcript, for the project's files end their lines in newlines alone.
+CARRIAGE_RETURN = "\u240d"
 DIRECTORY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "transcripts")
 
 
@@ -35,7 +37,7 @@ def load(name: str) -> List[Entry]:
     with open(
         os.path.join(DIRECTORY, name + ".txt"), encoding="utf-8", errors="surrogateescape", newline="\n"
     ) as stream:
-        return parse(stream.read())
+        return parse(stream.read().replace(CARRIAGE_RETURN, "\r"))
 
 
 def parse(text: str) -> List[Entry]:

@@ -157,7 +157,7 @@ class StandinHost:
     def __enter__(self) -> StandinHost:
         return self.up()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_unused: object) -> None:
         self.destroy()
 
     # what happens in it
@@ -341,7 +341,7 @@ class StandinHost:
 
     def _await(self, ready: int, timeout: float) -> None:
         """Wait for the host to say that it is there."""
-        readable, _, _ = select.select([ready], [], [], timeout)
+        readable, _unused, _unused = select.select([ready], [], [], timeout)
         answer = os.read(ready, 64) if readable else b""
         if answer:
             return
@@ -364,7 +364,7 @@ class StandinHost:
 
     def _gone(self, handle: int, timeout: float, verb: str) -> None:
         """Wait for the process behind a pidfd to end."""
-        readable, _, _ = select.select([handle], [], [], timeout)
+        readable, _unused, _unused = select.select([handle], [], [], timeout)
         if not readable:
             raise LabError(f"stand-in host {self.name} did not {verb} within {timeout:g} s")
 

@@ -61,7 +61,7 @@ class _End:
         """Whether somebody has this end open."""
         poll = select.poll()
         poll.register(self.master, 0)
-        return not any(event & select.POLLHUP for _, event in poll.poll(0))
+        return not any(event & select.POLLHUP for _unused, event in poll.poll(0))
 
     def feed(self, data: bytes) -> None:
         """Bytes from the other end: lost if nobody has this one open."""
@@ -162,9 +162,9 @@ class _Driver:
 
     def serve(self) -> None:
         """One request: ``open nmdm0A`` answers with the open terminal, ``create nmdm0`` makes a pair that stays."""
-        connection, _ = self.listener.accept()
+        connection, _unused = self.listener.accept()
         with connection:
-            verb, _, name = connection.recv(_CHUNK).decode().partition(" ")
+            verb, _unused, name = connection.recv(_CHUNK).decode().partition(" ")
             if verb == "busy":
                 opened = any(end.opened() for end in self.ends.values())
                 connection.sendall(b"yes" if opened else b"no")
@@ -230,7 +230,7 @@ def _connect() -> socket.socket:
 def _ask(request: str) -> Optional[int]:
     with _connect() as connection:
         connection.sendall(request.encode())
-        _, ancillary, _, _ = connection.recvmsg(_CHUNK, socket.CMSG_LEN(array.array("i", [0]).itemsize))
+        ancillary = connection.recvmsg(_CHUNK, socket.CMSG_LEN(array.array("i", [0]).itemsize))[1]
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             rights = array.array("i")

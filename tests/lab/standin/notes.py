@@ -29,7 +29,7 @@ def stat_fields(pid: str) -> Optional[List[str]]:
         return None
     if not text:
         return None
-    head, _, tail = text.rpartition(")")
+    head, _unused, tail = text.rpartition(")")
     return [head.split("(", 1)[1], *tail.split()]
 
 

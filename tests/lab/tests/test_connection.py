@@ -135,9 +135,9 @@ status_cmd="probe_status"
 
 probe_status()
 {
-	[ -e /var/run/probe.started ] && echo "probe is running." && return 0
-	echo "probe is not running."
-	return 1
+\t[ -e /var/run/probe.started ] && echo "probe is running." && return 0
+\techo "probe is not running."
+\treturn 1
 }
 
 load_rc_config $name

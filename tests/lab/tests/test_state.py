@@ -39,7 +39,7 @@ def document(directory: Path, name: str) -> Dict[str, object]:
 
 
 def test_processes_do_not_lose_each_others_changes(tmp_path: Path) -> None:
-    running = [subprocess.Popen([sys.executable, "-c", ADD], env=environment(tmp_path)) for _ in range(4)]
+    running = [subprocess.Popen([sys.executable, "-c", ADD], env=environment(tmp_path)) for _unused in range(4)]
     assert [process.wait() for process in running] == [0, 0, 0, 0]
     assert document(tmp_path, "kernel/count.json") == {"n": 200}
 

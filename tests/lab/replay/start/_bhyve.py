@@ -77,7 +77,7 @@ def tiny(host: StandinHost) -> None:
     with tempfile.TemporaryDirectory() as work:
         subprocess.run(["sh", os.path.join(LIBRARY, "tiny-guest", "build.sh"), work], check=True, capture_output=True)
         host.sh("mkdir -p /tiny/boot/lua /tiny/boot/defaults", check=True)
-        for folder, _, files in os.walk(work):
+        for folder, _unused, files in os.walk(work):
             for file in files:
                 path = os.path.join(folder, file)
                 with open(path, "rb") as stream:

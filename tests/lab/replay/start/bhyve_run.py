@@ -18,7 +18,7 @@ def prepare(host: StandinHost) -> None:
     _bhyve.tiny(host)
     _bhyve.terminals(host, "nmdm0", "nmdm5")
     both = _bhyve.scripts("bhyve-run")[0]
-    script, _, config = both.partition("name=guest0\n")
+    script, _unused, config = both.partition("name=guest0\n")
     _bhyve.put(host, "/root/run", script)
     host.write("/tmp/guest0.conf", "name=guest0\n" + config)
     host.sh(

@@ -41,7 +41,7 @@ def warn(name: str, what: str, error: Optional[OSError] = None) -> int:
 
 
 def _has(options: Options, letters: str) -> bool:
-    return any(letter in letters for letter, _ in options)
+    return any(letter in letters for letter, _unused in options)
 
 
 def _say(options: Options, line: str) -> None:
@@ -280,7 +280,7 @@ def _temporary(template: str, directory: bool, unlink: bool) -> str:
     stem = template.rstrip("X")
     letters = string.ascii_letters + string.digits
     while True:
-        path = stem + "".join(random.choice(letters) for _ in template[len(stem) :])
+        path = stem + "".join(random.choice(letters) for _unused in template[len(stem) :])
         try:
             if directory:
                 os.mkdir(path, 0o700)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from typing import List
 
 _GREP = """usage: grep [-abcDEFGHhIiLlmnOopqRSsUVvwxz] [-A num] [-B num] [-C num]
-	[-e pattern] [-f file] [--binary-files=value] [--color=when]
-	[--context=num] [--directories=action] [--label] [--line-buffered]
-	[--null] [pattern] [file ...]"""
+\t[-e pattern] [-f file] [--binary-files=value] [--color=when]
+\t[--context=num] [--directories=action] [--label] [--line-buffered]
+\t[--null] [pattern] [file ...]"""
 _LETTERS = "0123456789A:B:C:D:EFGHILORSUVabcd:e:f:hilm:nopqrsuvwxyz"
 _LONGS = {
     **{"color?": "!", "colour?": "!", "line-buffered": "_", "null": "Z", "version": "V", "context=": "C"},
@@ -31,10 +31,10 @@ _LONGS = {
 
 
 def _grep(name: str, options: Options, operands: List[str]) -> int:
-    if any(letter == "V" for letter, _ in options):
+    if any(letter == "V" for letter, _unused in options):
         print("grep (BSD grep, GNU compatible) 2.6.0-FreeBSD")
         return 0
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     patterns = [value for letter, value in options if letter == "e"]
     if not patterns and "f" not in letters:
         if not operands:

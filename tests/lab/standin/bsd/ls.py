@@ -151,7 +151,7 @@ def _print(letters: Set[str], values: Dict[str, str], entries: List[Entry]) -> N
     if "l" in letters:
         _long(letters, values, ordered)
         return
-    for shown, _, facts in ordered:
+    for shown, _unused, facts in ordered:
         first = f"{facts.st_ino} " if "i" in letters else ""
         first += f"{_blocks(letters, facts)} " if "s" in letters else ""
         print(first + shown + _mark(letters, facts))
@@ -209,7 +209,7 @@ def _ls(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _order(letters: Set[str], folders: List[str]) -> List[str]:
-    return [path for path, _, _ in _sorted(letters, [(path, path, os.stat(path)) for path in folders])]
+    return [entry[0] for entry in _sorted(letters, [(path, path, os.stat(path)) for path in folders])]
 
 
 TOOLS = {

@@ -82,7 +82,7 @@ def _walk(paths: List[str], recursive: bool) -> List[str]:
 
 def _each(name: str, options: Options, paths: List[str], change: Callable[[str], bool]) -> int:
     """Apply ``change`` to every path (it says whether it changed something); the exit status."""
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     status = 0
     for path in _walk(paths, "R" in letters):
         try:
@@ -122,7 +122,7 @@ def _chmod_words(name: str, options: Options, words: List[str]) -> int:
         getopt(name, rest, "HLPRfhv", _CHMOD)
     if len(rest) < 2:
         raise UsageError(_CHMOD, 1)
-    given, _ = getopt(name, words[:index], "HLPRfhv", _CHMOD)
+    given, _unused = getopt(name, words[:index], "HLPRfhv", _CHMOD)
     return _chmod(name, given, rest)
 
 
@@ -147,12 +147,12 @@ def group_id(name: str, text: str) -> int:
 
 
 def _owner(name: str, text: str) -> Tuple[int, int]:
-    user, _, group = text.partition(":")
+    user, _unused, group = text.partition(":")
     return (user_id(name, user) if user else -1, group_id(name, group) if group else -1)
 
 
 def _change_owner(name: str, options: Options, paths: List[str], uid: int, gid: int) -> int:
-    follow = not any(letter == "h" for letter, _ in options)
+    follow = not any(letter == "h" for letter, _unused in options)
 
     def change(path: str) -> bool:
         facts = os.stat(path, follow_symlinks=follow)

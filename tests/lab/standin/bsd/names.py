@@ -38,7 +38,7 @@ def _uname(name: str, options: Options, operands: List[str]) -> int:
         "U": str(host["osreldate"]),
     }
     wanted = set()
-    for letter, _ in options or [("s", "")]:
+    for letter, _unused in options or [("s", "")]:
         wanted |= set("snrvm") if letter == "a" else {"s" if letter == "o" else letter}
     print(" ".join(values[letter] for letter in _UNAME_ORDER if letter in wanted))
     return 0
@@ -47,13 +47,13 @@ def _uname(name: str, options: Options, operands: List[str]) -> int:
 def _hostname(name: str, options: Options, operands: List[str]) -> int:
     import socket
 
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     if len(operands) > 1:
         raise UsageError(_HOSTNAME, 1)
     if operands:
         socket.sethostname(operands[0])
         return 0
-    host, _, domain = socket.gethostname().partition(".")
+    host, _unused, domain = socket.gethostname().partition(".")
     print(host if "s" in letters else domain if "d" in letters else socket.gethostname())
     return 0
 
@@ -61,7 +61,7 @@ def _hostname(name: str, options: Options, operands: List[str]) -> int:
 def _id(name: str, options: Options, operands: List[str]) -> int:
     import pwd
 
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     if operands:
         try:
             entry = pwd.getpwuid(int(operands[0])) if operands[0].isdigit() else pwd.getpwnam(operands[0])
@@ -128,7 +128,7 @@ def _logname(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _tty(name: str, options: Options, operands: List[str]) -> int:
-    silent = any(letter == "s" for letter, _ in options)
+    silent = any(letter == "s" for letter, _unused in options)
     try:
         text, status = os.ttyname(0), 0
     except OSError:
@@ -139,7 +139,7 @@ def _tty(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _which(name: str, options: Options, operands: List[str]) -> int:
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     status = 0
     for program in operands:
         found = False
@@ -209,13 +209,13 @@ def _uuidgen(name: str, options: Options, operands: List[str]) -> int:
     import uuid
 
     count = [int(value) for letter, value in options if letter == "n"]
-    for _ in range(count[-1] if count else 1):
+    for _unused in range(count[-1] if count else 1):
         print(uuid.uuid1())
     return 0
 
 
 def _pwd(name: str, options: Options, operands: List[str]) -> int:
-    letters = [letter for letter, _ in options]
+    letters = [letter for letter, _unused in options]
     logical = os.environ.get("PWD", "")
     if letters[-1:] == ["L"] and logical.startswith("/") and os.path.exists(logical) and os.path.samefile(logical, "."):
         print(logical)

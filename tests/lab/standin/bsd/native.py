@@ -74,7 +74,7 @@ def _dd(name: str, options: Options, operands: List[str]) -> int:
     conversions: List[str] = []
     progress = False
     for word in operands:
-        key, _, value = word.partition("=")
+        key, _unused, value = word.partition("=")
         if key in ("bs", "ibs", "obs", "count", "skip", "seek", "iseek", "oseek"):
             value = value.replace("m", "M").replace("g", "G").replace("t", "T")
             key = {"iseek": "skip", "oseek": "seek"}.get(key, key)
@@ -120,7 +120,7 @@ def _expr(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _sort(name: str, options: Options, operands: List[str]) -> int:
-    if any(letter == "_" for letter, _ in options):
+    if any(letter == "_" for letter, _unused in options):
         print("2.3-FreeBSD")
         return 0
     # GNU reads input that is not there only later and names it: here the complaint is FreeBSD's.
@@ -132,7 +132,7 @@ def _sort(name: str, options: Options, operands: List[str]) -> int:
 
 def _diff(name: str, options: Options, operands: List[str]) -> int:
     for path in operands:
-        if path != "-" and not os.path.exists(path) and not any(letter in "NP" for letter, _ in options):
+        if path != "-" and not os.path.exists(path) and not any(letter in "NP" for letter, _unused in options):
             raise UsageError(f"diff: {path}: No such file or directory", 2)
     become(name, words_of([pair for pair in options if pair[0] != "_"], operands))
 
@@ -154,7 +154,7 @@ def _tsort(name: str, options: Options, operands: List[str]) -> int:
 
 
 def _du(name: str, options: Options, operands: List[str]) -> int:
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     words = ["--apparent-size" if letter == "A" else f"-{letter}{value}" for letter, value in options]
     if not letters & set("ghkm"):
         # Blocks of BLOCKSIZE as bare numbers: a unit given with -B would be printed behind them.
@@ -181,13 +181,13 @@ def _stty(name: str, options: Options, operands: List[str]) -> int:
 
 def _uniq(name: str, options: Options, operands: List[str]) -> int:
     """The count has four columns where GNU's has seven."""
-    if not any(letter == "c" for letter, _ in options):
+    if not any(letter == "c" for letter, _unused in options):
         become(name, words_of(options, operands))
     import subprocess
 
     done = subprocess.run([program("uniq"), *words_of(options, operands)], stdout=subprocess.PIPE, check=False)
     for line in done.stdout.splitlines(keepends=True):
-        count, _, text = line.lstrip().partition(b" ")
+        count, _unused, text = line.lstrip().partition(b" ")
         sys.stdout.buffer.write(b"%4d %s" % (int(count), text))
     return done.returncode
 

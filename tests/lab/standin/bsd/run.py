@@ -40,10 +40,10 @@ def _env(name: str, options: Options, operands: List[str]) -> int:
             operands = shlex.split(value) + operands
     path = [value for letter, value in options if letter == "P"]
     while operands and "=" in operands[0]:
-        key, _, value = operands.pop(0).partition("=")
+        key, _unused, value = operands.pop(0).partition("=")
         os.environ[key] = value
     if not operands:
-        end = "\0" if any(letter == "0" for letter, _ in options) else "\n"
+        end = "\0" if any(letter == "0" for letter, _unused in options) else "\n"
         sys.stdout.write("".join(f"{key}={value}{end}" for key, value in os.environ.items()))
         return 0
     if path:
@@ -178,12 +178,12 @@ def _time(name: str, options: Options, operands: List[str]) -> int:
     import resource
     import time
 
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     began = time.monotonic()
     pid = os.fork()
     if pid == 0:
         execute(name, operands)
-    _, raw, usage = os.wait4(pid, 0)
+    _unused, raw, usage = os.wait4(pid, 0)
     real = time.monotonic() - began
     lines = [f"{real:10.2f} real {usage.ru_utime:12.2f} user {usage.ru_stime:12.2f} sys"]
     if "p" in letters:

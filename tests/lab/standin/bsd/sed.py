@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .options import Options
 
 _SED = """usage: sed script [-Ealnru] [-i extension] [file ...]
-	sed [-Ealnu] [-i extension] [-e script] ... [-f script_file] ... [file ...]"""
+\tsed [-Ealnu] [-i extension] [-e script] ... [-f script_file] ... [file ...]"""
 
 
 def _sed(name: str, options: Options, words: List[str]) -> int:
@@ -31,12 +31,12 @@ def _sed(name: str, options: Options, words: List[str]) -> int:
         if not operands:
             raise UsageError(_SED, 1)
         scripts = [("e", operands.pop(0))]
-    extended = any(letter in "Er" for letter, _ in given)
+    extended = any(letter in "Er" for letter, _unused in given)
     in_place = [value for letter, value in given if letter in "iI"]
     expressions = [word for letter, value in scripts for word in ("-e", _script(letter, value, extended))]
     flags = ["-E"] if extended else []
-    flags += ["-n"] if any(letter == "n" for letter, _ in given) else []
-    flags += ["-u"] if any(letter in "lu" for letter, _ in given) else []
+    flags += ["-n"] if any(letter == "n" for letter, _unused in given) else []
+    flags += ["-u"] if any(letter in "lu" for letter, _unused in given) else []
     # -i begins anew in each file, -I goes on from one to the next: for one file they are the same.
     flags += [f"-i{in_place[-1]}"] if in_place else []
     files, status = _present(operands, bool(in_place))

@@ -46,11 +46,11 @@ def _out(data: bytes) -> None:
 
 
 def _cat(name: str, options: Options, operands: List[str]) -> int:
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     status = 0
     number = 0
     blank = False
-    for _, stream in _streams(name, operands):
+    for _unused, stream in _streams(name, operands):
         if stream is None:
             status = 1
         elif not letters - {"u"}:
@@ -103,7 +103,7 @@ def _head(name: str, options: Options, operands: List[str]) -> int:
         if size is not None:
             _out(stream.read(size))
             continue
-        for _ in range(lines):
+        for _unused in range(lines):
             line = stream.readline()
             if not line:
                 break
@@ -134,7 +134,7 @@ def _tail_words(name: str, options: Options, words: List[str]) -> int:
     from .options import getopt
 
     given, operands = getopt(name, _old_count(words), "Fb:c:fn:qrv", _TAIL, longs={"bytes=": "c", "lines=": "n"})
-    letters = [letter for letter, _ in given]
+    letters = [letter for letter, _unused in given]
     if "r" in letters:
         return _tail_reverse(given, operands)
     if "F" in letters or "f" in letters:
@@ -156,7 +156,7 @@ def _tail_words(name: str, options: Options, words: List[str]) -> int:
 def _tail_reverse(options: Options, operands: List[str]) -> int:
     limit = [int(value) for letter, value in options if letter == "n"]
     status = 0
-    for _, stream in _streams("tail", operands):
+    for _unused, stream in _streams("tail", operands):
         if stream is None:
             status = 1
             continue
@@ -167,7 +167,7 @@ def _tail_reverse(options: Options, operands: List[str]) -> int:
 
 
 def _wc(name: str, options: Options, operands: List[str]) -> int:
-    letters = {letter for letter, _ in options} & set("clmwL") or {"l", "w", "c"}
+    letters = {letter for letter, _unused in options} & set("clmwL") or {"l", "w", "c"}
     totals = [0, 0, 0, 0]
     status = 0
     for path, stream in _streams(name, operands, "{}: open"):
@@ -195,7 +195,7 @@ def _wc_line(letters: set[str], counts: List[int], label: str) -> None:
 
 
 def _tee(name: str, options: Options, operands: List[str]) -> int:
-    letters = {letter for letter, _ in options}
+    letters = {letter for letter, _unused in options}
     if "i" in letters:
         import signal
 
@@ -291,7 +291,7 @@ def _printf(name: str, options: Options, words: List[str]) -> int:
 
 def _rev(name: str, options: Options, operands: List[str]) -> int:
     status = 0
-    for _, stream in _streams(name, operands):
+    for _unused, stream in _streams(name, operands):
         if stream is None:
             status = 1
             continue
@@ -308,7 +308,7 @@ def _seq(name: str, options: Options, words: List[str]) -> int:
     # A negative number is an operand.
     while index < len(words) and words[index].startswith("-") and not words[index][1:2].isdigit():
         index += 1 + (words[index] in ("-f", "-s", "-t"))
-    given, _ = getopt(name, words[:index], "f:s:t:w", _SEQ)
+    given, _unused = getopt(name, words[:index], "f:s:t:w", _SEQ)
     become("seq", [*(f"-{letter}{value}" for letter, value in given), *words[index:]])
 
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # typing itself would double the time that a small tool t
 if TYPE_CHECKING:
     from typing import Sequence
 
-PATHS = tuple(path for path, _ in places().values())
+PATHS = tuple(path for path, _unused in places().values())
 
 
 def main(argv: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         if tool.letters is None:
             return tool.work(name, [], list(argv[1:]))
         options, operands = getopt(name, argv[1:], tool.letters, tool.usage, tool.status, tool.longs)
-        for letter, _ in options:
+        for letter, _unused in options:
             if letter in tool.unbuilt:
                 not_built(name, f"-{letter}")
         if len(operands) < tool.operands:

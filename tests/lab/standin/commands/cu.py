@@ -28,7 +28,7 @@ def _copy(line: int) -> None:
     sources: List[int] = [line, 0]
     at_start, tilde = True, False
     while True:
-        ready, _, _ = select.select(sources, [], [])
+        ready, _unused, _unused = select.select(sources, [], [])
         if line in ready:
             try:
                 data = os.read(line, 4096)

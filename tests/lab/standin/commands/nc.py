@@ -65,7 +65,7 @@ def _copy(connection: socket.socket, half_close: bool, idle: Optional[float]) ->
     """Both ways, until the other side is done."""
     sources: List[int] = [0, connection.fileno()]
     while True:
-        ready, _, _ = select.select(sources, [], [], idle)
+        ready, _unused, _unused = select.select(sources, [], [], idle)
         if not ready:
             return
         if connection.fileno() in ready:

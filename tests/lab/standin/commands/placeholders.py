@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     service.detach(pidfile)
     woken = service.wake_on(signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     while True:
-        ready, _, _ = select.select([woken, *(listener.fileno() for listener in listeners)], [], [])
+        ready, _unused, _unused = select.select([woken, *(listener.fileno() for listener in listeners)], [], [])
         for listener in listeners:
             if listener.fileno() in ready:
                 connection, _address = listener.accept()

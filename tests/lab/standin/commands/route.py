@@ -219,7 +219,7 @@ def _static(net: Ifnet, target: str, family: str, default: bool) -> Optional[Tup
         if route["destination"] == "default":
             network_address, prefix = "::" if family == "inet6" else "0.0.0.0", 0
         else:
-            network_address, _, width = route["destination"].partition("/")
+            network_address, _unused, width = route["destination"].partition("/")
             prefix = int(width)
             if default or _network(target, prefix) != _network(network_address, prefix):
                 continue
@@ -237,7 +237,7 @@ def _network(address: str, prefix: int) -> str:
 
 
 def _print(target: str, destination: str, prefix: int, gateway: str, interface: str, flags: str, mtu: int) -> None:
-    family, _ = routes.number(target)
+    family, _unused = routes.number(target)
     value = routes.mask(family, prefix)
     kind, size = (socket.AF_INET6, 16) if family == "inet6" else (socket.AF_INET, 4)
     print(f"   route to: {target}")

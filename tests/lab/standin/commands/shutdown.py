@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         except UsageError as error:
             sys.stderr.write(error.text + "\n")
             return error.status
-        letters = {letter for letter, _ in options}
+        letters = {letter for letter, _unused in options}
         if not operands:
             sys.stderr.write(_SHUTDOWN + "\n")
             return 1

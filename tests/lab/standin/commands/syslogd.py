@@ -44,7 +44,7 @@ def deliver(rules: Sequence[Rule], data: str, host: str, now: float) -> None:
 def _serve(listener: socket.socket, woken: int) -> NoReturn:
     rules: List[Rule] = syslogconf.read("/etc/syslog.conf")
     while True:
-        ready, _, _ = select.select([listener.fileno(), woken], [], [])
+        ready, _unused, _unused = select.select([listener.fileno(), woken], [], [])
         if woken in ready:
             for number in os.read(woken, 512):
                 if number == signal.SIGTERM:

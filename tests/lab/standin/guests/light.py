@@ -140,7 +140,7 @@ class LightGuest:
 
     def told(self) -> None:
         for line in self.control.lines():
-            verb, _, rest = line.partition(" ")
+            verb, _unused, rest = line.partition(" ")
             if verb == "do":
                 self.do(rest)
             else:  # from bhyvectl, through the kernel
@@ -151,7 +151,7 @@ class LightGuest:
         screen = self.machine.screen
         if screen is None or screen.sock is None:
             return
-        connection, _ = screen.sock.accept()
+        connection, _unused = screen.sock.accept()
         first = not self.viewers
         connection.setblocking(False)
         self.viewers[connection.fileno()] = connection
@@ -232,7 +232,7 @@ def end(machine: Machine, report: Optional[Report], reason: str) -> int:
     """bhyve's exit status for that end of the machine; ``signal:N`` does not come back."""
     if report is not None:
         report.write(ended=reason, up=False)
-    verb, _, number = reason.partition(":")
+    verb, _unused, number = reason.partition(":")
     if verb == "signal":
         die(int(number))
     if verb == "exit":

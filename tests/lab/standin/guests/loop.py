@@ -58,7 +58,7 @@ class Loop:
             first[1]()
             return
         wait = min((timer[0] - now for timer in self.timers), default=None)
-        for fd, _ in self._poll.poll(None if wait is None else max(1, int(wait * 1000))):
+        for fd, _unused in self._poll.poll(None if wait is None else max(1, int(wait * 1000))):
             action = self._readers.get(fd)
             if action is not None:
                 action()

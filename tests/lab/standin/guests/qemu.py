@@ -325,7 +325,7 @@ class QemuGuest:
 
     def told(self) -> None:
         for line in self.control.lines():
-            verb, _, rest = line.partition(" ")
+            verb, _unused, rest = line.partition(" ")
             raise _End(rest if verb == "do" else verb)
 
     def viewer(self) -> None:
@@ -333,7 +333,7 @@ class QemuGuest:
         screen = self.machine.screen
         if screen is None or screen.sock is None:
             return
-        connection, _ = screen.sock.accept()
+        connection, _unused = screen.sock.accept()
         self.viewers += 1
         name = f"viewer{self.viewers}"
         with connection:

@@ -3,17 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the host's Python see FreeBSD, as a package of FreeBSD's would: for Ansible's modules and their children."""
 
+from __future__ import annotations
+
 import os
 import sys
 
+# typing is not imported: every Python on the host runs this first.
 
-def _release():
+
+def _release() -> list[str]:
     """Release, version and machine, one a line (``standin/host.py`` writes them at each boot)."""
     with open("/.standin/kernel/uname", encoding="ascii") as stream:
         return stream.read().split("\n")
 
 
-def _uname():
+def _uname() -> os.uname_result:
     release, version, machine = _release()[:3]
     with open("/.linux/proc/sys/kernel/hostname", encoding="utf-8") as stream:
         nodename = stream.read().strip()

@@ -40,7 +40,7 @@ def parse_line(line: str) -> Entry:
     words = line.split()
     owner = group = ""
     if len(words) > 1 and ":" in words[1]:
-        owner, _, group = words.pop(1).partition(":")
+        owner, _unused, group = words.pop(1).partition(":")
     if len(words) < 5:
         raise ConfError(f"malformed line (missing fields):\n{line}")
     path, mode, count, size, when, *rest = words

@@ -33,7 +33,7 @@ class Socket:
 
 def _address(text: str, family: int) -> Tuple[str, int]:
     """An address of /proc/net in hexadecimal: little-endian words, and the port."""
-    digits, _, port = text.partition(":")
+    digits, _unused, port = text.partition(":")
     raw = bytes.fromhex(digits)
     packed = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
     name = socket.inet_ntop(family, packed)

@@ -41,7 +41,7 @@ def _mask(text: str) -> int:
 def _selector(text: str) -> Dict[int, int]:
     masks: Dict[int, int] = {}
     for part in text.split(";"):
-        names, _, level = part.rpartition(".")
+        names, _unused, level = part.rpartition(".")
         numbers = syslog.FACILITIES.values() if names == "*" else [syslog.FACILITIES[name] for name in names.split(",")]
         for number in numbers:
             masks[number] = _mask(level)

@@ -66,7 +66,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(host: Host) -> None:
         host.run(["sh", "-c", "sleep 600 & echo $!; wait"], what="cannot wait", timeout=0.5)
     child = int(caught.value.stdout)
     with pytest.raises(ProcessLookupError):
-        for _ in range(1000):
+        for _unused in range(1000):
             os.kill(child, 0)
             # A killed orphan is a zombie until init has reaped it.
             if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":

@@ -19,10 +19,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Variable, W
 
 RC_CONF = """\
 hostname="bhyve0"
-sshd_enable="YES"	# needed
+sshd_enable="YES"\t# needed
 ifconfig_em0='SYNCDHCP'
 if [ -r /nonexistent ]; then
-	never="1"
+\tnever="1"
 fi
 """
 

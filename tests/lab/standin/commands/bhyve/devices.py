@@ -224,7 +224,7 @@ def _passthru(config: Config, node: str, opts: str) -> None:
 
 def _usb(config: Config, node: str, opts: str) -> None:
     for number, word in enumerate(opts.split(",") if opts else [], 1):
-        device, _, rest = word.partition("=")
+        device, _unused, rest = word.partition("=")
         config.set(f"{node}.slot.{number}.device", device)
         if rest:
             config.parse_list(f"{node}.slot.{number}", rest)

@@ -64,7 +64,7 @@ def unknown(config: Config) -> List[str]:
     """Every variable that bhyve would ignore, and every reference to none."""
     found = []
     known = _pattern(*_GLOBAL)
-    for name, _ in config.items():
+    for name, _unused in config.items():
         match = re.match(r"(pci\.\d+\.\d+\.\d+)\.(.+)$", name)
         if match is None:
             if not known.fullmatch(name):

@@ -44,7 +44,7 @@ def _parse_mac(text: str) -> str:
 
 def _generated_mac(slot: str, name: str) -> str:
     """The default: a fixed OUI and the hash of slot, function and the guest's name; the bus is not in it."""
-    _, number, function = slot.split(".")
+    _unused, number, function = slot.split(".")
     digest = hashlib.md5(f"{number}-{function}-{name}".encode(), usedforsecurity=False).digest()
     return "00:a0:98:" + ":".join(f"{octet:02x}" for octet in digest[:3])
 

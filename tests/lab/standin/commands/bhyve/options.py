@@ -171,7 +171,7 @@ def _lpc(config: Config, text: str) -> None:
     elif low == "fwcfg" and comma:
         config.set("lpc.fwcfg", rest)
     elif low == "tpm" and rest.count(",") >= 1:
-        kind, _, more = rest.partition(",")
+        kind, _unused, more = rest.partition(",")
         path, comma, options = more.partition(",")
         config.set("tpm.type", kind)
         config.set("tpm.path", path)

@@ -47,7 +47,7 @@ def _listening(port: int, family: int) -> List[str]:
         rows = [line.split() for line in stream.readlines()[1:]]
     found = []
     for row in rows:
-        address, _, number = row[1].partition(":")
+        address, _unused, number = row[1].partition(":")
         if row[3] == _LISTEN and int(number, 16) == port:
             found.append(address)
     return found

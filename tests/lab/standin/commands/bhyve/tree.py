@@ -61,7 +61,7 @@ class Config:
 
     def set(self, path: str, value: str) -> None:
         """Give a variable its value; it becomes the last of its node."""
-        parent, _, name = path.rpartition(".")
+        parent, _unused, name = path.rpartition(".")
         node = self._node(parent, create=True)
         if node is None:
             errx(FAILED, f"Failed to create configuration node {parent}")
@@ -75,7 +75,7 @@ class Config:
 
     def raw(self, path: str) -> Optional[str]:
         """A variable's value as it was written."""
-        parent, _, name = path.rpartition(".")
+        parent, _unused, name = path.rpartition(".")
         node = self._node(parent, create=False)
         value = None if node is None else node.get(name)
         if isinstance(value, dict):

@@ -200,7 +200,7 @@ def run(words: List[str]) -> int:
     options = _parse(words, host)
     if options is None or "vm" not in options:
         return _usage(host)
-    missing = set(options) - _DONE - {name for name, _ in _QUERIES}
+    missing = set(options) - _DONE - {name for name, _unused in _QUERIES}
     if missing:
         sys.stderr.write(f"STANDIN: bhyvectl: --{sorted(missing)[0]} is not built\n")
         return 99

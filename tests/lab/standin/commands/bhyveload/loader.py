@@ -198,7 +198,7 @@ def _host_directory(request: _Request) -> Dict[str, Any]:
             say(f"STANDIN: bhyveload: this line of loader.lua is not built: {line}")
             raise Exit(99)
         command = found.group(1) + (request.env.get(found.group(2), "") if found.group(2) else "")
-        verb, _, path = command.partition(" ")
+        verb, _unused, path = command.partition(" ")
         if verb == "load":
             load = _kernel(request, root, path)
         elif verb == "boot" and load:
@@ -237,7 +237,7 @@ def _behave(request: _Request) -> None:
     if behaviour.loader == "hang":
         _say(request, _BANNER)
         _at_prompt()
-    verb, _, number = behaviour.loader.partition(":")
+    verb, _unused, number = behaviour.loader.partition(":")
     if verb == "exit":
         raise Exit(int(number))
 

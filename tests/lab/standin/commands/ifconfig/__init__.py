@@ -70,7 +70,7 @@ class _Options:
 def _formats(text: str) -> Dict[str, str]:
     found: Dict[str, str] = {}
     for item in text.split(","):
-        kind, _, style = item.partition(":")
+        kind, _unused, style = item.partition(":")
         if kind:
             found[kind] = style
     return found

@@ -13,7 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.lines import d
 
 SYSCTL = """\
 # $FreeBSD$
-kern.coredump=0	# no dumps
+kern.coredump=0\t# no dumps
 net.inet.ip.forwarding = 1
 #net.link.tap.up_on_open=1
 kern.coredump=1
