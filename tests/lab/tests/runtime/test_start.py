@@ -26,8 +26,7 @@ def test_a_guest_runs_is_noted_and_leaves_nothing_when_it_is_stopped(hive: Hive)
     assert box.stop() == "web1: stopped (acpi)"
     status = box.status()
     assert (status["state"], status["stage"], status["exit"]) == ("stopped", "acpi", "1")
-    left = [title for title in hive.pids() if "web1" in title]
-    assert left == []
+    hive.until(lambda: not any("web1" in title for title in hive.pids()), "nothing of web1", now=hive.pids)
     assert hive.sh("ls /dev/vmm", check=False) == ""
     for note in ("bhyve", "supervisor", "wanted", "stop", "generation"):
         assert hive.run_file("web1", note) == "", note
