@@ -171,7 +171,7 @@ def _folder(letters: Set[str], values: Dict[str, str], path: str, title: bool, f
     except OSError as error:
         return warn("ls", path, error)
     if letters & {"l", "s"}:
-        print(f"total {sum(_blocks(letters, facts) for _, _, facts in entries)}")
+        print(f"total {sum(_blocks(letters, facts) for *_unused, facts in entries)}")
     _print(letters, values, entries)
     status = 0
     if "R" in letters:

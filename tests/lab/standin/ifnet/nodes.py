@@ -54,6 +54,6 @@ def remove(interface: Interface) -> None:
     if paths.DETACHED or interface["driver"] != "tap":
         return
     device = _device(interface)
-    for name in {device, interface["name"]}:
+    for name in sorted({device, interface["name"]}):
         with suppress(FileNotFoundError):
             os.unlink(_path(name))

@@ -118,7 +118,7 @@ def remove(session: Session, name: str, force: bool = False) -> None:
     if item.type == "snapshot":
         remove_snapshot(session, item, False)
         return
-    left = [other for other in dependents(model, name)]
+    left = list(dependents(model, name))
     if left:
         raise ZfsError(f"cannot destroy '{name}': dataset is busy")
     where = mounts.mounted(model).get(name, "")
