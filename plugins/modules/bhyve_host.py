@@ -84,7 +84,8 @@ options:
     type: dict
   runtime:
     description:
-      - The text of the program that starts, watches and stops guests, for C(/usr/local/libexec/apiary).
+      - The text of the program that starts, watches and stops guests, for C(/usr/local/libexec/apiary), to which
+        C(/usr/local/sbin/apiary) is a link.
       - Left out, the file stays as it is.
     type: str
   rc_script:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -16,6 +17,13 @@ from standin.host import StandinHost
 
 # A line that echoes nothing: a plain cat of the B side would send the guest's output back into the guest.
 ATTACH = 'exec 3<> "$0"; stty raw -echo <&3; cat <&3 & exec cat >&3'
+
+
+# What steers a terminal, and the blank lines that a firmware leaves behind.
+CONTROL = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]|\r")
+BLANK = re.compile(r"\n\s*\n+")
+# After so many seconds of silence a prompt that came before us is asked for anew.
+QUIET = 4.0
 
 
 class Console:
@@ -37,18 +45,19 @@ class Console:
         if select.select([out], [], [], seconds)[0]:
             chunk = os.read(out.fileno(), 4096)
             self.said += chunk
-            sys.stdout.write(chunk.decode("utf-8", "replace").replace("\r", ""))
+            sys.stdout.write(BLANK.sub("\n", CONTROL.sub("", chunk.decode("utf-8", "replace"))))
             sys.stdout.flush()
 
     def wait(self, text: str, seconds: float, nudge: bool = False) -> None:
-        """Wait for a text; with `nudge`, press return now and then (a prompt that came before us is asked for anew)."""
+        """Wait for a text; with `nudge`, press return when nothing comes."""
         deadline = time.monotonic() + seconds
         start = len(self.said)
         while text.encode() not in self.said[start:]:
             if time.monotonic() > deadline:
                 sys.exit(f"the console did not say {text!r} within {seconds:g} seconds")
-            self.read(1.0)
-            if nudge and text.encode() not in self.said[start:]:
+            before = len(self.said)
+            self.read(QUIET)
+            if nudge and len(self.said) == before:
                 self.type("\n")
 
     def close(self) -> None:
@@ -69,7 +78,7 @@ def main() -> None:
     console.wait("login:", 100, nudge=True)
     console.type("root\n")
     console.wait("# ", 20)
-    console.type("uname -sr; cat /proc/cpuinfo | grep -c processor; ip -br link\n")
+    console.type("uname -sr; grep MemTotal /proc/meminfo; ip addr show dev eth0\n")
     console.wait("# ", 20)
     console.type("exit\n")
     console.wait("login:", 20)

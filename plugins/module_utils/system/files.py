@@ -64,8 +64,21 @@ class MakeDirectory(Change):
 
 
 @dataclass(frozen=True)
+class MakeLink(Change):
+    """Make a symbolic link; ``subject`` is its path."""
+
+    target: str
+
+    def describe(self) -> str:
+        return f"link {self.subject} to {self.target}"
+
+    def apply(self, host: Host) -> None:
+        host.symlink(self.target, self.subject)
+
+
+@dataclass(frozen=True)
 class RemoveFile(Change):
-    """Remove a file."""
+    """Remove a file or a symbolic link."""
 
     def describe(self) -> str:
         return f"remove {self.subject}"
@@ -104,6 +117,14 @@ def plan_file(host: Host, plan: Plan, path: str, content: str, mode: int) -> Non
         plan.before[path], plan.after[path] = old or "", content
     elif status is not None and stat.S_IMODE(status.st_mode) != mode:
         plan.add(SetMode(path, mode))
+
+
+def plan_link(host: Host, plan: Plan, path: str, target: str) -> None:
+    """Plan that a symbolic link of ours leads to ``target``; UnknownState when something else is in its place."""
+    old = host.readlink(path)
+    if old != target:
+        plan.add(MakeLink(path, target))
+        plan.before[path], plan.after[path] = old or "", target
 
 
 def plan_directory(host: Host, plan: Plan, path: str, mode: int) -> None:

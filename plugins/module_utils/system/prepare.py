@@ -24,7 +24,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities i
     read_capabilities,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities import render as render_capabilities
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_directory, plan_edit, plan_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import (
+    plan_directory,
+    plan_edit,
+    plan_file,
+    plan_link,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import LoadModule, read_modules
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import plan_root
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, check_name, read_sysctls
@@ -34,6 +39,8 @@ STATE = "/var/db/apiary"
 CAPABILITIES = f"{STATE}/capabilities.json"
 LOGS = "/var/log/apiary"
 RUNTIME = "/usr/local/libexec/apiary"
+#: The runtime where an administrator's shell finds it.
+LINK = "/usr/local/sbin/apiary"
 RC_SCRIPT = "/usr/local/etc/rc.d/apiary"
 NEWSYSLOG = "/usr/local/etc/newsyslog.conf.d/apiary.conf"
 SYSCTL_CONF = "/etc/sysctl.conf"
@@ -247,6 +254,9 @@ def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -
         if text is not None:
             plan_directory(host, plan, path.rpartition("/")[0], 0o755)
             plan_file(host, plan, path, text.rstrip("\n") + "\n", mode)
+    if files.runtime is not None:
+        plan_directory(host, plan, LINK.rpartition("/")[0], 0o755)
+        plan_link(host, plan, LINK, RUNTIME)
 
 
 def _plan_capabilities(host: Host, plan: Plan, capabilities: Mapping[str, object]) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import
     CAPABILITIES,
     CONF,
     DEFAULT_ROOT,
+    LINK,
     LOADER_CONF,
     LOGS,
     NEWSYSLOG,
@@ -49,6 +50,9 @@ def plan_removed(host: Host, plan: Plan) -> None:
     _plan_boot(host, plan, record)
     for path in (RC_SCRIPT, RUNTIME, NEWSYSLOG, CONF, CAPABILITIES, ALLOCATIONS):
         _plan_file(host, plan, path)
+    if host.readlink(LINK) == RUNTIME:
+        plan.add(RemoveFile(LINK))
+        plan.before[LINK], plan.after[LINK] = RUNTIME, ""
     _plan_root(host, plan, record)
     if host.listdir(LOGS) == []:
         plan.add(RemoveDirectory(LOGS))
