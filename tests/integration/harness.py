@@ -86,7 +86,8 @@ class Modules:
         assert process.stdin is not None
         wire = dict(args, _ansible_check_mode=check, _ansible_diff=True, _ansible_verbosity=2)
         process.stdin.write(json.dumps(wire))
-        process.stdin.flush()
+        process.stdin.close()
+        process.stdin = None
         return process
 
     @staticmethod
