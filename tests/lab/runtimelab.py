@@ -179,7 +179,7 @@ class Hive:
         """Command line or title -> pid, as ps tells."""
         found: Dict[str, int] = {}
         for line in self.sh("ps -axww -o pid= -o command=").splitlines():
-            pid, _, command = line.strip().partition(" ")
+            pid, _unused, command = line.strip().partition(" ")
             found[command.strip()] = int(pid)
         return found
 

@@ -44,9 +44,7 @@ def entry(name: str, observed: Observed, now: float) -> Dict[str, Any]:
         size = actual_size(name, disk, observed)
         if size is not None:
             shown["size"] = format_size(size)
-    status = view.status_of(
-        seen.record.guest, seen.state, taps, own.vnc.get(name), pending_now(seen), _live(seen, now)
-    )
+    status = view.status_of(seen.record.guest, seen.state, taps, own.vnc.get(name), pending_now(seen), _live(seen, now))
     if seen.record.owner != observed.hostuuid:
         status["message"] = f"the record belongs to the host {seen.record.owner}"
     return {**options, "state": view.state_of(seen.state), "status": status}

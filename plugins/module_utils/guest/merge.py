@@ -249,9 +249,7 @@ def _default_backing(given: Mapping[str, Any], with_zfs: bool) -> str:
     return ZVOL[0] if with_zfs else FILE[1]
 
 
-def _merge_nics(
-    guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool
-) -> Guest:
+def _merge_nics(guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool) -> Guest:
     if given is None:
         return guest
     _check_duplicates([item["name"] for item in given], f"{where}nics")

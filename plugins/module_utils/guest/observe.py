@@ -193,9 +193,7 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
         observed = replace(observed, listeners=read_listeners(host))
     if "disks" in needs:
         members = read_pool_members(host) if observed.with_zfs else []
-        observed = replace(
-            observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members
-        )
+        observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
     return observed
 
 

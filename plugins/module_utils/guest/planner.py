@@ -166,8 +166,11 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     restart = one.request.get("restart") == "if_needed" and needed and one.state != "stopped"
     active = one.seen.active
     plan.stop = active and (one.state in ("stopped", "restarted") or restart)
-    plan.start = one.state == "restarted" or (one.state == "started" and not active) or restart or (
-        was_stopped and one.state != "stopped"
+    plan.start = (
+        one.state == "restarted"
+        or (one.state == "started" and not active)
+        or restart
+        or (was_stopped and one.state != "stopped")
     )
     plan.adopt = one.state == "started" and one.seen.pid is not None and not one.seen.supervised and not plan.start
     _add_place(plan, one, observed)
@@ -231,9 +234,7 @@ def _add_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
     if one.seen.record is None:
         plan.changes.append(changes.WriteFile(one.name, layout.firstboot(one.name), "", "first boot mark"))
     if one.record is not None and one.seen.record != one.record:
-        plan.changes.append(
-            changes.WriteFile(one.name, layout.record(one.name), record.dump(one.record), "record")
-        )
+        plan.changes.append(changes.WriteFile(one.name, layout.record(one.name), record.dump(one.record), "record"))
 
 
 def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:

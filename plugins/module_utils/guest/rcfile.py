@@ -65,9 +65,7 @@ def rc_variables(
         "bhyve_args": "",
         "install_disk": hard[0] if install and hard else "",
         "install_args": quoted(args),
-        "install_bhyveload_args": (
-            quoted(_bhyveload(guest, layout, install[0].path)) if install and not uefi else ""
-        ),
+        "install_bhyveload_args": (quoted(_bhyveload(guest, layout, install[0].path)) if install and not uefi else ""),
         "firstboot_args": quoted(_first_boot(guest)),
         "nics": "\n".join(_nic_line(guest, nic.name, nic.mtu, taps, bridges) for nic in guest.nics),
         "disks": "\n".join(paths),

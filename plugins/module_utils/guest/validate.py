@@ -82,9 +82,7 @@ def _check_macs(desired: Sequence[Desired], observed: Observed) -> None:
             if mac == UNALLOCATED:
                 continue
             if mac in owners:
-                raise BadInput(
-                    f"guest {one.name}: nic {nic.name}: mac: {mac} is the address of {owners[mac]} already"
-                )
+                raise BadInput(f"guest {one.name}: nic {nic.name}: mac: {mac} is the address of {owners[mac]} already")
             owners[mac] = f"guest {one.name}, nic {nic.name}"
 
 

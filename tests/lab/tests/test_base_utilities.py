@@ -111,7 +111,7 @@ def test_what_freebsd_refuses_is_refused(host: StandinHost, script: str, status:
         ("ls -l f | cut -c1-30", "-rw-r--r--  1 root  wheel  14 \n"),
         ("getent passwd root | cut -d: -f1,3,7", "root:0:/bin/sh\n"),
         ("id -Gn; id -u nobody", "wheel operator\n65534\n"),
-        ("awk 'BEGIN { print match(\"xaab\", /a{2}/), length(\"abc\") }'", "2 3\n"),
+        ('awk \'BEGIN { print match("xaab", /a{2}/), length("abc") }\'', "2 3\n"),
         ("cp -Rp . ../w2 && ls ../w2 && rm -r ../w2", "f\n"),
         ("dd if=f of=g bs=1 count=3 2>/dev/null; cat g", "one"),
         ("echo a > x; chmod u=rw,go= x; chmod +x x; stat -f %Lp x", "711\n"),

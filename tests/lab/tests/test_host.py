@@ -140,9 +140,10 @@ def test_a_process_sees_only_its_own_host(host: StandinHost, bare: StandinHost) 
 
 
 def test_hosts_on_one_switch_reach_each_other(lab: Path) -> None:
-    with StandinHost("n1", str(lab / "n1"), Settings("n1", uplinks={"em0": "wire"})) as one, StandinHost(
-        "n2", str(lab / "n2"), Settings("n2", uplinks={"em0": "wire"})
-    ) as two:
+    with (
+        StandinHost("n1", str(lab / "n1"), Settings("n1", uplinks={"em0": "wire"})) as one,
+        StandinHost("n2", str(lab / "n2"), Settings("n2", uplinks={"em0": "wire"})) as two,
+    ):
         for number, host in enumerate((one, two), 1):
             for words in (["addr", "add", f"10.9.8.{number}/24", "dev", "em0"], ["link", "set", "em0", "up"]):
                 host.run(["/.linux/usr/bin/ip", *words], check=True)

@@ -17,9 +17,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a stand-in host needs
 
 
 @pytest.mark.parametrize("name", transcript.names())
-def test_only_known_differences(
-    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_only_known_differences(name: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     known = runner.known_differences(name)
     verdicts = runner.replay(name, str(tmp_path))
     record_property("replay", count(verdicts))

@@ -28,7 +28,7 @@ def _ports(text: str) -> List[int]:
     first, dash, last = text.partition("-")
     for word in (first, last) if dash else (first,):
         if not word.isdigit():
-            cli.fail("nc", f"service \"{word}\" unknown" if word else "missing port")
+            cli.fail("nc", f'service "{word}" unknown' if word else "missing port")
         if not 1 <= int(word) <= 65535:
             cli.fail("nc", f"port number too {'small' if int(word) < 1 else 'large'}: {word}")
     return list(range(int(first), int(last or first) + 1))
@@ -42,7 +42,7 @@ def _connect(host: str, port: int, timeout: Optional[float], family: int, verbos
     try:
         candidates = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except socket.gaierror:
-        cli.fail("nc", f"getaddrinfo for host \"{host}\" port {port}: Name does not resolve")
+        cli.fail("nc", f'getaddrinfo for host "{host}" port {port}: Name does not resolve')
     for kind, style, protocol, _name, address in candidates:
         connection = socket.socket(kind, style, protocol)
         connection.settimeout(timeout)

@@ -162,8 +162,12 @@ def _info(argv: Sequence[str]) -> int:
             print(f"{full}:")
         elif words and not flags & set("qIo"):
             print(full)
-            for key, value in (("Name", name), ("Version", have[name]), ("Origin", package.origin),
-                               ("Comment", package.comment)):
+            for key, value in (
+                ("Name", name),
+                ("Version", have[name]),
+                ("Origin", package.origin),
+                ("Comment", package.comment),
+            ):
                 print(f"{key:<15}: {value}")
         else:
             print(full if "q" in flags else f"{full:<30} {package.origin if 'o' in flags else package.comment}")

@@ -166,9 +166,7 @@ def _width(unlimited: bool, wide: bool) -> Optional[int]:
 
 def render(chosen: Sequence[Column], rows: Sequence[Sequence[str]], width: Optional[int]) -> List[str]:
     """The table: each column as wide as its widest text, the last one open to the right."""
-    widths = [
-        max([len(column.heading), *(len(row[index]) for row in rows)]) for index, column in enumerate(chosen)
-    ]
+    widths = [max([len(column.heading), *(len(row[index]) for row in rows)]) for index, column in enumerate(chosen)]
     lines = []
     headings = [column.heading for column in chosen]
     for row in [headings, *rows] if any(headings) else rows:

@@ -81,8 +81,10 @@ def main(argv: Sequence[str]) -> int:
         if not _wanted(one, flags, families, protocols):
             continue
         # The recorded sockstat lists local sockets whatever -p says.
-        if ports is not None and one.local_port and not any(
-            first <= port <= last for first, last in ports for port in (one.local_port, one.foreign_port)
+        if (
+            ports is not None
+            and one.local_port
+            and not any(first <= port <= last for first, last in ports for port in (one.local_port, one.foreign_port))
         ):
             continue
         print(line(one))

@@ -73,7 +73,10 @@ def variables(confs: Optional[Sequence[str]], with_defaults: bool, defaults: str
     """Every variable that the files set (``with_defaults``: those of the defaults as well), by name."""
     words = [defaults, "-" if confs is None else " ".join(confs)]
     # Without the defaults: what they set is unset again, but for the list of the files.
-    forget = "" if with_defaults else r"""
+    forget = (
+        ""
+        if with_defaults
+        else r"""
 for _standin_name in $(set | /usr/bin/sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $_standin_name in
     OPTIND|PPID|IFS|PATH|rc_conf_files|_standin_name) ;;
@@ -81,6 +84,7 @@ for _standin_name in $(set | /usr/bin/sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\
     esac
 done
 """
+    )
     script = _SOURCE.replace("source_rc_confs >", forget + "source_rc_confs >") + "set"
     names = set(_names(_shell(script, words))) - set(_names(_shell("set", []))) - _OWN
     files = conf_files(defaults) if confs is None else confs

@@ -90,9 +90,7 @@ def _internet(owners: Dict[int, Tuple[Process, int]]) -> List[Socket]:
             foreign, foreign_port = _address(row[2], family)
             listening = row[3] == _LISTEN if table.startswith("tcp") else foreign_port == 0
             there = f"{foreign}:{foreign_port or '*'}"
-            found.append(
-                Socket(*owner, protocol, f"{local}:{local_port}", there, listening, local_port, foreign_port)
-            )
+            found.append(Socket(*owner, protocol, f"{local}:{local_port}", there, listening, local_port, foreign_port))
     return found
 
 

@@ -45,7 +45,7 @@ def test_two_starts_at_once_make_one_guest(hive: Hive) -> None:
     box = hive.box("web1").configure()
     starts = [
         hive.host.spawn(["/usr/local/libexec/apiary", "start", "web1"], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _unused in range(3)
     ]
     answers = [start.communicate(timeout=60)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0]

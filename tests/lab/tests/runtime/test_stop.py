@@ -92,7 +92,8 @@ def test_two_stops_at_once_and_one_more(hive: Hive) -> None:
     box.start()
     box.guest.wait_booted()
     stops = [
-        hive.host.spawn(["/usr/local/libexec/apiary", "stop", "web1"], stdout=subprocess.PIPE, text=True) for _ in "ab"
+        hive.host.spawn(["/usr/local/libexec/apiary", "stop", "web1"], stdout=subprocess.PIPE, text=True)
+        for _unused in "ab"
     ]
     assert [stop.communicate(timeout=60)[0] for stop in stops] == ["web1: stopped (acpi)\n"] * 2
     done = hive.apiary("stop", "web1")

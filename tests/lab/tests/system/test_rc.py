@@ -93,8 +93,8 @@ def test_disabled_service_says_so_and_returns_0(host: StandinHost) -> None:
 def test_daemon_supervised_service_is_found_by_its_pidfile(host: StandinHost) -> None:
     script = (
         "#!/bin/sh\n. /etc/rc.subr\nname=mysvc\nrcvar=mysvc_enable\nload_rc_config $name\n: ${mysvc_enable:=NO}\n"
-        "pidfile=/var/run/mysvc.pid\ncommand=/usr/sbin/daemon\ncommand_args=\"-P $pidfile -r -f sleep 2000\"\n"
-        "procname=/usr/sbin/daemon\nrun_rc_command \"$1\"\n"
+        'pidfile=/var/run/mysvc.pid\ncommand=/usr/sbin/daemon\ncommand_args="-P $pidfile -r -f sleep 2000"\n'
+        'procname=/usr/sbin/daemon\nrun_rc_command "$1"\n'
     )
     host.write("/usr/local/etc/rc.d/mysvc", script, mode=0o755)
     assert host.sh("service mysvc onestart").stdout == "Starting mysvc.\n"

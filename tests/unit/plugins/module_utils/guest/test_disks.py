@@ -72,9 +72,7 @@ def check(host: Host, fleet: Any, *requests: Dict[str, Any]) -> None:
         ("/dev/da0", "is part of the ZFS pool tank"),
     ],
 )
-def test_a_path_that_is_no_disk_to_give(
-    host: Files, watched: Any, request_of: Make, path: str, message: str
-) -> None:
+def test_a_path_that_is_no_disk_to_give(host: Files, watched: Any, request_of: Make, path: str, message: str) -> None:
     with pytest.raises(BadInput) as caught:
         check(host, watched, request_of(memory="1G", disks=[{"name": "d", "path": path}]))
     assert message in str(caught.value)
