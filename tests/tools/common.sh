@@ -26,3 +26,17 @@ python_of() {
 
 # venv_of CORE: the virtual environment that holds that ansible-core.
 venv_of() { printf '%s/venv-%s\n' "$BUILD" "$1"; }
+
+# copy_tree DIRECTORY: the working tree as it is, without what git ignores, for tools that want the whole checkout to be
+# the collection. tests/output stays: there ansible-test keeps the environments that it built.
+copy_tree() {
+    mkdir -p "$1/tests"
+    find "$1" -mindepth 1 -maxdepth 1 ! -name tests -exec rm -rf {} +
+    find "$1/tests" -mindepth 1 -maxdepth 1 ! -name output -exec rm -rf {} +
+    (cd "$ROOT" && git ls-files -coz --exclude-standard | while IFS= read -r -d '' file; do
+        [ ! -e "$file" ] || printf '%s\0' "$file"
+    done | tar -cf - --null -T -) | tar -xf - -C "$1"
+    # A repository of its own, for ansible-test asks git which files there are, and this one ignores build/.
+    git -C "$1" init -q
+    git -C "$1" add -A
+}
