@@ -69,7 +69,7 @@ def recorded(host: StandinHost, modules: Modules, step: Step) -> List[str]:
 def sample(commands: List[str]) -> List[int]:
     """Some of the commands by number, the first and the last among them: a power cut costs a boot each time."""
     count = len(commands)
-    return sorted({1 + index * (count - 1) // 7 for index in range(8)})
+    return sorted({1 + index * (count - 1) // 4 for index in range(5)})
 
 
 def converge(modules: Modules, step: Step) -> List[str]:

@@ -144,10 +144,15 @@ def test_the_list(hive: Hive) -> None:
         keys={"cpus": "2", "pci.0.29.0.device": "fbuf", "pci.0.29.0.rfb": "127.0.0.1:5901"},
     )
     hive.box("web10").configure()
+    # A directory that is no guest is not one of them.
+    hive.sh("mkdir /apiary/zz")
     box.start()
     box.guest.wait_booted()
     box.configure(memory="128M", autostart="YES")
-    lines = [line.split() for line in hive.apiary("list").stdout.splitlines()]
+    done = hive.apiary("list")
+    hive.sh("rmdir /apiary/zz")
+    assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
     assert lines == [
         ["NAME", "STATE", "PID", "CPUS", "MEMORY", "VNC", "AUTO", "BOOT", "PENDING"],
         ["web1", "running", str(box.pid("bhyve")), "2", "96M", "127.0.0.1:5901", "YES", "boot.1", "boot.2"],
