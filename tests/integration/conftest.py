@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from harness import Modules, Playbooks
+from harness import Modules, Playbooks, tiny_guest
 from standin.host import StandinHost
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ROOT / "tests" / "lab" / "tiny-guest"
 
 
 def bring_tiny_guest(host: StandinHost) -> None:
     """Put the guest of five kilobytes under /tiny, as bhyveload's -h wants it."""
-    built = ROOT / "build" / "cache" / "tiny"
-    if not (built / "boot").is_dir():
-        subprocess.run([str(TINY / "build.sh"), str(built)], check=True, capture_output=True)
+    built = tiny_guest()
     for path in sorted(built.rglob("*")):
         if path.is_file():
             host.write(f"/tiny/{path.relative_to(built)}", path.read_bytes())
@@ -41,9 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
         host.sh("sysrc cloned_interfaces=bridge0 ifconfig_bridge0=up && service netif start bridge0", check=True)
         bring_tiny_guest(host)
         Modules(host).install()
-        run = Playbooks(host, lab).play(
-            str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_packages": []}
-        )
+        run = Playbooks(host, lab).play(str(ROOT / "tests" / "integration" / "prepare.yml"))
         assert run.rc == 0, run.output
         host.down()
         yield host

@@ -10,6 +10,7 @@ command) or several at once.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -37,6 +38,17 @@ basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.stdin.re
 basic._ANSIBLE_PROFILE = "legacy"
 runpy.run_module("ansible_collections.apiary.bhyve.plugins.modules." + sys.argv[1], run_name="__main__")
 """
+
+
+def tiny_guest() -> Path:
+    """The directory of the guest of five kilobytes, built when it is missing; workers take turns."""
+    built = ROOT / "build" / "cache" / "tiny"
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with open(built.parent / "tiny.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (built / "boot" / "lua" / "loader.lua").is_file():
+            subprocess.run([str(ROOT / "tests/lab/tiny-guest/build.sh"), str(built)], check=True, capture_output=True)
+    return built
 
 
 def _payload() -> bytes:

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Callable
 
-from harness import ROOT, Playbooks
+from harness import ROOT, Playbooks, tiny_guest
 from standin.host import StandinHost
 
 REAL = str(ROOT / "tests" / "integration" / "real.yml")
@@ -24,13 +23,8 @@ def everything(host: StandinHost) -> str:
     ).stdout
 
 
-def build_tiny_guest() -> None:
-    """The files that the playbook copies."""
-    subprocess.run([str(ROOT / "tests/lab/tiny-guest/build.sh"), str(ROOT / "build/cache/tiny")], check=True)
-
-
 def test_all_targets_pass_and_nothing_is_left(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    build_tiny_guest()
+    tiny_guest()
     host = bare_host()
     before = everything(host)
     run = Playbooks(host, tmp_path).play(REAL)
@@ -46,7 +40,7 @@ def test_a_host_that_is_in_use_is_left_alone(host: StandinHost, playbooks: Playb
 
 
 def test_everything_goes_also_after_a_failure(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    build_tiny_guest()
+    tiny_guest()
     host = bare_host()
     before = everything(host)
     host.set_faults([{"match": ["bhyve"], "kth": 4, "mode": "fail", "exit": 4, "stderr": "it failed"}])
