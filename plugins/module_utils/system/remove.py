@@ -54,6 +54,10 @@ def plan_removed(host: Host, plan: Plan) -> None:
         plan.add(RemoveFile(LINK))
         plan.before[LINK], plan.after[LINK] = RUNTIME, ""
     _plan_root(host, plan, record)
+    # On a host where we were the first to have a file there, its directory is ours as well.
+    folder, _slash, file = NEWSYSLOG.rpartition("/")
+    if host.listdir(folder) == [file]:
+        plan.add(RemoveDirectory(folder))
     if host.listdir(LOGS) == []:
         plan.add(RemoveDirectory(LOGS))
     _plan_file(host, plan, made.PATH)
