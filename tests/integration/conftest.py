@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Optional
 
 import pytest
 from harness import Modules, Playbooks, tiny_guest
 from standin.host import StandinHost
+from standin.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,8 +91,8 @@ def bare_host(tmp_path: Path) -> Iterator[Callable[..., StandinHost]]:
     """Make hosts that nobody prepared: `bare_host(settings)`."""
     made = []
 
-    def make(settings: object = None, name: str = "bare1") -> StandinHost:
-        host = StandinHost(name, str(tmp_path / "bare" / name), settings)  # type: ignore[arg-type]
+    def make(settings: Optional[Settings] = None, name: str = "bare1") -> StandinHost:
+        host = StandinHost(name, str(tmp_path / "bare" / name), settings)
         made.append(host)
         return host.up()
 

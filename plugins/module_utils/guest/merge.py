@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     FILE,
     PATH,
+    PLAIN,
     ZVOL,
     Boot,
     Disk,
@@ -27,28 +28,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
 
-# Options of a guest that are fields of Guest and need no other form.
-_PLAIN = (
-    "description",
-    "wired",
-    "cpus",
-    "sockets",
-    "cores",
-    "threads",
-    "firmware",
-    "rtc",
-    "rng",
-    "ignore_msr",
-    "hostbridge",
-    "lpc_slot",
-    "on_poweroff",
-    "on_reboot",
-    "on_crash",
-    "restart_limit",
-    "restart_window",
-    "stop_timeout",
-    "protected",
-)
 _DISK_PLAIN = ("sector_size", "serial", "controller", "nocache", "sync", "nodelete", "ro", "until_installed")
 
 Part = TypeVar("Part", Disk, Nic)
@@ -79,7 +58,7 @@ def merge(base: Optional[Guest], options: Mapping[str, Any], with_zfs: bool) -> 
     name = options["name"]
     where = f"guest {name}: "
     guest = base if base is not None else _fresh(options, where)
-    given = {key: options[key] for key in _PLAIN if options.get(key) is not None}
+    given = {key: options[key] for key in PLAIN if options.get(key) is not None}
     if options.get("os"):
         given["os"] = options["os"]
     if options.get("memory") is not None:

@@ -13,6 +13,29 @@ ZVOL = ("zvol", "sparse-zvol")
 FILE = ("file", "sparse-file")
 PATH = "path"
 
+#: Options of a guest that are fields of Guest and need no other form.
+PLAIN = (
+    "description",
+    "wired",
+    "cpus",
+    "sockets",
+    "cores",
+    "threads",
+    "firmware",
+    "rtc",
+    "rng",
+    "ignore_msr",
+    "hostbridge",
+    "lpc_slot",
+    "on_poweroff",
+    "on_reboot",
+    "on_crash",
+    "restart_limit",
+    "restart_window",
+    "stop_timeout",
+    "protected",
+)
+
 
 @dataclass(frozen=True)
 class Disk:

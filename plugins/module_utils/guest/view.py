@@ -12,40 +12,17 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import nmdm
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 Pending = Mapping[str, Tuple[str, str]]
-
-_SAME = (
-    "description",
-    "os",
-    "wired",
-    "cpus",
-    "sockets",
-    "cores",
-    "threads",
-    "firmware",
-    "rtc",
-    "rng",
-    "ignore_msr",
-    "hostbridge",
-    "lpc_slot",
-    "on_poweroff",
-    "on_reboot",
-    "on_crash",
-    "restart_limit",
-    "restart_window",
-    "stop_timeout",
-    "protected",
-)
 
 
 def options_of(record: Record) -> Dict[str, Any]:
     """The options of a guest, without its state; the VNC password is left out, which as input keeps it."""
     guest, identity = record.guest, record.identity
     result: Dict[str, Any] = {"name": guest.name, "uuid": identity.uuid, "memory": format_size(guest.memory)}
-    result.update({key: getattr(guest, key) for key in _SAME})
+    result.update({key: getattr(guest, key) for key in ("os", *PLAIN)})
     result.update(
         tags=list(guest.tags),
         uefi={"code": guest.uefi_code, "vars": guest.uefi_vars},
