@@ -238,6 +238,16 @@ def test_a_guest_that_ignores_acpi_is_powered_off_after_its_timeout(host: Standi
     assert host.sh("ls /dev/vmm").stdout == ""
 
 
+def test_a_guest_that_takes_its_time_to_stop_is_shown_as_stopping(host: StandinHost, modules: Modules) -> None:
+    Guest(host.directory, "web1").behave(acpi="ignore")
+    modules.good("bhyve_vm", tiny("web1", state="started", stop_timeout=8))
+    Guest(host.directory, "web1").wait_booted()
+    stopping = modules.start("bhyve_vm", {"name": "web1", "state": "stopped"})
+    assert until(lambda: state_of(modules, "web1")["run_state"] == "stopping")
+    assert not modules.finish(stopping).get("failed")
+    assert state_of(modules, "web1")["run_state"] == "stopped"
+
+
 def test_a_guest_is_stopped_while_its_boot_loader_runs(host: StandinHost, modules: Modules) -> None:
     Guest(host.directory, "web1").behave(loader="hang")
     modules.good("bhyve_vm", tiny("web1", state="present"))

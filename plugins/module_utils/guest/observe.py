@@ -98,6 +98,7 @@ class ObservedGuest:
     pid: Optional[int] = None
     started: str = ""
     supervised: bool = False
+    stop_asked: bool = False
     status: Dict[str, str] = field(default_factory=dict)
     node: bool = False
     ran: bool = False
@@ -117,10 +118,10 @@ class ObservedGuest:
     def state(self) -> str:
         """running, starting, stopping, failed, preserved or stopped: by the kernel first, the status only adds why."""
         if self.pid is not None:
-            return "stopping" if self.supervised and self.status.get("state") == "stopping" else "running"
+            return "stopping" if self.supervised and self.stop_asked else "running"
         told = self.status.get("state", "")
         if self.supervised:
-            return told if told in ("starting", "stopping") else "starting"
+            return "starting"
         if told == "failed" or (told == "preserved" and self.node):
             return told
         return "stopped"
@@ -268,6 +269,8 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
         pid=bhyve.pid if bhyve else None,
         started=bhyve.started if bhyve else "",
         supervised=_supervised(host, alive, name),
+        # The runtime's file `stop` is there while a stop is asked for (docs/runtime.md, Files).
+        stop_asked=host.stat(f"{run}/stop") is not None,
         status=parse_status(host.read(f"{run}/status") or ""),
         file_sizes=_file_sizes(host, directory, entries),
         error=error,
