@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import textwrap
 
-_OPTIONS = r"""
+from ansible_collections.apiary.bhyve.plugins.doc_fragments.disk import disk_text
+
+_TEMPLATE = r"""
 state:
   description:
     - V(present), the guest is declared; whether it runs does not change. This is the default.
@@ -91,69 +93,10 @@ loader:
 disks:
   description:
     - Disks and CD drives, matched by name. Disks that are not listed stay as they are, unless O(exact=true).
-    - A running guest sees a grown virtio-blk or nvme disk at once. Disks never shrink.
   type: list
   elements: dict
   suboptions:
-    name:
-      description: The disk's name in this guest, letters, digits, C(_) and C(-). The volume or file is named after it.
-      type: str
-      required: true
-    state:
-      description:
-        - V(present), the guest has the disk.
-        - V(detached), the guest does not see it from its next boot on; its data and its place on the bus are kept.
-        - V(absent), the guest knows nothing of it. Its data stays unless O(disks[].destroy=true).
-      type: str
-      choices: [present, absent, detached]
-      default: present
-    destroy:
-      description: With O(disks[].state=absent), destroy the disk's volume or file; never a given O(disks[].path).
-      type: bool
-      default: false
-    backing:
-      description:
-        - What holds the data, fixed at creation. A ZFS volume, V(zvol) with space reserved or V(sparse-zvol); a file,
-          V(file) or V(sparse-file); or a given V(path).
-        - The default is V(path) with O(disks[].path), else V(zvol), or V(sparse-file) on a host without ZFS.
-      type: str
-      choices: [zvol, sparse-zvol, file, sparse-file, path]
-    path:
-      description: A file or device that exists, for V(backing=path), for instance an ISO image.
-      type: path
-    size:
-      description: The size, with a unit such as V(20G). Required to make the disk. More grows it.
-      type: str
-    volblocksize:
-      description: The block size of the volume, such as V(16K), at creation.
-      type: str
-    controller:
-      description: What the guest sees. The default depends on O(os). V(ahci-cd) is a CD drive.
-      type: str
-      choices: [virtio-blk, nvme, ahci-hd, ahci-cd]
-    sector_size:
-      description: Logical or logical/physical sector size in bytes, such as V(512) or V(512/4096).
-      type: str
-    serial:
-      description: The serial number, up to 20 characters. By default one that follows from the names.
-      type: str
-    nocache:
-      description: Bypass the host's cache (O_DIRECT).
-      type: bool
-    sync:
-      description: Write synchronously.
-      type: bool
-    nodelete:
-      description: Do not pass the guest's TRIM requests on.
-      type: bool
-    ro:
-      description: The guest cannot write. The default is V(true) for CD drives.
-      type: bool
-    until_installed:
-      description:
-        - The CD is in the drive as long as the guest's first disk has no boot signature, looked at before each boot.
-        - For installation media.
-      type: bool
+@DISK_OPTIONS@
 nics:
   description: Network interfaces, matched by name. Those that are not listed stay, unless O(exact=true).
   type: list
@@ -320,6 +263,9 @@ status:
   description: What M(apiary.bhyve.bhyve_vm_info) tells beside the options. Ignored, so its output can be handed back.
   type: dict
 """
+
+_DISK = textwrap.indent(disk_text("disks[].", in_list=True).strip("\n"), "    ")
+_OPTIONS = _TEMPLATE.replace("@DISK_OPTIONS@", _DISK)
 
 _NAME = r"""
 name:

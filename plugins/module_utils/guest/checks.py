@@ -11,17 +11,19 @@ import re
 from typing import Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_checks import (
+    check_boot_order,
+    check_disk,
+    check_path,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import check_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic, Vnc
 
 _MIB = 1 << 20
 _MEMORY_LEAST = 16 * _MIB
 _RESOLUTION = re.compile(r"(?P<width>[0-9]{3,4})x(?P<height>[0-9]{3,4})")
-_SECTOR = re.compile(r"(512|1024|2048|4096|8192)(/(512|1024|2048|4096|8192))?")
-_SERIAL = re.compile(r"[A-Za-z0-9._-]{1,20}")
 _KEYBOARD = re.compile(r"[A-Za-z0-9._-]+")
-_VOLBLOCKSIZE = tuple(1 << power for power in range(9, 25))
 
 
 def check_guest(guest: Guest) -> None:
@@ -33,21 +35,14 @@ def check_guest(guest: Guest) -> None:
     _check_numbers(guest, where)
     _check_loader(guest, where)
     for disk in guest.disks:
-        _check_disk(disk, f"{where}disk {disk.name}: ")
+        check_disk(disk, f"{where}disk {disk.name}: ")
+    check_boot_order(guest, where)
     for nic in guest.nics:
         _check_nic(nic, f"{where}nic {nic.name}: ")
     if guest.vnc is not None:
         _check_vnc(guest.vnc, where)
     _check_boot(guest, where)
     check_keys(guest.options, where)
-
-
-def check_plain(text: str, option: str) -> None:
-    """Refuse what a line of a bhyve_config(5) file cannot hold or would change: %, backslash, control characters."""
-    if any(character in "%\\" or not character.isprintable() for character in text):
-        raise BadInput(
-            f"{option}: {text!r} holds a '%', a backslash or a control character, which bhyve_config(5) would interpret"
-        )
 
 
 def _check_memory(memory: int, where: str) -> None:
@@ -87,10 +82,10 @@ def _check_numbers(guest: Guest, where: str) -> None:
 
 def _check_loader(guest: Guest, where: str) -> None:
     for option, path in (("uefi.code", guest.uefi_code), ("uefi.vars", guest.uefi_vars)):
-        _check_path(path, f"{where}{option}")
+        check_path(path, f"{where}{option}")
     loader = guest.loader
     for option, path in (("loader.host_path", loader.host_path), ("loader.program", loader.program)):
-        _check_path(path, f"{where}{option}")
+        check_path(path, f"{where}{option}")
     for key, value in loader.env:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", key) or not value.isprintable():
             raise BadInput(f"{where}loader.env: {key!r}={value!r} is not a loader variable (bhyveload(8), -e)")
@@ -104,50 +99,6 @@ def _check_loader(guest: Guest, where: str) -> None:
             raise BadInput(f"{where}loader.disk: the guest has no attached disk {loader.disk!r}")
     elif not loader.host_path and not guest.attached:
         raise BadInput(f"{where}firmware: bhyveload needs a disk or loader.host_path to load from")
-
-
-def _check_path(path: str, option: str) -> None:
-    if path and not path.startswith("/"):
-        raise BadInput(f"{option}: {path!r} is not an absolute path")
-    check_plain(path, option)
-
-
-def _check_disk(disk: Disk, at: str) -> None:
-    _check_path(disk.path, f"{at}path")
-    if disk.backing == PATH:
-        if not disk.path:
-            raise BadInput(f"{at}path is needed with backing: path")
-        if disk.size:
-            raise BadInput(f"{at}size: a given path has its own size; leave size out")
-    elif disk.path:
-        raise BadInput(f"{at}path: a disk with backing: {disk.backing} has its place already; leave path out")
-    if disk.size % 512:
-        raise BadInput(f"{at}size: {disk.size} bytes is not a multiple of 512")
-    if disk.volblocksize:
-        if disk.backing not in ZVOL:
-            raise BadInput(f"{at}volblocksize is for volumes, not for backing: {disk.backing}")
-        if disk.volblocksize not in _VOLBLOCKSIZE:
-            raise BadInput(f"{at}volblocksize: {disk.volblocksize} bytes is not a power of two from 512 to 16M")
-    if disk.sector_size:
-        _check_sector_size(disk, at)
-    if disk.serial and not _SERIAL.fullmatch(disk.serial):
-        raise BadInput(f"{at}serial: {disk.serial!r} is not 1 to 20 letters, digits, '.', '_' and '-'")
-    if disk.until_installed and not disk.is_cd:
-        raise BadInput(f"{at}until_installed is for CD drives (controller: ahci-cd)")
-    if disk.is_cd and disk.backing != PATH:
-        raise BadInput(f"{at}a CD drive (ahci-cd) needs a path, the ISO image")
-    if disk.backing in FILE and disk.name in ("guest", "boot"):
-        raise BadInput(f"{at}the name is taken by the guest's own files; choose another")
-
-
-def _check_sector_size(disk: Disk, at: str) -> None:
-    if not _SECTOR.fullmatch(disk.sector_size):
-        raise BadInput(f"{at}sector_size: {disk.sector_size!r}; allowed are 512, 4096, 512/4096 and such")
-    if disk.controller == "nvme" and disk.sector_size not in ("512", "4096", "8192"):
-        raise BadInput(f"{at}sector_size: {disk.sector_size!r}; nvme takes 512, 4096 or 8192")
-    logical, _slash, physical = disk.sector_size.partition("/")
-    if physical and int(physical) < int(logical):
-        raise BadInput(f"{at}sector_size: {disk.sector_size!r}; the physical size comes second and is not smaller")
 
 
 def _check_nic(nic: Nic, at: str) -> None:

@@ -63,12 +63,15 @@ def config_keys(
     if guest.firmware == "uefi":
         keys["lpc.bootrom"] = code
         keys["lpc.bootvars"] = layout.variables(guest.name)
+        if any(disk.boot_order for disk in guest.attached):
+            # bhyve hands the order to the firmware by QEMU's interface only.
+            keys["lpc.fwcfg"] = "qemu"
     for port, option in ((1, guest.com1), (2, guest.com2)):
         if option == "nmdm":
             keys[f"lpc.com{port}.path"] = nmdm(guest.name, port, "A")
     keys.update(_hostbridge(guest))
     for disk in guest.attached:
-        if not disk.until_installed:
+        if not disk.until_installed and not disk.is_empty:
             keys.update(disk_keys(disk, guest, identity, layout))
     for nic in guest.nics:
         keys.update(_nic_keys(nic, identity, taps[nic.name]))
@@ -121,6 +124,8 @@ def _hostbridge(guest: Guest) -> Keys:
 def disk_keys(disk: Disk, guest: Guest, identity: Identity, layout: Layout) -> Keys:
     """The keys of one disk or CD drive."""
     device = f"pci.{identity.slots['disk/' + disk.name]}"
+    if disk.is_scsi:
+        return _scsi_keys(disk, device)
     node = device
     keys: Keys = {}
     if disk.controller.startswith("ahci-"):
@@ -136,6 +141,19 @@ def disk_keys(disk: Disk, guest: Guest, identity: Identity, layout: Layout) -> K
     for name in ("nocache", "sync", "nodelete", "ro"):
         if getattr(disk, name):
             keys[f"{node}.{name}"] = "true"
+    if disk.boot_order:
+        keys[f"{node}.bootindex"] = str(disk.boot_order)
+    return keys
+
+
+def _scsi_keys(disk: Disk, device: str) -> Keys:
+    """A SCSI controller with the units of a CTL port: one key for bhyve of FreeBSD 14 and 15.0, one for later ones.
+
+    Each ignores the other's.
+    """
+    keys: Keys = {f"{device}.device": "virtio-scsi", f"{device}.dev": disk.path, f"{device}.target.0": disk.path}
+    if disk.boot_order:
+        keys[f"{device}.bootindex"] = str(disk.boot_order)
     return keys
 
 

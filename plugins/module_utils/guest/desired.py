@@ -11,12 +11,13 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import Present, Removed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, normalise_uuid
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import Removed, merge
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,23 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")
     if old is None and state in ("started", "stopped", "restarted") and request.get("memory") is None:
         raise BadInput(f"guest {name}: there is no such guest on this host; to make it, give at least its memory")
-    merged = merge(old.guest if old else None, request, observed.with_zfs)
+    present = _present(name, old.guest.disks if old else (), observed)
+    merged = merge(old.guest if old else None, request, observed.with_zfs, present)
     guest = _settled(merged.guest, old, request, observed)
     check_guest(guest)
     uuid = normalise_uuid(request["uuid"], f"guest {name}: uuid") if request.get("uuid") else None
     identity = allocate(guest, old.identity if old else None, uuid, new_uuid)
     return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid), merged.removed)
+
+
+def _present(name: str, disks: Sequence[Disk], observed: Observed) -> Dict[str, Present]:
+    """The disks of a guest that are on the host now, by name."""
+    result: Dict[str, Present] = {}
+    for disk in disks:
+        size = actual_size(name, disk, observed)
+        if size is not None:
+            result[disk.name] = Present(size, actual_block(name, disk, observed))
+    return result
 
 
 def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], observed: Observed) -> Guest:
@@ -124,3 +136,9 @@ def actual_size(guest: str, disk: Disk, observed: Observed) -> Optional[int]:
         return observed.guest(guest).file_sizes.get(disk.name)
     volume = observed.datasets.get(observed.conf.layout.volume(guest, disk.name))
     return volume.size("volsize") if volume is not None else None
+
+
+def actual_block(guest: str, disk: Disk, observed: Observed) -> int:
+    """The block size of a disk's volume, 0 if it has none."""
+    volume = observed.datasets.get(observed.conf.layout.volume(guest, disk.name)) if disk.backing in ZVOL else None
+    return volume.size("volblocksize") if volume is not None else 0

@@ -38,7 +38,7 @@ _DEVICE = (
     r"|port\.\d+\.(type|ser|rev|model|nmrr|name|" + _BLOCK + r")"
     r"|backend|type|mac|mtu|peerhook|socket|hook|hostfwd|open"
     r"|slot\.\d+\.device|play|rec|rfb|tcp|w|h|vga|wait|password|dev|iid|sharename"
-    r"|bus|slot|func|pptdev|rom|" + _BLOCK
+    r"|bus|slot|func|pptdev|rom|target\.\d+|" + _BLOCK
 )
 _KNOWN = re.compile(rf"{_SMBIOS}|{_GLOBAL}|pci\.\d+\.\d+\.\d+\.({_DEVICE})")
 

@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import (
+    Present,
+    Removed,
+    check_duplicates,
+    merge_disks,
+    text_of,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_part_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
-    FILE,
-    PATH,
     PLAIN,
-    ZVOL,
     Boot,
-    Disk,
     Guest,
     Loader,
     Nic,
@@ -27,18 +30,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
-
-_DISK_PLAIN = ("sector_size", "serial", "controller", "nocache", "sync", "nodelete", "ro", "until_installed")
-
-Part = TypeVar("Part", Disk, Nic)
-
-
-@dataclass(frozen=True)
-class Removed:
-    """A disk that the task takes away; ``destroy`` says that its data goes as well."""
-
-    name: str
-    destroy: bool
 
 
 @dataclass(frozen=True)
@@ -49,11 +40,14 @@ class Merged:
     removed: Tuple[Removed, ...] = ()
 
 
-def merge(base: Optional[Guest], options: Mapping[str, Any], with_zfs: bool) -> Merged:
+def merge(
+    base: Optional[Guest], options: Mapping[str, Any], with_zfs: bool, present: Optional[Mapping[str, Present]] = None
+) -> Merged:
     """Lay a task's options over ``base``; without one, over the defaults of the guest's ``os``.
 
     None keeps, the empty value unsets; elements of ``disks`` and ``nics`` are matched by name and added to what is
-    there, unless ``exact`` is set. BadInput names guest and option.
+    there, unless ``exact`` is set. ``present`` has the disks that are on the host now. BadInput names guest and
+    option.
     """
     name = options["name"]
     where = f"guest {name}: "
@@ -68,7 +62,7 @@ def merge(base: Optional[Guest], options: Mapping[str, Any], with_zfs: bool) -> 
     guest = replace(guest, **given)
     exact = bool(options.get("exact"))
     guest = _merge_sections(guest, options, where, exact)
-    guest, removed = _merge_disks(guest, options.get("disks"), where, exact, with_zfs)
+    guest, removed = merge_disks(guest, options.get("disks"), exact, with_zfs, present or {})
     guest = _merge_nics(guest, options.get("nics"), where, exact)
     return Merged(guest, removed)
 
@@ -113,7 +107,7 @@ def _merge_sections(guest: Guest, options: Mapping[str, Any], where: str, exact:
 def _merge_loader(base: Loader, given: Mapping[str, Any]) -> Loader:
     changes = {key: given[key] for key in ("disk", "host_path", "program") if given.get(key) is not None}
     if given.get("env") is not None:
-        changes["env"] = tuple(sorted((str(key), _text(value)) for key, value in given["env"].items()))
+        changes["env"] = tuple(sorted((str(key), text_of(value)) for key, value in given["env"].items()))
     return replace(base, **changes)
 
 
@@ -161,77 +155,14 @@ def _merge_keys(
     """``options``: {} clears, a key with '' goes, others are added; with ``exact`` only what is given stays."""
     keys = {} if exact or not given else dict(base)
     for key, value in given.items():
-        keys[str(key)] = _text(value)
+        keys[str(key)] = text_of(value)
     return tuple(sorted((key, value) for key, value in keys.items() if value != ""))
-
-
-def _text(value: object) -> str:
-    """A value from YAML as bhyve and the loader write it: booleans in lower case."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _merge_disks(
-    guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool, with_zfs: bool
-) -> Tuple[Guest, Tuple[Removed, ...]]:
-    if given is None:
-        return guest, ()
-    _check_duplicates([item["name"] for item in given], f"{where}disks")
-    disks = {disk.name: disk for disk in guest.disks}
-    removed: List[Removed] = []
-    for item in given:
-        name = check_part_name(item["name"], f"{where}disks")
-        at = f"{where}disk {name}: "
-        if item["state"] == "absent":
-            disks.pop(name, None)
-            removed.append(Removed(name, bool(item.get("destroy"))))
-            continue
-        if item.get("destroy"):
-            raise BadInput(f"{at}destroy: true goes with state: absent only")
-        if item["state"] == "detached" and name not in disks:
-            raise BadInput(f"{at}cannot be detached, the guest has no such disk")
-        disk = _merge_disk(disks.get(name), item, guest.os, at, with_zfs)
-        disks[name] = replace(disk, detached=item["state"] == "detached")
-    if exact:
-        listed = {item["name"] for item in given}
-        disks = {name: disk if name in listed else replace(disk, detached=True) for name, disk in disks.items()}
-    return replace(guest, disks=tuple(disks.values())), tuple(removed)
-
-
-def _merge_disk(base: Optional[Disk], given: Mapping[str, Any], os: str, at: str, with_zfs: bool) -> Disk:
-    changes: Dict[str, Any] = {key: given[key] for key in _DISK_PLAIN if given.get(key) is not None}
-    if given.get("path") is not None:
-        changes["path"] = given["path"]
-    if given.get("size") is not None:
-        changes["size"] = parse_size(given["size"], f"{at}size")
-    if given.get("volblocksize") is not None:
-        changes["volblocksize"] = parse_size(given["volblocksize"], f"{at}volblocksize")
-    backing = given.get("backing")
-    if base is None:
-        changes["backing"] = backing or _default_backing(given, with_zfs)
-        changes.setdefault("controller", PRESETS[os].disk)
-        if changes["controller"] == "ahci-cd":
-            changes.setdefault("ro", True)
-        return Disk(name=given["name"], **changes)
-    if backing is not None and backing != base.backing:
-        raise BadInput(
-            f"{at}backing is {base.backing} and cannot become {backing}; "
-            "make another disk and copy the data in the guest"
-        )
-    if "volblocksize" in changes and changes["volblocksize"] != base.volblocksize:
-        raise BadInput(f"{at}volblocksize cannot be changed after creation (zfsprops(7))")
-    return replace(base, **changes)
-
-
-def _default_backing(given: Mapping[str, Any], with_zfs: bool) -> str:
-    if given.get("path"):
-        return PATH
-    return ZVOL[0] if with_zfs else FILE[1]
 
 
 def _merge_nics(guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool) -> Guest:
     if given is None:
         return guest
-    _check_duplicates([item["name"] for item in given], f"{where}nics")
+    check_duplicates([item["name"] for item in given], f"{where}nics")
     nics = {} if exact else {nic.name: nic for nic in guest.nics}
     old = {nic.name: nic for nic in guest.nics}
     for item in given:
@@ -251,12 +182,6 @@ def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) 
         changes.setdefault("model", PRESETS[os].nic)
         return Nic(name=given["name"], **changes)
     return replace(base, **changes)
-
-
-def _check_duplicates(names: Sequence[str], what: str) -> None:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise BadInput(f"{what}: {', '.join(twice)} is there more than once")
 
 
 def guest_field_names() -> Tuple[str, ...]:

@@ -16,7 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import 
 
 STATES = ("present", "absent", "started", "stopped", "restarted")
 POLICIES = ("destroy", "restart", "preserve")
-CONTROLLERS = ("virtio-blk", "nvme", "ahci-hd", "ahci-cd")
+CONTROLLERS = ("virtio-blk", "nvme", "ahci-hd", "ahci-cd", "virtio-scsi")
 BACKINGS = ("zvol", "sparse-zvol", "file", "sparse-file", "path")
 NIC_MODELS = ("virtio-net", "e1000")
 
@@ -29,8 +29,10 @@ def disk_options() -> Dict[str, Any]:
         "destroy": {"type": "bool", "default": False},
         "backing": {"type": "str", "choices": list(BACKINGS)},
         "path": {"type": "path"},
+        "image": {"type": "str"},
         "size": {"type": "str"},
         "volblocksize": {"type": "str"},
+        "properties": {"type": "dict"},
         "controller": {"type": "str", "choices": list(CONTROLLERS)},
         "sector_size": {"type": "str"},
         "serial": {"type": "str"},
@@ -38,6 +40,7 @@ def disk_options() -> Dict[str, Any]:
         "sync": {"type": "bool"},
         "nodelete": {"type": "bool"},
         "ro": {"type": "bool"},
+        "boot_order": {"type": "int"},
         "until_installed": {"type": "bool"},
     }
 

@@ -39,7 +39,10 @@ PLAIN = (
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk or CD drive. ``backing`` says what holds its data: a volume or file of ours, or somebody's ``path``."""
+    """A disk or CD drive. ``backing`` says what holds its data: a volume or file of ours, or somebody's ``path``.
+
+    ``image`` is what it was cloned from, ``properties`` are those of its volume (zfsprops(7)) that are declared.
+    """
 
     name: str
     backing: str
@@ -55,10 +58,22 @@ class Disk:
     ro: bool = False
     until_installed: bool = False
     detached: bool = False
+    image: str = ""
+    properties: Tuple[Tuple[str, str], ...] = ()
+    boot_order: int = 0
 
     @property
     def is_cd(self) -> bool:
         return self.controller == "ahci-cd"
+
+    @property
+    def is_scsi(self) -> bool:
+        return self.controller == "virtio-scsi"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is a drive without a medium."""
+        return self.is_cd and not self.path
 
 
 @dataclass(frozen=True)
@@ -174,6 +189,8 @@ def guest_to_json(guest: Guest) -> Dict[str, Any]:
     data = asdict(guest)
     data["options"] = dict(guest.options)
     data["loader"]["env"] = dict(guest.loader.env)
+    for disk, shown in zip(guest.disks, data["disks"]):
+        shown["properties"] = dict(disk.properties)
     return data
 
 
@@ -182,7 +199,7 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     values: Dict[str, Any] = dict(_known(Guest, data))
     values["tags"] = tuple(values.get("tags", ()))
     values["options"] = tuple(sorted(dict(values.get("options", {})).items()))
-    values["disks"] = tuple(Disk(**_known(Disk, disk)) for disk in values.get("disks", ()))
+    values["disks"] = tuple(_disk(disk) for disk in values.get("disks", ()))
     values["nics"] = tuple(Nic(**_known(Nic, nic)) for nic in values.get("nics", ()))
     vnc = values.get("vnc")
     values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
@@ -195,6 +212,12 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     boot["ready"] = None if ready is None else Ready(**_known(Ready, ready))
     values["boot"] = Boot(**boot)
     return Guest(**values)
+
+
+def _disk(data: Mapping[str, Any]) -> Disk:
+    values = _known(Disk, data)
+    values["properties"] = tuple(sorted(dict(values.get("properties", {})).items()))
+    return Disk(**values)
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Dict[str, Any]:

@@ -136,7 +136,7 @@ def _check_sizes(one: Desired, observed: Observed) -> None:
         if disk.backing in ZVOL and not observed.with_zfs:
             raise BadInput(f"{at}backing: {disk.backing} needs a root dataset, and guests here live in a directory")
         actual = actual_size(one.name, disk, observed)
-        if actual is None and not disk.size:
+        if actual is None and not disk.size and not disk.image:
             raise BadInput(f"{at}size is needed to make the disk, for instance size: 20G")
         if actual is not None and disk.size < actual:
             raise BadInput(

@@ -32,7 +32,7 @@ def options_of(record: Record) -> Dict[str, Any]:
             "program": guest.loader.program,
             "env": dict(guest.loader.env),
         },
-        disks=[_disk(disk) for disk in guest.disks],
+        disks=[disk_options(disk) for disk in guest.disks],
         nics=_nics(guest, identity),
         console={"com1": guest.com1, "com2": guest.com2},
         vnc=_vnc(guest),
@@ -42,7 +42,8 @@ def options_of(record: Record) -> Dict[str, Any]:
     return result
 
 
-def _disk(disk: Disk) -> Dict[str, Any]:
+def disk_options(disk: Disk) -> Dict[str, Any]:
+    """The options of a disk, valid input again."""
     result: Dict[str, Any] = {
         "name": disk.name,
         "state": "detached" if disk.detached else "present",
@@ -61,6 +62,12 @@ def _disk(disk: Disk) -> Dict[str, Any]:
         result["volblocksize"] = format_size(disk.volblocksize)
     if disk.sector_size:
         result["sector_size"] = disk.sector_size
+    if disk.image:
+        result["image"] = disk.image
+    if disk.properties:
+        result["properties"] = dict(disk.properties)
+    if disk.boot_order:
+        result["boot_order"] = disk.boot_order
     if disk.serial:
         result["serial"] = disk.serial
     if disk.is_cd:

@@ -23,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Process
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, volume_reservation
 
 OWNER = "0a1b2c3d-0000-4000-8000-00000000beef"
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -64,7 +64,15 @@ def filesystem(name: str, mounted: str = "yes") -> Dataset:
 
 
 def volume(name: str, size: int, origin: str = "-") -> Dataset:
-    values = {"type": "volume", "volsize": str(size), "origin": origin}
+    values = {
+        "type": "volume",
+        "volsize": str(size),
+        "volblocksize": "16384",
+        "refreservation": str(volume_reservation(size, 16384)),
+        "used": str(size),
+        "referenced": "0",
+        "origin": origin,
+    }
     return Dataset(name, "volume", {key: (value, "-") for key, value in values.items()})
 
 
@@ -75,7 +83,7 @@ class Fleet:
         bridge = Interface("bridge0", ("UP",), 1500, groups=("bridge",))
         self.observed = Observed(
             conf=HostConf(Layout("/apiary", "zroot/apiary"), "/fw/CODE.fd", "/fw/VARS.fd"),
-            capabilities=Capabilities(("ahci", "e1000", "fbuf", "nvme", "virtio-blk", "virtio-net"), 16),
+            capabilities=Capabilities(("ahci", "e1000", "fbuf", "nvme", "virtio-blk", "virtio-net", "virtio-scsi"), 16),
             hostuuid=OWNER,
             guests={},
             datasets={"zroot/apiary": filesystem("zroot/apiary")},

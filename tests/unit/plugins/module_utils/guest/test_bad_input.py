@@ -34,7 +34,7 @@ ALONE: List[Any] = [
     ({"nics": [{"name": "lan", "switch": "bridge9"}]}, "the bridge bridge9 does not exist"),
     ({"nics": [{"name": "lan", "mac": "01:00:00:00:00:01"}]}, "multicast"),
     ({"nics": [{"name": "lan", "mac": "zz"}]}, "is not a MAC address"),
-    ({"nics": [LAN, LAN]}, "lan is there more than once"),
+    ({"nics": [LAN, LAN]}, "lan is there twice, as element 1 and as element 2"),
     (
         {"nics": [{"name": "a", "mac": "5a:00:00:00:00:01"}, {"name": "b", "mac": "5A-00-00-00-00-01"}]},
         "5a:00:00:00:00:01 is the address of guest web1, nic a already",
