@@ -31,6 +31,9 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
         steps += _forget(one, observed)
     if one.seen.ran:
         steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
+    if one.seen.rollback:
+        note = observed.conf.layout.rollback(one.name)
+        steps.append(changes.RemoveFiles(one.name, "the note of an interrupted rollback,", (note,)))
     if not observed.allocations.of(one.name).empty:
         steps.append(changes.Allocate(one.name, Allocations()))
     return steps, before_view(one.seen)

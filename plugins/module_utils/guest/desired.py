@@ -88,6 +88,11 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         if old is not None and old.guest.protected and request.get("protected") is not False:
             raise BadInput(f"guest {name}: it is protected; set protected: false in the same task to remove it")
         return Desired(name, state, request, seen, None)
+    if seen.rollback:
+        raise BadInput(
+            f"guest {name}: a rollback to the snapshot {seen.rollback} was interrupted, its disks are of different times; "
+            "run that task of bhyve_snapshot again first"
+        )
     if request.get("destroy"):
         raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")
     if old is None and state in ("started", "stopped", "restarted") and request.get("memory") is None:

@@ -97,3 +97,11 @@ class Layout:
 
     def run(self, guest: str) -> str:
         return f"{RUN}/{guest}"
+
+    @property
+    def rollbacks(self) -> str:
+        """Where unfinished rollbacks are noted, by guest. Not in the guest's dataset, which is what is rolled back."""
+        return f"{self.root}/.rollback"
+
+    def rollback(self, guest: str) -> str:
+        return f"{self.rollbacks}/{guest}"

@@ -103,6 +103,8 @@ class ObservedGuest:
     node: bool = False
     ran: bool = False
     file_sizes: Dict[str, int] = field(default_factory=dict)
+    #: The snapshot that a rollback was going to when it was interrupted, '' if there is none.
+    rollback: str = ""
     error: Optional[ApiaryError] = None
 
     @property
@@ -169,9 +171,12 @@ def observe(host: Host) -> Observed:
     ran = set(host.listdir(RUN) or ())
     # Also those whose directory is gone and whose runtime state or allocations are left, so that these can go as well.
     ran = {name for name in ran if GUEST_NAME.fullmatch(name) and _is_directory(host, f"{RUN}/{name}")}
+    rollbacks = _rollbacks(host, conf)
     guests = {
-        name: replace(_guest(host, conf, name, alive), node=name in nodes, ran=name in ran)
-        for name in sorted({*names, *ran})
+        name: replace(
+            _guest(host, conf, name, alive), node=name in nodes, ran=name in ran, rollback=rollbacks.get(name, "")
+        )
+        for name in sorted({*names, *ran, *rollbacks})
         if GUEST_NAME.fullmatch(name)
     }
     guests.update(_unmounted(conf, datasets, guests))
@@ -217,6 +222,12 @@ def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
             "run the role apiary.bhyve.bhyve_host again"
         )
     return datasets
+
+
+def _rollbacks(host: Host, conf: HostConf) -> Dict[str, str]:
+    """The unfinished rollbacks by guest: the snapshot is the first line of the file."""
+    names = [name for name in host.listdir(conf.layout.rollbacks) or () if GUEST_NAME.fullmatch(name)]
+    return {name: ((host.read(conf.layout.rollback(name)) or "").splitlines() or ["?"])[0] for name in names}
 
 
 def _unmounted(

@@ -21,6 +21,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from .. import paths, state
 
 FICLONE = 0x40049409
+SNAPDIR = ".zfs"  # see snapdirs.py; belongs to no snapshot and to no stream
 LARGEST_FILE = 8 << 40  # ext4 ends at 16 TiB; a larger volume has its size in its properties only
 Shape = Dict[str, List[int]]  # path within the dataset -> [mtime in ns, size, bytes allocated]
 
@@ -96,6 +97,8 @@ def restore(source_id: str, target_id: str) -> None:
         _copy_file(source, target)
         return
     for entry in os.scandir(target):
+        if entry.name == SNAPDIR:
+            continue
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
         else:
@@ -111,6 +114,8 @@ def _copy_directory(source: str, target: str) -> None:
         old, new = pending.pop()
         done.append((old, new))
         for entry in os.scandir(old):
+            if old == source and entry.name == SNAPDIR:
+                continue
             place = os.path.join(new, entry.name)
             info = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(info.st_mode):
@@ -191,6 +196,8 @@ def shape(object_id: str) -> Shape:
         for entry in os.scandir(pending.pop()):
             info = entry.stat(follow_symlinks=False)
             name = entry.path[len(where) + 1 :]
+            if name == SNAPDIR:
+                continue
             if stat.S_ISDIR(info.st_mode):
                 pending.append(entry.path)
                 found[name] = [0, 0, 0]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Sequence
 
 from .. import state
-from . import boot, has_json, nodes
+from . import boot, has_json, nodes, snapdirs
 from .errors import NotBuilt, UsageError, ZfsError
 from .model import Model
 
@@ -58,6 +58,8 @@ def session(argv: Sequence[str]) -> Iterator[Session]:
         if argv[0] in ("zfs", "zpool"):
             current.model.forget_names()
             late = not nodes.remove_stale(current.model)
+            if argv[0] == "zfs" and len(argv) > 1 and argv[1] in snapdirs.CHANGES:
+                snapdirs.refresh(current.model)
     for action in current.after:
         action()
     if late:

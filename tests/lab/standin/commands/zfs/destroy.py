@@ -213,6 +213,11 @@ def _destroy_snapshots(session: Session, name: str, flags: Flags) -> None:
         )
     if flags.dry:
         return
+    held = [item for item in chosen if item.own["holds"] and not flags.defer and not flags.clones]
+    for item in held:
+        session.complain(f"cannot destroy snapshot {item.name}: dataset is busy")
+    if held:
+        return  # all of them go in one transaction, or none
     for item in chosen:
         try:
             for clone in model.clones(item.name) if flags.clones else []:

@@ -59,14 +59,18 @@ def _check_new(model: Model, wanted: Sequence[str]) -> None:
     if not failed:
         for pool_name in {names.pool_of(name) for name in wanted}:
             usage = space.usage(model, model.pool_of(pool_name))
+            taken = 0  # by the other snapshots of this command
             for name in wanted:
                 holder = names.split(name)[0]
                 item = model.open(holder)
                 reserved = int(model.value(item, "refreservation")[0] or 0)
                 unique = usage[holder].own.unique if holder in usage else 0
                 again = min(reserved, unique)
-                if holder in usage and again > usage[holder].available - usage[holder].own.by_refreservation:
+                if holder not in usage:
+                    continue
+                if again + taken > usage[holder].available - usage[holder].own.by_refreservation:
                     failed.append(f"cannot create snapshot '{name}': out of space")
+                taken += again
     if failed:
         if len(wanted) > 1:
             failed.append("no snapshots were created")
