@@ -133,7 +133,7 @@ vm:
 _RESTART = r"""
 restart:
   description:
-    - Whether a running guest is restarted when something of its disks waits for its next boot.
+    - Whether a running guest is restarted when something of it waits for its next boot.
     - V(never), the default, reports it as RV(pending).
   type: str
   choices: [never, if_needed]

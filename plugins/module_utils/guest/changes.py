@@ -105,12 +105,13 @@ class CreateVolume(Change):
     size: int
     sparse: bool
     volblocksize: int
+    properties: Tuple[Tuple[str, str], ...] = ()
 
     def describe(self) -> str:
         return f"create {'sparse ' if self.sparse else ''}volume {self.volume} of {format_size(self.size)}"
 
     def apply(self, host: Host) -> None:
-        Zfs(host).create_volume(self.volume, self.size, self.sparse, self.volblocksize or None)
+        Zfs(host).create_volume(self.volume, self.size, self.sparse, self.volblocksize or None, dict(self.properties))
 
 
 @dataclass(frozen=True)

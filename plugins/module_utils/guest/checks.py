@@ -97,7 +97,9 @@ def _check_loader(guest: Guest, where: str) -> None:
         disk = guest.disk(loader.disk)
         if disk is None or disk.detached:
             raise BadInput(f"{where}loader.disk: the guest has no attached disk {loader.disk!r}")
-    elif not loader.host_path and not guest.attached:
+        if disk.is_scsi or disk.is_empty:
+            raise BadInput(f"{where}loader.disk: bhyveload cannot read {loader.disk}; name another disk")
+    elif not loader.host_path and not any(not (disk.is_scsi or disk.is_empty) for disk in guest.attached):
         raise BadInput(f"{where}firmware: bhyveload needs a disk or loader.host_path to load from")
 
 

@@ -52,6 +52,11 @@ class Desired:
         return bool(self.request.get("destroy"))
 
     @property
+    def given_disks(self) -> Dict[str, Mapping[str, Any]]:
+        """The elements of the task's ``disks``, by name."""
+        return {disk["name"]: disk for disk in self.request.get("disks") or ()}
+
+    @property
     def will_start(self) -> bool:
         """Whether the task starts the guest, whatever its configuration."""
         return self.state == "restarted" or (self.state == "started" and not self.seen.active)
@@ -95,6 +100,8 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         )
     if request.get("destroy"):
         raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")
+    if old is None and request.get("must_exist"):
+        raise BadInput(f"guest {name}: there is no such guest on this host; make it first (bhyve_vm)")
     if old is None and state in ("started", "stopped", "restarted") and request.get("memory") is None:
         raise BadInput(f"guest {name}: there is no such guest on this host; to make it, give at least its memory")
     present = _present(name, old.guest.disks if old else (), observed)
@@ -126,10 +133,22 @@ def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], ob
             nics.append(replace(nic, mac="") if derived else nic)
         guest = replace(guest, nics=tuple(nics))
     given = {disk["name"] for disk in request.get("disks") or () if disk.get("size") is not None}
+    guest = _settled_serials(guest, old)
     disks = [
         disk if disk.name in given else replace(disk, size=max(disk.size, actual_size(guest.name, disk, observed) or 0))
         for disk in guest.disks
     ]
+    return replace(guest, disks=tuple(disks))
+
+
+def _settled_serials(guest: Guest, old: Optional[Record]) -> Guest:
+    """The guest with serial numbers undeclared that only repeat the identity."""
+    disks = []
+    for disk in guest.disks:
+        before = old.guest.disk(disk.name) if old is not None else None
+        derived = old is not None and before is not None and not before.serial
+        repeats = derived and old is not None and disk.serial == old.identity.serials.get(disk.name)
+        disks.append(replace(disk, serial="") if repeats else disk)
     return replace(guest, disks=tuple(disks))
 
 

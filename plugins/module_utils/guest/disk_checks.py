@@ -11,6 +11,7 @@ from typing import Dict
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.properties import check_properties
 
 _SECTOR = re.compile(r"(512|1024|2048|4096|8192)(/(512|1024|2048|4096|8192))?")
 _SERIAL = re.compile(r"[A-Za-z0-9._-]{1,20}")
@@ -73,6 +74,7 @@ def _check_backing(disk: Disk, at: str) -> None:
         raise BadInput(f"{at}path: a disk with backing: {disk.backing} has its place already; leave path out")
     elif disk.properties and disk.backing not in ZVOL:
         raise BadInput(f"{at}properties are those of a volume, and backing: {disk.backing} has none")
+    check_properties(dict(disk.properties), at)
 
 
 def _check_sector_size(disk: Disk, at: str) -> None:

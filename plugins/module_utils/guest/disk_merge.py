@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size, parse_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.properties import is_user_property
 
 _PLAIN = (
     "sector_size",
@@ -145,14 +146,14 @@ def _size(text: str, option: str, base: Optional[Disk], actual: Optional[Present
 
 def _properties(base: Tuple[Tuple[str, str], ...], given: Mapping[str, Any]) -> Tuple[Tuple[str, str], ...]:
     """Declared properties with those of a task added; one that is given as '' is declared no longer."""
-    merged = {**dict(base), **{str(key): property_value(value) for key, value in given.items()}}
+    merged = {**dict(base), **{str(key): property_value(str(key), value) for key, value in given.items()}}
     return tuple(sorted((key, value) for key, value in merged.items() if value != ""))
 
 
-def property_value(value: object) -> str:
-    """A property's value from YAML, which takes on and off for booleans."""
+def property_value(name: str, value: object) -> str:
+    """A property's value from YAML, which takes on and off for booleans; ZFS has no others, users may."""
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return text_of(value) if is_user_property(name) else ("on" if value else "off")
     return "" if value is None else str(value)
 
 

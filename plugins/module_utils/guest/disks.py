@@ -16,35 +16,107 @@ from typing import Dict, List, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import disk_path
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties, makes_read_only
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import disks_to_check
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, is_block_or_character_device
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
 
-def check_disks(host: Host, desired: Sequence[Desired], observed: Observed) -> None:
-    """Raise BadInput for a disk that is not there, not a disk, or somebody else's."""
+def check_disks(
+    host: Host,
+    desired: Sequence[Desired],
+    observed: Observed,
+    stops: Sequence[str] = (),
+    steps: Sequence[Change] = (),
+) -> None:
+    """Raise BadInput for a disk that is not there, not a disk, or somebody else's.
+
+    ``stops`` are the guests that the task stops before it changes anything, ``steps`` what it then does.
+    """
     claimed: Dict[str, str] = {}
     for one in desired:
         if one.record is None:
             if one.destroy:
-                _check_dependents(f"guest {one.name}", observed.conf.layout.guest_dataset(one.name), observed)
+                dataset = observed.conf.layout.guest_dataset(one.name)
+                _check_dependents(f"guest {one.name}", dataset, observed)
+                for path in _data_of(one, observed):
+                    _check_unused(host, one, path, f"guest {one.name}: ", observed, True)
             continue
         for disk in disks_to_check(one):
-            at = f"guest {one.name}: disk {disk.name}: "
-            path = disk_path(disk, one.guest, observed.conf.layout)
-            if disk.backing == PATH:
-                _check_kind(host, path, at, disk)
-                _check_host_use(host, path, at, observed)
-            _check_openers(host, one, disk, path, at, observed)
-            _check_claim(claimed, one, disk, path, at)
+            _check_attached(host, one, disk, observed, claimed)
         for gone in one.removed:
             if gone.destroy:
+                at = f"guest {one.name}: disk {gone.name}: "
                 volume = observed.conf.layout.volume(one.name, gone.name)
-                _check_dependents(f"guest {one.name}: disk {gone.name}", volume, observed)
+                _check_dependents(at.rstrip(": "), volume, observed)
+                for path in (volume_node(volume), observed.conf.layout.image(one.name, gone.name)):
+                    _check_unused(host, one, path, at, observed, one.name in stops)
+    for step in steps:
+        if makes_read_only(step):
+            _check_not_written(host, step, observed, stops)
     _check_firmware(host, desired, observed)
+
+
+def _check_attached(host: Host, one: Desired, disk: Disk, observed: Observed, claimed: Dict[str, str]) -> None:
+    if disk.is_empty:
+        return
+    at = f"guest {one.name}: disk {disk.name}: "
+    path = disk_path(disk, one.guest, observed.conf.layout)
+    if disk.is_scsi:
+        _check_port(host, path, at)
+    elif disk.backing == PATH:
+        _check_kind(host, path, at, disk)
+        _check_host_use(host, path, at, observed)
+    _check_openers(host, one, disk, path, at, observed)
+    _check_claim(claimed, one, disk, path, at)
+
+
+def _data_of(one: Desired, observed: Observed) -> List[str]:
+    """The nodes and files in which a guest's data is."""
+    layout = observed.conf.layout
+    prefix = f"{layout.guest_dataset(one.name)}/"
+    nodes = [dataset.node for dataset in observed.datasets.values() if dataset.name.startswith(prefix)]
+    return [*nodes, *(layout.image(one.name, name) for name in one.seen.file_sizes)]
+
+
+def _check_unused(host: Host, one: Desired, path: str, at: str, observed: Observed, stopped: bool) -> None:
+    """Refuse to destroy what somebody has open: ZFS lets it through after a rename, and a file always.
+
+    ``stopped``: the task stops the guest first.
+    """
+    for opener in openers(host, path, observed):
+        if stopped and opener.pid == one.seen.pid:
+            continue
+        raise BadInput(
+            f"{at}{path} is in use by {_who(opener, observed)} (pid {opener.pid}) and is not destroyed under it; stop "
+            "that first, or detach the disk and restart the guest"
+        )
+
+
+def _check_not_written(host: Host, step: Change, observed: Observed, stops: Sequence[str]) -> None:
+    if not isinstance(step, SetProperties):
+        return
+    for opener in openers(host, volume_node(step.volume), observed):
+        own = observed.guest(step.subject).pid == opener.pid
+        if "w" in opener.mode and not (own and step.subject in stops):
+            raise BadInput(
+                f"guest {step.subject}: readonly=on on {step.volume}: {_who(opener, observed)} (pid {opener.pid}) "
+                "writes to it and would fail; stop that first"
+            )
+
+
+def _check_port(host: Host, path: str, at: str) -> None:
+    status = host.stat(path)
+    if status is None or not stat.S_ISCHR(status.st_mode):
+        raise BadInput(
+            f"{at}path: there is no port {path} of the CAM target layer; make it first (ctladm port -c -d ioctl, or "
+            "`port ioctl/1/0` in ctl.conf(5)), with the kernel module ctl loaded"
+        )
 
 
 def _check_firmware(host: Host, desired: Sequence[Desired], observed: Observed) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
@@ -87,8 +88,9 @@ def _plan(
     wanted = needs(desired)
     if wanted:
         observed = observe_more(host, observed, wanted)
+    observed = read_properties(host, desired, observed)
     plan = plan_fleet(desired, observed, stopped)
-    check_disks(host, desired, observed)
+    check_disks(host, desired, observed, plan.stops, plan.plan().changes)
     return plan, observed
 
 

@@ -18,6 +18,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
     allocate_vnc,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import (
+    creation_properties,
+    plan_properties,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
@@ -36,7 +40,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, P
 class GuestPlan:
     """What happens to one guest: stop, changes, start, in this order.
 
-    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on.
+    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``slots``: where its devices
+    sit on its PCI bus, those that it loses included.
     """
 
     name: str
@@ -47,6 +52,7 @@ class GuestPlan:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     entry: Dict[str, Any] = field(default_factory=dict)
+    slots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -159,7 +165,7 @@ def _allocate(one: Desired, observed: Observed, known: Allocations, reserved: Ma
 def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stopped: bool) -> GuestPlan:
     if one.record is None:
         raise BadInput(f"guest {one.name}: it is to be absent")
-    plan = GuestPlan(one.name)
+    plan = GuestPlan(one.name, slots=_slots(one))
     files = _files(one, observed, own)
     pending = pending_of(one.seen.running, files.keys, files.variables) if one.seen.pid is not None else {}
     needed = any(key not in rcfile.POLICIES for key in pending)
@@ -194,6 +200,11 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     shown_state = "running, started anew" if plan.start and plan.stop else run_state
     plan.after = after_view(one, shown_state, files.keys, files.variables, pending)
     return plan
+
+
+def _slots(one: Desired) -> Dict[str, str]:
+    before = one.seen.record.identity.slots if one.seen.record is not None else {}
+    return {**before, **one.identity.slots}
 
 
 def _files(one: Desired, observed: Observed, own: Allocations) -> _Files:
@@ -246,8 +257,12 @@ def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
             if disk.detached:
                 continue
             plan.changes.append(_create(one.name, disk, observed))
-        elif disk.size > actual:
+            continue
+        if disk.size > actual:
             plan.changes.append(_grow(one.name, disk, actual, observed))
+        properties = plan_properties(one, disk, observed)
+        if properties is not None:
+            plan.changes.append(properties)
 
 
 def _create(name: str, disk: Disk, observed: Observed) -> Change:
@@ -255,7 +270,9 @@ def _create(name: str, disk: Disk, observed: Observed) -> Change:
     sparse = disk.backing.startswith("sparse-")
     if disk.backing in FILE:
         return changes.CreateImage(name, layout.image(name, disk.name), disk.size, sparse)
-    return changes.CreateVolume(name, layout.volume(name, disk.name), disk.size, sparse, disk.volblocksize)
+    properties = tuple(creation_properties(disk).items())
+    volume = layout.volume(name, disk.name)
+    return changes.CreateVolume(name, volume, disk.size, sparse, disk.volblocksize, properties)
 
 
 def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:

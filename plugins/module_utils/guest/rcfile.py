@@ -13,7 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import d
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout, nmdm
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import FBUF
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 SCHEMA = "1"
@@ -26,6 +26,7 @@ AT_BOOT = (
     "install_disk",
     "install_args",
     "install_bhyveload_args",
+    "ahci_sizes",
 )
 
 #: Variables that the runtime reads when the guest boots and uses later: another value waits too, but needs no restart.
@@ -47,10 +48,11 @@ def rc_variables(
 ) -> Variables:
     """All variables of guest.rc. ``taps`` and ``bridges`` give each NIC's tap number and interface to join ('')."""
     uefi = guest.firmware == "uefi"
-    attached = [disk for disk in guest.attached if not disk.until_installed]
-    install = [disk for disk in guest.attached if disk.until_installed]
+    there = [disk for disk in guest.attached if not disk.is_empty]
+    attached = [disk for disk in there if not disk.until_installed]
+    install = [disk for disk in there if disk.until_installed]
     paths = [disk_path(disk, guest, layout) for disk in attached]
-    hard = [disk_path(disk, guest, layout) for disk in attached if not disk.is_cd]
+    hard = [disk_path(disk, guest, layout) for disk in attached if not disk.is_cd and not disk.is_scsi]
     args: List[str] = []
     for disk in install:
         args += words(disk_keys(disk, guest, identity, layout))
@@ -69,6 +71,7 @@ def rc_variables(
         "firstboot_args": quoted(_first_boot(guest)),
         "nics": "\n".join(_nic_line(guest, nic.name, nic.mtu, taps, bridges) for nic in guest.nics),
         "disks": "\n".join(paths),
+        **_ahci_sizes(attached),
         "sockets": "\n".join(_sockets(guest)),
         "on_reboot": guest.on_reboot,
         "on_poweroff": guest.on_poweroff,
@@ -84,6 +87,12 @@ def rc_variables(
         "ready_tcp": str(ready.tcp) if ready else "",
         "ready_timeout": str(ready.timeout) if ready else "60",
     }
+
+
+def _ahci_sizes(attached: Sequence[Disk]) -> Variables:
+    """The sizes that the guest sees for as long as it runs: nothing tells its ahci driver of another one."""
+    sizes = [f"{disk.name} {format_size(disk.size)}" for disk in attached if disk.controller == "ahci-hd" and disk.size]
+    return {"ahci_sizes": "\n".join(sizes)} if sizes else {}
 
 
 def _nic_line(guest: Guest, nic: str, mtu: int, taps: Mapping[str, int], bridges: Mapping[str, str]) -> str:
@@ -106,7 +115,7 @@ def _bhyveload(guest: Guest, layout: Layout, iso: str) -> Tuple[str, ...]:
     elif guest.loader.host_path:
         args += ["-h", guest.loader.host_path]
     else:
-        disks = [disk for disk in guest.attached if not disk.until_installed]
+        disks = [disk for disk in guest.attached if not (disk.until_installed or disk.is_empty or disk.is_scsi)]
         disk = guest.disk(guest.loader.disk) if guest.loader.disk else next(iter(disks), None)
         if disk is not None:
             args += ["-d", disk_path(disk, guest, layout)]

@@ -9,20 +9,15 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, ZVOL, Disk, Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_reservation
-
-#: volblocksize of a volume that is made without one (OpenZFS 2.2 and later).
-DEFAULT_BLOCK = 16384
 
 
 def needs(desired: Sequence[Desired]) -> Set[str]:
@@ -35,7 +30,11 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
             continue
         if one.guest.vnc is not None and (one.will_start or one.old is None or one.old.vnc != one.guest.vnc):
             result.add("listeners")
-        if one.removed or any(_to_check(one, disk) for disk in one.guest.attached):
+        if (
+            any(gone.destroy for gone in one.removed)
+            or _goes_read_only(one)
+            or any(_to_check(one, disk) for disk in one.guest.attached)
+        ):
             result.add("disks")
     return result
 
@@ -49,8 +48,8 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
     for one in desired:
         if one.record is not None:
             _check_capabilities(one, observed)
-            _check_sizes(one, observed)
-    _check_space(desired, observed)
+            check_sizes(one, observed)
+    check_space(desired, observed)
 
 
 def guests_after(desired: Sequence[Desired], observed: Observed) -> Dict[str, Guest]:
@@ -128,60 +127,6 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
 
 
-def _check_sizes(one: Desired, observed: Observed) -> None:
-    for disk in one.guest.disks:
-        at = f"guest {one.name}: disk {disk.name}: "
-        if disk.backing == PATH:
-            continue
-        if disk.backing in ZVOL and not observed.with_zfs:
-            raise BadInput(f"{at}backing: {disk.backing} needs a root dataset, and guests here live in a directory")
-        actual = actual_size(one.name, disk, observed)
-        if actual is None and not disk.size and not disk.image:
-            raise BadInput(f"{at}size is needed to make the disk, for instance size: 20G")
-        if actual is not None and disk.size < actual:
-            raise BadInput(
-                f"{at}size: it has {format_size(actual)} and would shrink to {format_size(disk.size)}, "
-                "which destroys data; shrinking is never done"
-            )
-        block = disk.volblocksize or DEFAULT_BLOCK
-        if disk.backing in ZVOL and disk.size % block:
-            raise BadInput(
-                f"{at}size: {format_size(disk.size)} is not a multiple of the volume's block size, {block} bytes"
-            )
-
-
-def new_bytes(one: Desired, observed: Observed) -> int:
-    """Bytes that the guest's thick disks take from the pool or file system."""
-    total = 0
-    for disk in one.guest.disks:
-        if disk.backing not in ("zvol", "file"):
-            continue
-        block = disk.volblocksize or DEFAULT_BLOCK
-        actual = actual_size(one.name, disk, observed) or 0
-        if disk.size <= actual:
-            continue
-        if disk.backing == "zvol":
-            total += volume_reservation(disk.size, block) - (volume_reservation(actual, block) if actual else 0)
-        else:
-            total += disk.size - actual
-    return total
-
-
-def _check_space(desired: Sequence[Desired], observed: Observed) -> None:
-    wanted = {one.name: new_bytes(one, observed) for one in desired if one.record is not None}
-    total = sum(wanted.values())
-    if not total:
-        return
-    where = observed.conf.layout.dataset or observed.conf.layout.root
-    free = observed.free_bytes if observed.with_zfs else free_space(observed.conf.layout.root)
-    if total > free:
-        who = ", ".join(name for name, size in wanted.items() if size)
-        raise BadInput(
-            f"disks of {who}: they take {format_size(total)} and {where} has {format_size(free)} free; "
-            "make them smaller, or sparse (backing: sparse-zvol or sparse-file)"
-        )
-
-
 def find_bridge(switch: str, interfaces: Mapping[str, Interface]) -> Optional[Interface]:
     """The bridge that a NIC's ``switch`` means: the one tagged as that switch, else the one of that name."""
     tag = f"apiary:{switch}"
@@ -233,7 +178,12 @@ def _to_check(one: Desired, disk: Disk) -> bool:
     if one.will_start or one.old is None:
         return True
     before = one.old.disk(disk.name)
-    return before is None or before.detached or before.path != disk.path
+    return before is None or before.detached or before.path != disk.path or (before.ro and not disk.ro)
+
+
+def _goes_read_only(one: Desired) -> bool:
+    """Whether a disk's volume may become read-only by this task."""
+    return any(dict(disk.properties).get("readonly") == "on" for disk in one.guest.disks)
 
 
 def disks_to_check(one: Desired) -> List[Disk]:

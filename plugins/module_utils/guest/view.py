@@ -32,7 +32,7 @@ def options_of(record: Record) -> Dict[str, Any]:
             "program": guest.loader.program,
             "env": dict(guest.loader.env),
         },
-        disks=[disk_options(disk) for disk in guest.disks],
+        disks=[disk_options(disk, identity) for disk in guest.disks],
         nics=_nics(guest, identity),
         console={"com1": guest.com1, "com2": guest.com2},
         vnc=_vnc(guest),
@@ -42,7 +42,7 @@ def options_of(record: Record) -> Dict[str, Any]:
     return result
 
 
-def disk_options(disk: Disk) -> Dict[str, Any]:
+def disk_options(disk: Disk, identity: Identity) -> Dict[str, Any]:
     """The options of a disk, valid input again."""
     result: Dict[str, Any] = {
         "name": disk.name,
@@ -68,8 +68,8 @@ def disk_options(disk: Disk) -> Dict[str, Any]:
         result["properties"] = dict(disk.properties)
     if disk.boot_order:
         result["boot_order"] = disk.boot_order
-    if disk.serial:
-        result["serial"] = disk.serial
+    if not disk.is_scsi:
+        result["serial"] = identity.serials[disk.name]
     if disk.is_cd:
         result["until_installed"] = disk.until_installed
     return result

@@ -149,7 +149,14 @@ class Zfs:
             ["zfs", "create", *flags, *_options(properties), name], what=f"cannot create the file system {name}"
         )
 
-    def create_volume(self, name: str, size: int, sparse: bool, block: Optional[int] = None) -> None:
+    def create_volume(
+        self,
+        name: str,
+        size: int,
+        sparse: bool,
+        block: Optional[int] = None,
+        properties: Optional[Mapping[str, str]] = None,
+    ) -> None:
         """Make a volume of ``size`` bytes, a multiple of its block size, and wait for its device node.
 
         ``volmode`` is never given here: on FreeBSD nodes of volumes created with it may never appear; inherited, they
@@ -158,6 +165,7 @@ class Zfs:
         flags = ["-s"] if sparse else []
         if block is not None:
             flags += ["-b", str(block)]
+        flags += _options(properties or {})
         self._host.run(["zfs", "create", *flags, "-V", str(size), name], what=f"cannot create the volume {name}")
         self.wait_for_node(name)
 
@@ -177,6 +185,10 @@ class Zfs:
         """Set properties with one command."""
         words = [f"{key}={value}" for key, value in properties.items()]
         self._host.run(["zfs", "set", *words, name], what=f"cannot set {', '.join(words)} on {name}")
+
+    def inherit(self, name: str, prop: str) -> None:
+        """Let a property be inherited again."""
+        self._host.run(["zfs", "inherit", prop, name], what=f"cannot let {name} inherit {prop}")
 
     def mount(self, name: str) -> None:
         """Mount a file system."""

@@ -48,7 +48,10 @@ ALONE: List[Any] = [
     ({"disks": [{"name": "root"}]}, "size is needed"),
     ({"disks": [{"name": "root", "size": "20"}]}, "size: '20' has no unit"),
     ({"disks": [{"name": "root", "size": "1000K"}]}, "not a multiple of the volume's block size"),
-    ({"disks": [{"name": "root", "size": "500G"}]}, "has 100G free"),
+    (
+        {"disks": [{"name": "root", "size": "500G"}]},
+        "guest web1: disk root 507.8 GiB, and zroot/apiary has 100.0 GiB free",
+    ),
     ({"disks": [{"name": "a b", "size": "1G"}]}, "cannot be a name here"),
     ({"disks": [{"name": "cd", "controller": "ahci-cd", "size": "1G"}]}, "needs a path"),
     ({"disks": [{"name": "root", "path": "relative"}]}, "is not an absolute path"),

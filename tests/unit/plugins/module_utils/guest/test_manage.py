@@ -86,7 +86,7 @@ def stage(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(manage, "read_conf", lambda host: fleet.observed.conf)
     monkeypatch.setattr(manage, "observe", lambda host: fleet.observed)
     monkeypatch.setattr(manage, "observe_more", lambda host, observed, needs: observed)
-    monkeypatch.setattr(manage, "check_disks", lambda host, desired, observed: None)
+    monkeypatch.setattr(manage, "check_disks", lambda *_given: None)
     return Stage(fleet)
 
 

@@ -99,10 +99,20 @@ def test_a_grown_disk_is_grown_at_once_and_never_shrinks(fleet: Any, request_of:
     plan = fleet.plan(request_of(disks=[{"name": "root", "size": "30G"}, {"name": "data", "size": "2G"}]))
     assert "grow volume zroot/apiary/web1/root from 20G to 30G" in steps(plan)
     assert "grow file /apiary/web1/data.img from 1G to 2G" in steps(plan)
-    assert plan.guests[0].entry["status"]["pending"] == {}
+    sizes = {"running": "root 20G\ndata 1G", "next": "root 30G\ndata 2G"}
+    assert plan.guests[0].entry["status"]["pending"] == {"ahci_sizes": sizes}
     for name in ("root", "data"):
         with pytest.raises(BadInput, match="shrinking is never done"):
             fleet.plan(request_of(disks=[{"name": name, "size": "512M"}]))
+
+
+def test_a_running_guest_sees_a_grown_virtio_or_nvme_disk(fleet: Any, request_of: Make) -> None:
+    fleet.make(
+        memory="2G", os="freebsd", disks=[ROOT, {"name": "data", "size": "1G", "controller": "nvme"}], running=True
+    )
+    plan = fleet.plan(request_of(disks=[{"name": "root", "size": "+10G"}, {"name": "data", "size": "2G"}]))
+    assert "grow volume zroot/apiary/web1/root from 20G to 30G" in steps(plan)
+    assert plan.guests[0].entry["status"]["pending"] == {}
 
 
 def test_a_disk_grown_by_hand_is_taken_as_it_is(fleet: Any, request_of: Make) -> None:

@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""bhyve_disk between its options and its result: its disks become requests for their guests, and the guests' answers
+are cut down to the disks. What is done in between is what bhyve_vm does.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import Report, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import disk_options, guest_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
+
+_RESTART: Dict[str, Any] = {"type": "str", "choices": ["never", "if_needed"]}
+
+
+@dataclass(frozen=True)
+class DiskTask:
+    """One disk of the task: whose it is, and its options."""
+
+    vm: str
+    options: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.options["name"])
+
+
+def module_options() -> Dict[str, Any]:
+    """The argument specification of bhyve_disk: one disk by its own options, or many by ``disks``."""
+    element = {"vm": {"type": "str", "required": True}, **disk_options()}
+    flat = {name: _plain(option) for name, option in disk_options().items()}
+    return {
+        "vm": {"type": "str"},
+        **flat,
+        "restart": _RESTART,
+        "disks": {"type": "list", "elements": "dict", "options": element},
+    }
+
+
+def _plain(option: Mapping[str, Any]) -> Dict[str, Any]:
+    """An option of a list's element as one of the module itself: not required, and without a default."""
+    return {key: value for key, value in option.items() if key not in ("required", "default")}
+
+
+def tasks_of(params: Mapping[str, Any]) -> List[DiskTask]:
+    """The disks of a task, whichever form it has. BadInput when the forms are mixed or a disk is there twice."""
+    single = {key: params.get(key) for key in disk_options()}
+    if params.get("disks") is None:
+        missing = [key for key in ("vm", "name") if not params.get(key)]
+        if missing:
+            raise BadInput(f"{' and '.join(missing)}: give one disk by vm and name, or many by disks")
+        options = {**single, "state": single["state"] or "present", "destroy": bool(single["destroy"])}
+        return [DiskTask(params["vm"], options)]
+    mixed = sorted(key for key, value in {**single, "vm": params.get("vm")}.items() if value is not None)
+    if mixed:
+        raise BadInput(f"disks: {', '.join(mixed)} beside it; with disks every option of a disk stands in its element")
+    tasks = [
+        DiskTask(element["vm"], {key: value for key, value in element.items() if key != "vm"})
+        for element in params["disks"]
+    ]
+    _check_twice(tasks)
+    return tasks
+
+
+def _check_twice(tasks: Sequence[DiskTask]) -> None:
+    seen: Dict[Tuple[str, str], int] = {}
+    for number, task in enumerate(tasks, 1):
+        key = (task.vm, task.name)
+        if key in seen:
+            raise BadInput(
+                f"disks: disk {task.name} of guest {task.vm} is there twice, as element {seen[key]} and as element "
+                f"{number}"
+            )
+        seen[key] = number
+
+
+def requests_of(tasks: Sequence[DiskTask], restart: Optional[str]) -> List[Dict[str, Any]]:
+    """The requests for guest/manage.manage(): one for each guest, with the disks that the task has for it."""
+    disks: Dict[str, List[Mapping[str, Any]]] = {}
+    for task in tasks:
+        disks.setdefault(task.vm, []).append(task.options)
+    nothing = dict.fromkeys(guest_options())
+    return [
+        {**nothing, "name": name, "disks": own, "restart": restart, "must_exist": True} for name, own in disks.items()
+    ]
+
+
+def disks_result(
+    host: Host, report: Report, tasks: Sequence[DiskTask], check_mode: bool, with_diff: bool
+) -> Dict[str, Any]:
+    """The module's result: each disk of the task as it is now, what was done for its guest, and what waits."""
+    whole = result_of(host, report, check_mode, with_diff)
+    vms: Dict[str, Mapping[str, Any]] = {vm["name"]: vm for vm in whole.pop("vms")}
+    layout = report.observed.conf.layout
+    slots = {plan.name: plan.slots for plan in report.plan.guests}
+    disks = [_entry(host, task, vms.get(task.vm, {}), slots.get(task.vm, {}), layout) for task in tasks]
+    pending: Dict[str, Any] = {}
+    for disk in disks:
+        if disk["pending"]:
+            pending.setdefault(disk["vm"], {})[disk["name"]] = disk["pending"]
+    whole.pop("shutdown_seconds", None)
+    changes = {name: vm["changes"] for name, vm in vms.items() if vm.get("changes")}
+    return {**whole, "disks": disks, "changes": changes, "pending": pending}
+
+
+def _entry(
+    host: Host, task: DiskTask, vm: Mapping[str, Any], slots: Mapping[str, str], layout: Layout
+) -> Dict[str, Any]:
+    options = next((disk for disk in vm.get("disks") or () if disk["name"] == task.name), None)
+    waiting = (vm.get("status") or {}).get("pending") or {}
+    common = {"vm": task.vm, "name": task.name}
+    pending = _pending_of(task.name, waiting, slots.get(f"disk/{task.name}", ""), options or {})
+    if options is None:
+        return {**common, "state": "absent", "pending": pending}
+    path = _path(task.vm, options, layout)
+    entry = {**options, **common, "host_path": path, "pending": pending}
+    if options["backing"] == PATH and path:
+        status = host.stat(path)
+        if status is not None and stat.S_ISREG(status.st_mode):
+            entry["size"] = format_size(status.st_size)
+    return entry
+
+
+def _path(vm: str, options: Mapping[str, Any], layout: Layout) -> str:
+    """Where a disk's data is on the host."""
+    if options["backing"] == PATH:
+        return str(options["path"])
+    if options["backing"] in FILE:
+        return layout.image(vm, options["name"])
+    return layout.volume_node(vm, options["name"])
+
+
+def _pending_of(
+    name: str, waiting: Mapping[str, Mapping[str, str]], slot: str, options: Mapping[str, Any]
+) -> Dict[str, Any]:
+    """What of a guest's pending changes is this disk's."""
+    found: Dict[str, Any] = {}
+    for key, values in waiting.items():
+        if slot and key.startswith(f"pci.{slot}."):
+            found[key] = values
+        elif key == "ahci_sizes":
+            sizes = {when: _line(name, text) for when, text in values.items()}
+            if len(set(sizes.values())) > 1:
+                found["size"] = sizes
+        elif (key == "lpc.fwcfg" and options.get("boot_order")) or (
+            key in ("install_args", "install_bhyveload_args") and options.get("until_installed")
+        ):
+            found[key] = values
+    return found
+
+
+def _line(name: str, text: str) -> str:
+    """The rest of the line that begins with a disk's name, '' if there is none."""
+    lines = (line.partition(" ") for line in text.splitlines())
+    return next((rest for first, _blank, rest in lines if first == name), "")
