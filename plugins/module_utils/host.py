@@ -207,10 +207,12 @@ class Host:
         with _reported("set the mode of", path):
             os.chmod(path, mode)
 
-    def unlink(self, path: str) -> None:
-        """Remove a file or symbolic link; a missing one is fine."""
+    def unlink(self, path: str, sync: bool = False) -> None:
+        """Remove a file or symbolic link; a missing one is fine. With ``sync`` no power failure brings it back."""
         with _reported("remove", path), contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+            if sync:
+                _sync_directory(os.path.dirname(path) or ".")
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory; a missing one is fine, one with something in it is an error."""

@@ -22,6 +22,11 @@ options:
     description: The guests to tell about. By default all. A name that no guest has gives nothing.
     type: list
     elements: str
+  snapshots:
+    description:
+      - Whether to tell each guest's snapshots as well. They are read with one command, whatever their number.
+    type: bool
+    default: false
 notes:
   - RV(vms) is valid input for O(apiary.bhyve.bhyve_vm#module:vms). VNC passwords are left out, which as input keeps
     them.
@@ -43,6 +48,12 @@ EXAMPLES = r"""
 - name: One guest is known
   apiary.bhyve.bhyve_vm_info:
     names: [web1]
+  register: web1
+
+- name: The guest's snapshots are known
+  apiary.bhyve.bhyve_vm_info:
+    names: [web1]
+    snapshots: true
   register: web1
 """
 
@@ -122,6 +133,49 @@ vms:
         foreign:
           description: Whether it is another tool's.
           type: bool
+    snapshots:
+      description:
+        - Its snapshots, oldest first, also those that others took. Not part of what M(apiary.bhyve.bhyve_vm) takes.
+      type: list
+      elements: dict
+      returned: with O(snapshots=true), for guests of ours
+      contains:
+        name:
+          description: Its name, which stands behind the C(@).
+          type: str
+          sample: daily-2026-11-21
+        created:
+          description: When it was taken, in seconds since 1970.
+          type: int
+          sample: 1795229131
+        used:
+          description: Bytes that only it holds, which come free when it goes.
+          type: int
+          sample: 12288
+        referenced:
+          description: Bytes that can be read in it.
+          type: int
+          sample: 4229120
+        consistency:
+          description:
+            - V(stopped), the guest was off; V(crash_consistent), it ran. None when it was not taken by
+              M(apiary.bhyve.bhyve_snapshot).
+          type: str
+        complete:
+          description: Whether the guest's record is in it, without which it cannot be rolled back to.
+          type: bool
+        disks:
+          description: The disks in it that are volumes. Those that are files are in it with the record.
+          type: list
+          elements: str
+          sample: [root]
+        clones:
+          description: The datasets that were cloned from it.
+          type: list
+          elements: str
+        held:
+          description: Whether somebody holds it (zfs-hold(8)).
+          type: bool
 commands_started:
   description: How many commands were started on the host. With C(-vv) they are in RV(ignore:commands).
   returned: always
@@ -135,18 +189,24 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.info import entries
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_info import add_snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Tell about the guests."""
-    return {"changed": False, "vms": entries(observe(host), module.params["names"], time.time())}
+    observed = observe(host)
+    vms = entries(observed, module.params["names"], time.time())
+    if module.params["snapshots"]:
+        add_snapshots(host, observed, vms)
+    return {"changed": False, "vms": vms}
 
 
 def main() -> None:
     """Run the module."""
-    run_module({"names": {"type": "list", "elements": "str"}}, body)
+    options = {"names": {"type": "list", "elements": "str"}, "snapshots": {"type": "bool", "default": False}}
+    run_module(options, body)
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         return Desired(name, state, request, seen, None)
     if seen.rollback:
         raise BadInput(
-            f"guest {name}: a rollback to the snapshot {seen.rollback} was interrupted, its disks are of different times; "
-            "run that task of bhyve_snapshot again first"
+            f"guest {name}: a rollback to the snapshot {seen.rollback} was interrupted, its disks are of different "
+            "times; run that task of bhyve_snapshot again first"
         )
     if request.get("destroy"):
         raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")

@@ -9,7 +9,7 @@ zfs-snapshot(8), zfs-destroy(8), zfs-rollback(8), zfs-hold(8), zfsprops(7).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Dict, List, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
@@ -67,10 +67,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Storage:
-    """Datasets with their space, and their snapshots and bookmarks in the order of their making."""
+    """Datasets with their space, and their snapshots and bookmarks in the order of their making.
+
+    ``tags``: by whom snapshots are held, by their full names, as far as somebody asked.
+    """
 
     datasets: Dict[str, Dataset] = field(default_factory=dict)
     points: Tuple[Point, ...] = ()
+    tags: Dict[str, List[str]] = field(default_factory=dict)
+
+    def holders(self, snapshot: str) -> str:
+        """A snapshot and by whom it is held, for a message."""
+        tags = self.tags.get(snapshot)
+        return f"{snapshot} by {', '.join(tags)}" if tags else snapshot
 
     def below(self, name: str) -> List[Dataset]:
         """A dataset and all below it, by name."""
@@ -136,6 +145,12 @@ def read_storage(host: Host, datasets: Sequence[str]) -> Storage:
     kinds = "filesystem,volume,snapshot,bookmark"
     argv = ["zfs", "get", "-Hp", "-r", "-t", kinds, "-o", "name,property,value,source", ",".join(PROPERTIES)]
     return parse_storage(host.run([*argv, *datasets], what="cannot read the ZFS snapshots").stdout)
+
+
+def with_tags(host: Host, storage: Storage) -> Storage:
+    """The same, with the tags of what is held: one command if anything is, else none."""
+    held = [point.full_name for point in storage.points if point.holds]
+    return replace(storage, tags=read_holds(host, held)) if held else storage
 
 
 def read_holds(host: Host, snapshots: Sequence[str]) -> Dict[str, List[str]]:
