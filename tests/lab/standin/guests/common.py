@@ -50,6 +50,7 @@ class Report:
             "ports": {name: port.path for name, port in machine.ports.items()},
             "vnc": f"{machine.screen.address}:{machine.screen.port}" if machine.screen else "",
             "devices": machine.models,
+            "boot_order": machine.boot_order,
         }
         self.write()
 

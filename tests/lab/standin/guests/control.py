@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 
 class Guest:
@@ -54,11 +54,33 @@ class Guest:
 
     def do(self, what: str) -> None:
         """Make the running guest do something from inside: reset, poweroff, halt, triple, spin, exit:N, signal:N."""
+        self._tell(f"do {what}")
+
+    def _tell(self, line: str) -> None:
         fd = os.open(f"{self.directory}/kernel/guests/{self._file}.control", os.O_WRONLY | os.O_NONBLOCK)
         try:
-            os.write(fd, f"do {what}\n".encode())
+            os.write(fd, f"{line}\n".encode())
         finally:
             os.close(fd)
+
+    def _work(self, line: str) -> Dict[str, Any]:
+        done = int(self.seen().get("work", 0))
+        self._tell(line)
+        return self.wait(lambda seen: int(seen.get("work", 0)) > done)
+
+    def write_pattern(self, seed: str) -> None:
+        """The running (light) guest writes a pattern to its hard disks."""
+        self._work(f"write {seed}")
+
+    def check_pattern(self, seed: str) -> Dict[str, bool]:
+        """By serial number: whether the guest's hard disks hold the pattern that was written to them."""
+        intact: Dict[str, bool] = self._work(f"check {seed}")["intact"]
+        return intact
+
+    def look_at_disks(self) -> List[Dict[str, Any]]:
+        """The disks as the guest sees them now, with their sizes."""
+        disks: List[Dict[str, Any]] = self._work("look")["disks"]
+        return disks
 
     def reboot(self) -> None:
         """The guest reboots itself."""

@@ -22,6 +22,7 @@ from ..commands.bhyve.devices import die
 from ..commands.bhyve.errors import say
 from ..commands.bhyve.machine import Machine
 from . import behaviour as behaviours
+from . import patterns
 from .behaviour import Behaviour
 from .common import STATUS, Control, Report
 from .loop import Loop
@@ -143,8 +144,21 @@ class LightGuest:
             verb, _unused, rest = line.partition(" ")
             if verb == "do":
                 self.do(rest)
+            elif verb in ("write", "check", "look"):
+                self.disks(verb, rest)
             else:  # from bhyvectl, through the kernel
                 raise _End(verb)
+
+    def disks(self, verb: str, seed: str) -> None:
+        """The guest works on its disks; ``work`` in its report counts what it has done."""
+        found = self.report.values
+        if verb == "write":
+            patterns.write(self.machine.disks, seed)
+        elif verb == "check":
+            found["intact"] = patterns.check(self.machine.disks, seed)
+        else:
+            found["disks"] = patterns.look(self.machine.disks, found["disks"])
+        self.report.write(work=int(found.get("work", 0)) + 1)
 
     def viewer(self) -> None:
         """Somebody connects to the VNC port."""

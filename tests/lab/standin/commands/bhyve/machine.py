@@ -47,6 +47,15 @@ class Machine:
     debugger: Optional[socket.socket] = None
     tablet: bool = False
     sockets: List[socket.socket] = field(default_factory=list)
+    kept: List[int] = field(default_factory=list)
+    boot_devices: Dict[int, Tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def boot_order(self) -> List[str]:
+        """The slots in the order that the firmware is told of: by QEMU's interface only, else it learns of none."""
+        if self.config.get("lpc.fwcfg") != "qemu":
+            return []
+        return [self.boot_devices[index][0] for index in sorted(self.boot_devices)]
 
 
 def parse_memory(text: str) -> Optional[int]:
@@ -178,9 +187,13 @@ def _input(machine: Machine, slot: str, node: str) -> None:
 
 def _scsi(machine: Machine, slot: str, node: str) -> None:
     path = machine.config.get(f"{node}.dev") or "/dev/cam/ctl"
-    if not os.path.exists(paths.root(path)):
-        print(f"cannot open {path}: {strerror(errno.ENOENT)}")
-        raise DeviceError(errno.ENOENT)
+    try:
+        machine.kept.append(os.open(paths.root(path), os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        code = error.errno or 0
+        print(f"cannot open {path}: {strerror(code)}")
+        raise DeviceError(code) from None
+    notes.note_open(path[len("/dev/") :] if path.startswith("/dev/") else path, "rw")
 
 
 def _passthru(machine: Machine, slot: str, node: str) -> None:
@@ -265,6 +278,24 @@ def _devices(machine: Machine) -> None:
         if init is not None:
             init(machine, slot, node)
         machine.models[slot] = model
+        _boot_device(machine, slot, node, model)
+
+
+def _boot_device(machine: Machine, slot: str, node: str, model: str) -> None:
+    """pci_emul_add_boot_device, for the device or for each port of an AHCI controller."""
+    ports = [f"{node}.port.{name}" for name in machine.config.node(f"{node}.port") or {}] if model == "ahci" else [node]
+    name = f"{model}@pci.{slot}"
+    for place in ports:
+        text = machine.config.get(f"{place}.bootindex")
+        if text is None:
+            continue
+        index = int(text) if re.fullmatch(r"-?\d+", text) else 0
+        if index < 0:
+            errx(FAILED, f"Invalid bootindex {index} for {name}")
+        if index in machine.boot_devices:
+            other = machine.boot_devices[index][1]
+            errx(FAILED, f"Could not set bootindex {index} for {name}. Bootindex already occupied by {other}")
+        machine.boot_devices[index] = (slot, name)
 
 
 def _tables(machine: Machine) -> None:
