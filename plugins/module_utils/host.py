@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
     ApiaryError,
@@ -38,6 +38,7 @@ ENVIRONMENT: Dict[str, str] = {
 }
 
 _LOCK_POLL = 0.1
+_STDERR_LIMIT = 4096
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,45 @@ class Host:
         if result.rc not in accept:
             raise CommandError(what, command, result.rc, result.stdout, result.stderr, hint)
         return result
+
+    @contextlib.contextmanager
+    def stream(
+        self, argv: Sequence[str], *, what: str, stdin: Optional[int] = None, hint: str = ""
+    ) -> Iterator[IO[bytes]]:
+        """Run a command and hand out its output while it comes, for outputs that do not fit into memory.
+
+        ``stdin`` is a descriptor that it reads from. Read the stream to its end: then, when the block is left, a
+        failure of the command is raised as CommandError. Left early, by an exception, the command is killed.
+        """
+        command = tuple(argv)
+        self.commands.append(command)
+        with tempfile.TemporaryFile() as errors:
+            try:
+                process = subprocess.Popen(  # pylint: disable=ansible-bad-function,useless-suppression
+                    command,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=self._environment,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
+            output = process.stdout or open(os.devnull, "rb")
+            try:
+                yield output
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                raise
+            finally:
+                output.close()
+                process.wait()
+            if process.returncode != 0:
+                errors.seek(0)
+                said = _decode(errors.read(_STDERR_LIMIT))
+                raise CommandError(what, command, process.returncode, stderr=said, hint=hint)
 
     # reading
 
