@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_steps import EndRollback
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 # What a guest has that is worth nothing without its record.
@@ -32,8 +33,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     if one.seen.ran:
         steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
     if one.seen.rollback:
-        note = observed.conf.layout.rollback(one.name)
-        steps.append(changes.RemoveFiles(one.name, "the note of an interrupted rollback,", (note,)))
+        steps.append(EndRollback(one.name, observed.conf.layout.rollback(one.name)))
     if not observed.allocations.of(one.name).empty:
         steps.append(changes.Allocate(one.name, Allocations()))
     return steps, before_view(one.seen)
@@ -73,9 +73,9 @@ def _forget(one: Desired, observed: Observed) -> List[Change]:
     steps: List[Change] = []
     files = [name for name in one.seen.entries if name in _OWN]
     trees = [f"boot.{number}" for number in one.seen.generations]
-    rest = set(one.seen.entries) - {*files, *trees, "guest.json"}
+    rest = set(one.seen.entries) - {*files, *trees, "guest.json", ".zfs"}
     volumes = [name for name in observed.datasets if name.startswith(f"{layout.guest_dataset(one.name)}/")]
-    keeps_data = bool(volumes) or bool(rest - {"uefi-vars.fd", "hooks"})
+    keeps_data = bool(volumes) or one.seen.snapshots or bool(rest - {"uefi-vars.fd", "hooks"})
     if not keeps_data and "hooks" not in rest:
         # Firmware variables of a guest without a disk of its own are of no use to anybody.
         files += [name for name in rest if name == "uefi-vars.fd"]

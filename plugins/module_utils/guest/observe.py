@@ -103,6 +103,8 @@ class ObservedGuest:
     node: bool = False
     ran: bool = False
     file_sizes: Dict[str, int] = field(default_factory=dict)
+    #: Whether there are snapshots of its dataset.
+    snapshots: bool = False
     #: The snapshot that a rollback was going to when it was interrupted, '' if there is none.
     rollback: str = ""
     error: Optional[ApiaryError] = None
@@ -284,6 +286,8 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
         stop_asked=host.stat(f"{run}/stop") is not None,
         status=parse_status(host.read(f"{run}/status") or ""),
         file_sizes=_file_sizes(host, directory, entries),
+        # ZFS shows them there, in no listing, and without a command.
+        snapshots=bool(host.listdir(f"{directory}/.zfs/snapshot")),
         error=error,
     )
 

@@ -74,12 +74,15 @@ class RollBack(Change):
 
 @dataclass(frozen=True)
 class EndRollback(Change):
-    """All is as it should be: the guest may be started."""
+    """All is as it should be, or gone: nothing keeps a guest of this name from being started."""
 
     path: str
 
     def describe(self) -> str:
-        return f"remove {self.path}"
+        return f"remove the note {self.path}"
 
     def apply(self, host: Host) -> None:
         host.unlink(self.path, sync=True)
+        directory = os.path.dirname(self.path)
+        if host.listdir(directory) == []:
+            host.rmdir(directory)
