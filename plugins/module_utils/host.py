@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import IO, Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
     ApiaryError,
@@ -104,6 +104,35 @@ class Host:
             raise CommandError(what, command, result.rc, result.stdout, result.stderr, hint)
         return result
 
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        what: str,
+        stdin: Optional[Union[int, IO[bytes]]] = None,
+        stderr: IO[bytes],
+        hint: str = "",
+    ) -> subprocess.Popen[bytes]:
+        """Start a command and hand it out while it runs, its output in a pipe; whoever calls sees to its end.
+
+        ``stdin`` is what it reads from (subprocess.PIPE: whoever calls writes to it). CommandError when it cannot be
+        started.
+        """
+        command = tuple(argv)
+        self.commands.append(command)
+        try:
+            return subprocess.Popen(  # pylint: disable=ansible-bad-function,useless-suppression
+                command,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=self._environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
+
     @contextlib.contextmanager
     def stream(
         self, argv: Sequence[str], *, what: str, stdin: Optional[int] = None, hint: str = ""
@@ -114,20 +143,8 @@ class Host:
         failure of the command is raised as CommandError. Left early, by an exception, the command is killed.
         """
         command = tuple(argv)
-        self.commands.append(command)
         with tempfile.TemporaryFile() as errors:
-            try:
-                process = subprocess.Popen(  # pylint: disable=ansible-bad-function,useless-suppression
-                    command,
-                    stdin=subprocess.DEVNULL if stdin is None else stdin,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    env=self._environment,
-                    cwd="/",
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
+            process = self.start(command, what=what, stdin=stdin, stderr=errors, hint=hint)
             output = process.stdout or open(os.devnull, "rb")
             try:
                 yield output
@@ -253,6 +270,12 @@ class Host:
             os.unlink(path)
             if sync:
                 _sync_directory(os.path.dirname(path) or ".")
+
+    def rename(self, path: str, target: str) -> None:
+        """Give a file or directory another name in the same directory, at once and for good; a file is replaced."""
+        with _reported(f"rename to {target}", path):
+            os.rename(path, target)
+            _sync_directory(os.path.dirname(target) or ".")
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory; a missing one is fine, one with something in it is an error."""
