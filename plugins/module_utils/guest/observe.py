@@ -168,6 +168,8 @@ def observe(host: Host) -> Observed:
     names = host.listdir(root)
     if names is None:
         raise not_prepared(f"the directory {root} is missing")
+    # A file that somebody put there, such as an ISO image, is no guest.
+    names = [name for name in names if not _is_file(host, f"{root}/{name}")]
     nodes = set(host.listdir("/dev/vmm") or ())
     alive = Alive(processes)
     ran = set(host.listdir(RUN) or ())
@@ -295,6 +297,11 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
 def _supervised(host: Host, alive: Alive, name: str) -> bool:
     notes = (host.read(f"{RUN}/{name}/{who}") for who in ("supervisor", "loader"))
     return any(alive.noted(note, name) for note in notes)
+
+
+def _is_file(host: Host, path: str) -> bool:
+    status = host.lstat(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def _is_directory(host: Host, path: str) -> bool:
