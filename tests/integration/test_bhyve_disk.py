@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
-from harness import Modules
+from harness import ROOT, Modules, Playbooks
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from test_guests import comparable, differences, fingerprint, tiny
@@ -330,3 +330,9 @@ def test_a_task_that_fails_at_any_command_is_completed_by_the_next(host: Standin
         assert prop(host, "web1/old", "volsize") == str(32 << 20)
         assert prop(host, "web1/old", "compression") == "zstd"
         assert not host.exists_in(f"{NODE}/web1/gone") and host.exists_in(f"{NODE}/web2/other")
+
+
+def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
+    target = ROOT / "tests/integration/targets/bhyve_disk/tasks/main.yml"
+    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
+    assert run.rc == 0, run.output
