@@ -10,7 +10,7 @@ import json
 from typing import Any, Dict, Iterable, List
 
 import pytest
-from harness import PYTHON, Modules
+from harness import PYTHON, ROOT, Modules, Playbooks
 from standin.host import StandinHost
 
 TINY: Dict[str, Any] = {
@@ -305,6 +305,12 @@ def test_not_enough_room(web1: StandinHost, modules: Modules) -> None:
     assert snapshots(web1) == []
 
 
+def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
+    target = ROOT / "tests/integration/targets/bhyve_snapshot/tasks/main.yml"
+    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
+    assert run.rc == 0, run.output
+
+
 class Sweep:
     """A fault at the k-th command of a rollback, then the same task again: the data must be the snapshot's."""
 
@@ -355,7 +361,8 @@ class Sweep:
         now = record(self.host)
         if now["identity"]["uuid"] != self.uuid or now["declared"]["memory"] != 64 << 20:
             found.append(f"{name}the record is {now}")
-        if self.modules.good("bhyve_snapshot", self.task)["changed"]:
+        # A guest that was started again has done something since, if only to see its first boot end.
+        if not self.running and self.modules.good("bhyve_snapshot", self.task)["changed"]:
             found.append(f"{name}a second run is not unchanged")
         if self.host.sh("ls -A /apiary/.rollback").stdout:
             found.append(f"{name}the note is still there")
