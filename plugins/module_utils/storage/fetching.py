@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 from urllib.parse import unquote, urlsplit
@@ -22,8 +21,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download impo
     fetch_text,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import DOWNLOADING, VERIFYING
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import DOWNLOADING, VERIFYING, Store
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.space import Need, check_room
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import read_datasets
 
 #: Told the phase, how much of it is done in percent, and, of a download, what is there.
 Say = Callable[[str, int, Optional[Part]], None]
@@ -64,9 +64,17 @@ class Fetcher:
     """Fetches one image's file."""
 
     def __init__(
-        self, host: Host, name: str, sources: Sequence[str], checksum: Optional[Checksum], limits: Limits, say: Say
+        self,
+        host: Host,
+        store: Store,
+        name: str,
+        sources: Sequence[str],
+        checksum: Optional[Checksum],
+        limits: Limits,
+        say: Say,
     ) -> None:
         self._host = host
+        self._store = store
         self._name = name
         self._sources = list(sources)
         self._checksum = checksum
@@ -87,7 +95,7 @@ class Fetcher:
         while True:
             resumed = part.done > 0
             try:
-                part = download(urls, target, part, self._limits, self._noted, self._fits(target))
+                part = download(urls, target, part, self._limits, self._noted, self._fits)
             except DownloadError as error:
                 raise DownloadError("; ".join([*reasons, str(error)])) from error
             try:
@@ -127,11 +135,16 @@ class Fetcher:
     def _noted(self, part: Part) -> None:
         self._say(DOWNLOADING, percent(part.done, part.total), part)
 
-    def _fits(self, target: str) -> Callable[[int], None]:
-        directory = os.path.dirname(target)
+    def _fits(self, more: int) -> None:
+        check_space(self._host, self._store, f"the download of image {self._name} takes", more)
 
-        def check(more: int) -> None:
-            who = f"the download of image {self._name} takes"
-            check_room([Need(who, more)], free_space(directory), directory, "remove something or give it more room")
 
-        return check
+def check_space(host: Host, store: Store, who: str, takes: int) -> None:
+    """BadInput, with the numbers, when ``takes`` bytes more do not fit where images are."""
+    if store.dataset:
+        datasets = read_datasets(host, store.dataset, ("available",), recursive=False)
+        free = datasets[store.dataset].size("available") if datasets else 0
+    else:
+        free = free_space(store.directory)
+    place = store.dataset or store.directory
+    check_room([Need(who, takes)], free, place, "remove something or give it more room")

@@ -100,6 +100,11 @@ class Image:
     virtual_size: int
     made: int
 
+    @property
+    def declared(self) -> Dict[str, Any]:
+        """What it was made from, in the form of Wanted.key()."""
+        return {"kind": self.kind, "sources": list(self.sources), "checksum": self.checksum}
+
 
 def dump_image(image: Image) -> str:
     """The text of NAME.json."""

@@ -22,8 +22,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage import format
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.decompress import convert_qcow2, is_full, uncompress
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import Fetched, Fetcher, percent
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import (
+    Fetched,
+    Fetcher,
+    check_space,
+    percent,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
     CONVERTING,
     DOWNLOADING,
@@ -40,7 +44,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import
     load_progress,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.qcow2 import HEADER, parse_header
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.space import Need, check_room
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import Note, copy_sparse
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, read_datasets, volume_node
 
@@ -68,7 +71,6 @@ class Wanted:
             "kind": self.kind,
             "sources": list(self.sources),
             "checksum": str(self.checksum or ""),
-            "volblocksize": self.volblocksize,
         }
 
 
@@ -144,7 +146,7 @@ class Maker:
 
     def _build(self, part: Part) -> Image:
         name, store, wanted = self._wanted.name, self._store, self._wanted
-        fetcher = Fetcher(self._host, name, wanted.sources, wanted.checksum, wanted.limits, self._say)
+        fetcher = Fetcher(self._host, store, name, wanted.sources, wanted.checksum, wanted.limits, self._say)
         fetched = fetcher.fetch(store.partial(name, "download"), part)
         path, kind = self._unpacked(fetched)
         size = self._size_of(path)
@@ -228,9 +230,7 @@ class Maker:
     def _check_room(self, path: str) -> None:
         status = self._host.stat(path)
         takes = status.st_blocks * 512 if status is not None else 0
-        directory = self._store.directory
-        who = f"image {self._wanted.name} takes"
-        check_room([Need(who, takes)], free_space(directory), directory, "remove something or give it more room")
+        check_space(self._host, self._store, f"image {self._wanted.name} takes", takes)
 
     # under its name
 

@@ -54,6 +54,14 @@ CATALOGUE: Dict[str, Package] = {
             ),
             links=tuple((f"../edk2-bhyve/{name}", f"{_FIRMWARE}/{name}") for name in _FIRMWARE_FILES),
         ),
+        Package(
+            "qemu-tools",
+            "9.2.2",
+            "emulators/qemu@tools",
+            "QEMU CPU Emulator - tools",
+            33,
+            links=(("/usr/libdata/standin/qemu-img", "/usr/local/bin/qemu-img"),),
+        ),
     )
 }
 #: What a host has before anybody asked for anything.
