@@ -66,6 +66,7 @@ def config_keys(
         if any(disk.boot_order for disk in guest.attached):
             # bhyve hands the order to the firmware by QEMU's interface only.
             keys["lpc.fwcfg"] = "qemu"
+            _check_bus(guest, identity)
     for port, option in ((1, guest.com1), (2, guest.com2)):
         if option == "nmdm":
             keys[f"lpc.com{port}.path"] = nmdm(guest.name, port, "A")
@@ -83,6 +84,17 @@ def config_keys(
     if needs_further_bus([*identity.slots.values(), *(address_of(key) or "0." for key, _value in guest.options)]):
         keys["x86.mptable"] = "false"
     return _with_options(keys, guest)
+
+
+def _check_bus(guest: Guest, identity: Identity) -> None:
+    """The order that bhyve tells names slot and function only."""
+    for disk in guest.attached:
+        address = identity.slots[f"disk/{disk.name}"]
+        if disk.boot_order and not address.startswith("0."):
+            raise BadInput(
+                f"guest {guest.name}: disk {disk.name}: boot_order: it sits at PCI address {address}, and the firmware "
+                "is told of devices on bus 0 only; leave boot_order out"
+            )
 
 
 def _machine(guest: Guest, identity: Identity) -> Keys:

@@ -32,6 +32,7 @@ def check_sizes(one: Desired, observed: Observed) -> None:
         at = f"guest {one.name}: disk {disk.name}: "
         if disk.backing in ZVOL and not observed.with_zfs:
             raise BadInput(f"{at}backing: {disk.backing} needs a root dataset, and guests here live in a directory")
+        _check_volume(one, disk, at, observed)
         actual = actual_size(one.name, disk, observed)
         if actual is None:
             _check_new(one, disk, at, observed)
@@ -54,6 +55,32 @@ def _check_new(one: Desired, disk: Disk, at: str, observed: Observed) -> None:
         raise BadInput(
             f"{at}it was detached, and its data is not there any more ({where}); put it back, or make an empty disk: "
             "state: absent first, then state: present"
+        )
+
+
+def _check_volume(one: Desired, disk: Disk, at: str, observed: Observed) -> None:
+    """What is there already by the disk's name has to be what the disk is to be."""
+    if disk.backing not in ZVOL:
+        return
+    layout = observed.conf.layout
+    there = observed.datasets.get(layout.volume(one.name, disk.name))
+    if there is None:
+        return
+    if not there.is_volume:
+        raise BadInput(f"{at}{there.name} exists and is a file system, not a volume; choose another name for the disk")
+    block = there.size("volblocksize")
+    if disk.volblocksize and disk.volblocksize != block:
+        raise BadInput(
+            f"{at}volblocksize: the volume {there.name} exists with {format_size(block)} and cannot have "
+            f"{format_size(disk.volblocksize)}, it is fixed at creation (zfsprops(7)); leave volblocksize out, or "
+            "destroy the disk first"
+        )
+    known = one.old is not None and one.old.disk(disk.name) is not None
+    origin = there.value("origin").partition("@")[0]
+    if disk.image and not known and origin != f"{layout.dataset}/.images/{disk.image}":
+        raise BadInput(
+            f"{at}image: the volume {there.name} exists and is no clone of image {disk.image}; leave image out to take "
+            "it as it is, destroy it first, or choose another name for the disk"
         )
 
 

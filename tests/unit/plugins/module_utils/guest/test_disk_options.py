@@ -201,3 +201,45 @@ def test_a_guest_that_is_not_there_is_not_made(fleet: Any) -> None:
     requests = disk_tasks.requests_of(disk_tasks.tasks_of({"vm": "web9", "name": "x", "size": "1G"}), None)
     with pytest.raises(BadInput, match="guest web9: there is no such guest on this host"):
         fleet.desired(*requests)
+
+
+def there(fleet: Any, **values: str) -> None:
+    """Let something of the disk's name be there already, which no record knows."""
+    datasets = dict(fleet.observed.datasets)
+    kind = values.get("type", "volume")
+    given = {"type": kind, "volsize": str(1 << 30), "volblocksize": "8192", "refreservation": "0", "origin": "-"}
+    props = {name: (value, "-") for name, value in {**given, "referenced": "0", **values}.items()}
+    datasets[VOLUME] = Dataset(VOLUME, kind, props)
+    fleet.observed = replace(fleet.observed, datasets=datasets)
+
+
+@pytest.mark.parametrize(
+    "values, options, text",
+    [
+        ({"type": "filesystem"}, {}, "exists and is a file system, not a volume"),
+        ({}, {"volblocksize": "16K"}, "exists with 8K and cannot have 16K"),
+        ({}, {"image": "golden"}, "is no clone of image golden"),
+        ({"origin": "zroot/apiary/.images/golden2@golden"}, {"image": "golden"}, "is no clone of image golden"),
+    ],
+)
+def test_what_is_there_by_a_disks_name_has_to_be_what_it_is_to_be(
+    fleet: Any, request_of: Make, values: Dict[str, str], options: Dict[str, Any], text: str
+) -> None:
+    fleet.make(memory="1G")
+    there(fleet, **values)
+    with pytest.raises(BadInput) as caught:
+        fleet.plan(request_of(disks=[{**DATA, **options}]))
+    assert text in str(caught.value)
+
+
+def test_data_of_a_disk_that_was_forgotten_is_found_again(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="1G")
+    there(fleet)
+    assert not [step for step in steps(fleet.plan(request_of(disks=[DATA]))) if VOLUME in step]
+
+
+def test_the_boot_order_is_for_the_first_bus(fleet: Any, request_of: Make) -> None:
+    many = [{"name": f"d{number}", "size": "1G", "backing": "sparse-zvol"} for number in range(50)]
+    fleet.plan(request_of(memory="1G", disks=many))
+    with pytest.raises(BadInput, match="the firmware is told of devices on bus 0 only"):
+        fleet.plan(request_of(memory="1G", disks=[*many[:-1], {**many[-1], "boot_order": 1}]))

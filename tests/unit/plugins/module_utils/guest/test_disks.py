@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile, Process
@@ -148,3 +149,69 @@ def test_clones_are_never_destroyed_with_their_origin(host: Files, watched: Any,
     ):
         with pytest.raises(BadInput, match="clones of it: zroot/apiary/web2/root"):
             check(host, watched, request)
+
+
+NODE = "/dev/zvol/zroot/apiary/web1/data"
+DATA = {"name": "data", "size": "1G"}
+
+
+def opened(fleet: Any, pid: int, mode: str = "rw") -> None:
+    fleet.observed = replace(fleet.observed, open_files=[OpenFile(pid, "bhyve", NODE, mode, "/dev", 99)])
+
+
+def test_a_disk_that_a_process_has_open_is_not_destroyed(host: Files, watched: Any, request_of: Make) -> None:
+    watched.make(memory="1G", disks=[DATA], running=True)
+    pid = watched.observed.guests["web1"].pid
+    gone = request_of(disks=[{"name": "data", "state": "absent", "destroy": True}])
+    check(host, watched, gone)
+    for user in (pid, 77):
+        opened(watched, user, "r")
+        with pytest.raises(BadInput, match=f"is in use by .* \\(pid {user}\\) and is not destroyed under it"):
+            check(host, watched, gone)
+    # The task stops the guest first: then its own bhyve is no obstacle, another process is.
+    opened(watched, pid)
+    check_disks(host, watched.desired(gone), watched.observed, stops=["web1"])
+    opened(watched, 77)
+    with pytest.raises(BadInput, match="pid 77"):
+        check_disks(host, watched.desired(gone), watched.observed, stops=["web1"])
+
+
+def test_a_guest_is_not_destroyed_with_a_disk_that_another_one_has_open(
+    host: Files, watched: Any, request_of: Make
+) -> None:
+    watched.make(memory="1G", disks=[DATA], running=True)
+    gone = request_of(state="absent", destroy=True)
+    opened(watched, watched.observed.guests["web1"].pid)
+    check(host, watched, gone)
+    opened(watched, 77)
+    with pytest.raises(BadInput, match=r"web1/data is in use by bhyve \(pid 77\)"):
+        check(host, watched, gone)
+    check(host, watched, request_of(state="absent"))
+
+
+def test_a_volume_is_not_made_read_only_under_a_guest_that_writes(host: Files, watched: Any) -> None:
+    watched.make(memory="1G", disks=[DATA], running=True)
+    step = SetProperties("web1", "zroot/apiary/web1/data", (("readonly", "on"),))
+    pid = watched.observed.guests["web1"].pid
+    opened(watched, pid, "r")
+    check_disks(host, [], watched.observed, steps=[step])
+    opened(watched, pid, "rw")
+    with pytest.raises(BadInput, match="writes to it and would fail"):
+        check_disks(host, [], watched.observed, steps=[step])
+    check_disks(host, [], watched.observed, stops=["web1"], steps=[step])
+
+
+def test_a_ctl_port_is_a_device_that_nobody_else_has(host: Files, watched: Any, request_of: Make) -> None:
+    san = {"name": "san", "controller": "virtio-scsi", "path": "/dev/cam/ctl1.0"}
+    with pytest.raises(BadInput, match="there is no port /dev/cam/ctl1.0 of the CAM target layer"):
+        check(host, watched, request_of(memory="1G", disks=[san]))
+    host.devices.append("/dev/cam/ctl1.0")
+    check(host, watched, request_of(memory="1G", disks=[san]))
+    port = OpenFile(77, "bhyve", "/dev/cam/ctl1.0", "rw", "/dev", 98)
+    watched.observed = replace(watched.observed, open_files=[port])
+    with pytest.raises(BadInput, match="two writers destroy its data"):
+        check(host, watched, request_of(memory="1G", disks=[san]))
+
+
+def test_an_empty_drive_needs_no_medium(host: Files, watched: Any, request_of: Make) -> None:
+    check(host, watched, request_of(memory="1G", disks=[{"name": "cd", "controller": "ahci-cd", "path": ""}]))
