@@ -30,6 +30,56 @@ tags:
 uuid:
   description: The guest's UUID. By default a random one, made once and kept.
   type: str
+clone_from:
+  description:
+    - The guest of this host, or with a snapshot of it V(GUEST@SNAPSHOT), whose clone this guest becomes when it is made.
+      Later it is only compared; a guest that is a clone of something else, or of nothing, is an error.
+    - Without a snapshot the guest has to be off. A snapshot of all that it has is taken at one moment, C(apiary-clone-NAME);
+      ZFS destroys it by itself when the last clone of it is gone. With a snapshot (M(apiary.bhyve.bhyve_snapshot)) the
+      guest may run; the clone is then what the guest was at that time, its declaration included.
+    - New in the clone are its name, UUID, MAC addresses (explicit ones are not copied), VNC port, taps, serial consoles
+      and its file of firmware variables.
+    - That file has the content of the source's, for the boot entries of most systems are in it and the clone would not
+      boot without them. When the task gives O(uefi), with C(vars), it begins with that template instead.
+    - The clone is not O(protected), and has no detached disks and no C(hooks).
+    - All else stays. Disks keep content, size, controller, slot and serial; memory, CPUs, tags and the rest are those of
+      the source. What the task gives besides is laid over that, for instance more O(memory) or a larger disk.
+    - A disk on a C(path) that is read-only, such as an ISO image, is shared. One that is written to is an error, unless
+      the task gives it another path or leaves it out.
+    - The record of the guest is written first and says which disks are missing. It cannot be started before all are there.
+      A run that was interrupted is completed by the next task that names the guest.
+    - A protected guest can be cloned.
+  type: str
+clone_mode:
+  description:
+    - V(clone), volumes are ZFS clones, which share what is not changed with the source. The source cannot be destroyed
+      as long as they are there, unless O(promote). This is the default.
+    - V(copy), volumes are copied by C(zfs send) and C(zfs receive), and depend on nothing.
+    - Disks that are files are always copied, with their holes; the file system may share their blocks. On a host
+      without ZFS that is all there is.
+  type: str
+  choices: [clone, copy]
+promote:
+  description:
+    - Whether the guest's volumes depend no longer on the guest that they were cloned from, by C(zfs promote). Can be
+      asked for when the clone is made or at any time later, also while it runs.
+    - It turns the dependency round. The volumes of the source become clones of this guest's, so that the source can be
+      destroyed, and this guest not as long as the source is there. The snapshot of the clone goes over to this guest.
+    - The volume's older snapshots would go over as well, and the source could not be rolled back to them; that is an
+      error which names them. When O(clone_from) names a snapshot, that one goes over, with a warning.
+    - A promotion over a protected guest is an error.
+    - What the source was cloned from itself, such as an image, stays the origin of both.
+    - Of several promoted clones of one source, each depends on the one that was promoted before it.
+  type: bool
+rename_from:
+  description:
+    - The guest that becomes this one. It has to be off, and nobody may have its disks open. When there is no such guest
+      and this one exists, it was renamed before and nothing is done.
+    - UUID, MAC addresses, disk serials, PCI slots, firmware variables, taps' numbers and VNC port stay, so that the
+      guest sees no difference. Its snapshots and logs go with it.
+    - Guests that start after it, and its clones, are told in the same task.
+    - A protected guest is only renamed when the task has C(protected=false).
+  type: str
 os:
   description:
     - What runs in the guest. Chooses devices, clock and how unknown MSRs are treated, at creation.
@@ -41,7 +91,7 @@ memory:
   description:
     - The guest's memory, with a unit such as V(512M) or V(4G). A bare number is refused, for bhyve's tools disagree on
       its meaning.
-    - Required when the guest is made.
+    - Required when the guest is made, unless it is a clone.
   type: str
 wired:
   description: Whether the guest's memory is wired. The default is V(false).
@@ -279,6 +329,11 @@ _IN_LIST = (
     .replace("O(boot.", "O(vms[].boot.")
 )
 for _option in (
+    "clone_from",
+    "promote",
+    "memory",
+    "protected",
+    "uefi",
     "stop_timeout",
     "state",
     "destroy",

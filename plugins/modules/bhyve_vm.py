@@ -83,6 +83,29 @@ EXAMPLES = r"""
     vnc: {port: "5901", keyboard: de_noacc, password: "{{ vault_vnc }}"}
     options: {gdb.port: "5555"}
 
+- name: Two guests like web1, which is off; their disks share what they do not change
+  apiary.bhyve.bhyve_vm:
+    vms:
+      - {name: web2, clone_from: web1, state: started}
+      - {name: web3, clone_from: web1, memory: 8G, disks: [{name: root, size: 60G}]}
+
+- name: A guest as web1 was last night, though that runs, and independent of it
+  apiary.bhyve.bhyve_vm:
+    name: test1
+    clone_from: web1@daily-2026-11-20
+    clone_mode: copy
+
+- name: The clone takes over, so that the guest that it was made from can go
+  apiary.bhyve.bhyve_vm:
+    name: web2
+    clone_from: web1
+    promote: true
+
+- name: The guest has another name, and is still itself
+  apiary.bhyve.bhyve_vm:
+    name: shop1
+    rename_from: web3
+
 - name: The guest is off
   apiary.bhyve.bhyve_vm:
     name: web1
@@ -184,6 +207,12 @@ vms:
         foreign:
           description: Whether it is another tool's.
           type: bool
+        origin:
+          description:
+            - Whose clone it is, with C(clone_from) and C(clone_mode) as they were given. Not C(complete) as long as
+              disks are missing.
+          type: dict
+          sample: {clone_from: web1, clone_mode: clone, complete: true}
 pending:
   description: The guests for which something waits for their next boot, with what differs.
   returned: when the options are right

@@ -133,6 +133,12 @@ vms:
         foreign:
           description: Whether it is another tool's.
           type: bool
+        origin:
+          description:
+            - Whose clone it is, with C(clone_from) and C(clone_mode) as they were given. Not C(complete) as long as
+              disks are missing.
+          type: dict
+          sample: {clone_from: web1, clone_mode: clone, complete: true}
     snapshots:
       description:
         - Its snapshots, oldest first, also those that others took. Not part of what M(apiary.bhyve.bhyve_vm) takes.

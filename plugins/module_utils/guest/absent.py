@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes import DropBase
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
@@ -26,6 +27,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     """The steps by which a stopped guest goes, and how it looks before. No steps if it is gone already."""
     steps: List[Change] = []
     steps += _taps(one, observed)
+    steps += _half_clone(one, observed)
     if one.destroy:
         steps += _destroy(one, observed)
     elif one.seen.exists:
@@ -37,6 +39,15 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     if not observed.allocations.of(one.name).empty:
         steps.append(changes.Allocate(one.name, Allocations()))
     return steps, before_view(one.seen)
+
+
+def _half_clone(one: Desired, observed: Observed) -> List[Change]:
+    """The snapshot that was taken for a clone which was never completed."""
+    origin = one.seen.record.origin if one.seen.record is not None else None
+    if origin is None or origin.complete or not (origin.own and origin.snapshot):
+        return []
+    dataset = observed.conf.layout.guest_dataset(origin.guest)
+    return [DropBase(one.name, dataset, origin.snapshot, True)] if dataset in observed.datasets else []
 
 
 def _taps(one: Desired, observed: Observed) -> List[Change]:

@@ -52,6 +52,15 @@ class Allocations:
         return not self.taps and not self.vnc
 
 
+def moved(known: Allocations, old: str, new: str) -> Allocations:
+    """All allocations, those of a guest under its new name; what that name has already wins."""
+    own, there = known.of(old), known.of(new)
+    taps = {f"{new}/{key.partition('/')[2]}": number for key, number in own.taps.items()}
+    vnc = {new: port for port in own.vnc.values()}
+    both = Allocations({**taps, **there.taps}, {**vnc, **there.vnc})
+    return known.replaced(old, Allocations()).replaced(new, both)
+
+
 def load(text: Optional[str], path: str) -> Allocations:
     """Read host.json; a missing file means none. UnknownState for a newer schema or anything else."""
     if text is None:

@@ -148,6 +148,8 @@ def disk_keys(disk: Disk, guest: Guest, identity: Identity, layout: Layout) -> K
         keys[f"{device}.device"] = disk.controller
     keys[f"{node}.path"] = disk_path(disk, guest, layout)
     keys[f"{node}.ser"] = identity.serials[disk.name]
+    if disk.controller == "nvme" and disk.name in identity.eui64:
+        keys[f"{node}.eui64"] = identity.eui64[disk.name]
     if disk.sector_size:
         keys[f"{node}.{'sectsz' if disk.controller == 'nvme' else 'sectorsize'}"] = disk.sector_size
     for name in ("nocache", "sync", "nodelete", "ro"):

@@ -11,12 +11,19 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_merge import (
+    check_clone,
+    clone_of,
+    identity_of,
+    origin_after,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import Present, Removed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, normalise_uuid
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import followed, followed_origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
 
 
@@ -102,15 +109,26 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         raise BadInput(f"guest {name}: destroy: true goes with state: absent only; for one disk, give it at the disk")
     if old is None and request.get("must_exist"):
         raise BadInput(f"guest {name}: there is no such guest on this host; make it first (bhyve_vm)")
-    if old is None and state in ("started", "stopped", "restarted") and request.get("memory") is None:
+    source = observed.sources.get(name)
+    begun = old is not None or source is not None
+    if not begun and state in ("started", "stopped", "restarted") and request.get("memory") is None:
         raise BadInput(f"guest {name}: there is no such guest on this host; to make it, give at least its memory")
+    base = followed(old.guest, observed.renamed) if old is not None else None
+    known = old.identity if old is not None else None
     present = _present(name, old.guest.disks if old else (), observed)
-    merged = merge(old.guest if old else None, request, observed.with_zfs, present)
+    if source is not None:
+        present = {**source.sizes, **present}
+        if old is None and source.record is not None:
+            base, known = clone_of(source.record, name, source.sizes), identity_of(source.record)
+    merged = merge(base, request, observed.with_zfs, present)
     guest = _settled(merged.guest, old, request, observed)
     check_guest(guest)
+    if source is not None:
+        check_clone(guest, source, request)
+    origin = followed_origin(origin_after(request, old, source), observed.renamed)
     uuid = normalise_uuid(request["uuid"], f"guest {name}: uuid") if request.get("uuid") else None
-    identity = allocate(guest, old.identity if old else None, uuid, new_uuid)
-    return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid), merged.removed)
+    identity = allocate(guest, known, uuid, new_uuid)
+    return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid, origin), merged.removed)
 
 
 def _present(name: str, disks: Sequence[Disk], observed: Observed) -> Dict[str, Present]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_block, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk
@@ -102,7 +103,7 @@ def block_of(guest: str, disk: Disk, observed: Observed) -> int:
 
 def space_needs(one: Desired, observed: Observed) -> List[space.Need]:
     """What the disks of a guest take that they have not yet."""
-    needs: List[space.Need] = []
+    needs: List[space.Need] = cloning.needs(one, observed)
     for disk in one.guest.disks:
         size = _need(one.name, disk, observed)
         if size:

@@ -58,6 +58,7 @@ def _live(seen: ObservedGuest, now: float) -> Dict[str, Any]:
         "boot": running or (seen.boot.name if seen.boot is not None else None),
         "message": seen.status.get("message", ""),
         "exit": _number(seen.status.get("exit", "")),
+        "origin": view.origin_of(seen.record),
         "stage": seen.status.get("stage") or None,
     }
 

@@ -13,6 +13,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
@@ -22,6 +23,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HO
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
@@ -84,6 +87,8 @@ def _plan(
     host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Any, stopped: FrozenSet[str]
 ) -> tuple[FleetPlan, Observed]:
     observed = observe(host)
+    observed = read_sources(host, requests, look_for_renames(host, requests, observed))
+    requests = with_followers(requests, observed)
     desired: List[Desired] = resolve(requests, observed, new_uuid)
     wanted = needs(desired)
     if wanted:

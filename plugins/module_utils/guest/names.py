@@ -20,6 +20,7 @@ CAPABILITIES = "/var/db/apiary/capabilities.json"
 ALLOCATIONS = "/var/db/apiary/host.json"
 HOST_LOCK = "/var/run/apiary/host.lock"
 RUN = "/var/run/apiary"
+LOGS = "/var/log/apiary"
 RUNTIME = "/usr/local/libexec/apiary"
 
 TAP_GROUP = "apiary"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, field, replace
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
     Capabilities,
     HostConf,
@@ -29,6 +30,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
     bhyve_title,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
@@ -45,6 +47,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import
     read_mounts,
     read_pool_members,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Storage
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
 
 _GENERATION = re.compile(r"boot\.(\d+)")
@@ -148,6 +151,16 @@ class Observed:
     open_files: Optional[Sequence[OpenFile]] = None
     mounts: Optional[Sequence[Mount]] = None
     pool_members: Optional[Sequence[PoolMember]] = None
+    #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    storage: Storage = Storage()
+    #: The former names of the task's guests, by the new ones, by which all that is observed goes already.
+    formers: Mapping[str, Former] = field(default_factory=dict)
+
+    @property
+    def renamed(self) -> Dict[str, str]:
+        """New names by former ones."""
+        return {former.name: name for name, former in self.formers.items()}
 
     def guest(self, name: str) -> ObservedGuest:
         return self.guests.get(name, ObservedGuest(name))

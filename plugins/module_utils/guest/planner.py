@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record, view
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
+    changes,
+    cloning,
+    config,
+    rcfile,
+    record,
+    renaming,
+    view,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import (
     Allocations,
@@ -140,6 +148,7 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             f"guest {one.name}: options: bhyve_config(5) has no key {key}; bhyve ignores unknown keys without a word"
             for key in unknown_keys(one.guest.options)
         ]
+        warnings += cloning.warnings(one, observed)
     return FleetPlan(guests, warnings, shutdown_seconds(guests_after(desired, observed)))
 
 
@@ -179,12 +188,16 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
         or (was_stopped and one.state != "stopped")
     )
     plan.adopt = one.state == "started" and one.seen.pid is not None and not one.seen.supervised and not plan.start
+    plan.changes += renaming.first_steps(one, observed)
     _add_place(plan, one, observed)
     if observed.allocations.of(one.name) != own:
         plan.changes.append(changes.Allocate(one.name, own))
     _add_record(plan, one, observed)
+    plan.changes += cloning.first_steps(one, observed)
     _add_disks(plan, one, observed)
     _add_variables(plan, one, observed)
+    plan.changes += cloning.last_steps(one, observed)
+    _add_whole_record(plan, one, observed)
     _add_generation(plan, one, observed, files)
     _add_destroyed(plan, one, observed)
     if active and not plan.stop:
@@ -196,7 +209,8 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     port = own.vnc.get(one.name)
     status = view.status_of(one.guest, run_state, taps, port, pending, _expected(plan, one))
     plan.entry = {**view.options_of(one.record), "state": view.state_of(run_state), "status": status}
-    plan.before = before_view(one.seen)
+    plan.changes = renaming.after_others(one, plan.changes, observed)
+    plan.before = renaming.before(one, before_view(one.seen), observed)
     shown_state = "running, started anew" if plan.start and plan.stop else run_state
     plan.after = after_view(one, shown_state, files.keys, files.variables, pending)
     return plan
@@ -244,11 +258,21 @@ def _add_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
     layout = observed.conf.layout
     if one.seen.record is None:
         plan.changes.append(changes.WriteFile(one.name, layout.firstboot(one.name), "", "first boot mark"))
-    if one.record is not None and one.seen.record != one.record:
-        plan.changes.append(changes.WriteFile(one.name, layout.record(one.name), record.dump(one.record), "record"))
+    begun = cloning.begun_record(one, observed) or one.record
+    if begun is not None and one.seen.record != begun:
+        plan.changes.append(changes.WriteFile(one.name, layout.record(one.name), record.dump(begun), "record"))
+
+
+def _add_whole_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    """A clone's record, once nothing is missing."""
+    begun = cloning.begun_record(one, observed)
+    if begun is not None and one.record is not None and begun != one.record:
+        path = observed.conf.layout.record(one.name)
+        plan.changes.append(changes.WriteFile(one.name, path, record.dump(one.record), "record of the whole clone"))
 
 
 def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
+    cloned = cloning.to_make(one, observed)
     for disk in one.guest.disks:
         if disk.backing == PATH:
             continue
@@ -256,7 +280,13 @@ def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
         if actual is None:
             if disk.detached:
                 continue
-            plan.changes.append(_create(one.name, disk, observed))
+            if disk.name not in cloned:
+                plan.changes.append(_create(one.name, disk, observed))
+                continue
+            plan.changes += cloning.disk_steps(one, disk, observed)
+            size = cloning.source_size(one, disk, observed)
+            if disk.size > size:
+                plan.changes.append(_grow(one.name, disk, size, observed))
             continue
         if disk.size > actual:
             plan.changes.append(_grow(one.name, disk, actual, observed))
@@ -284,7 +314,7 @@ def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:
 
 
 def _add_variables(plan: GuestPlan, one: Desired, observed: Observed) -> None:
-    if one.guest.firmware != "uefi" or "uefi-vars.fd" in one.seen.entries:
+    if one.guest.firmware != "uefi" or "uefi-vars.fd" in one.seen.entries or cloning.brings_variables(one, observed):
         return
     template = one.guest.uefi_vars or observed.conf.firmware_vars
     path = observed.conf.layout.variables(one.name)
@@ -352,8 +382,9 @@ def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:
     """What can be said beforehand of the generation that runs, or is next, and of the runtime's message."""
     targets = [change.target for change in plan.changes if isinstance(change, changes.SwitchBoot)]
     boot = targets[0] if targets else one.seen.boot.name if one.seen.boot is not None else None
+    origin = view.origin_of(one.record)
     if plan.start or plan.stop:
-        return {"boot": boot}
+        return {"boot": boot, "origin": origin}
     if one.seen.pid is not None and one.seen.generation:
         boot = one.seen.generation
-    return {"boot": boot, "message": one.seen.status.get("message", "")}
+    return {"boot": boot, "message": one.seen.status.get("message", ""), "origin": origin}

@@ -55,10 +55,13 @@ def merge_records(past: Record, today: Record, restored: Set[str], volumes: Set[
         macs={**past.identity.macs, **today.identity.macs},
         slots=merge_slots(past.identity.slots, today.identity.slots),
         serials={**past.identity.serials, **today.identity.serials},
+        eui64={**past.identity.eui64, **today.identity.eui64},
     )
     # The UUID is there, so that none is made.
     return Merged(
-        Record(guest, allocate(guest, known, None, lambda: UNALLOCATED), today.owner), tuple(detached), tuple(gone)
+        replace(today, guest=guest, identity=allocate(guest, known, None, lambda: UNALLOCATED)),
+        tuple(detached),
+        tuple(gone),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
@@ -49,6 +50,7 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
         if one.record is not None:
             _check_capabilities(one, observed)
             check_sizes(one, observed)
+            cloning.check(one, observed)
     check_space(desired, observed)
 
 

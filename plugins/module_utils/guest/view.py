@@ -138,12 +138,21 @@ def status_of(
         "boot": None,
         "message": "",
         "exit": None,
+        "origin": None,
         "stage": None,
     }
     if guest.vnc is not None and (guest.vnc.port or vnc_port):
         result["vnc"] = config.vnc_address(guest.vnc.address, guest.vnc.port or vnc_port or 0)
     result.update(details)
     return result
+
+
+def origin_of(record: Optional[Record]) -> Optional[Dict[str, Any]]:
+    """Whose clone a guest is; None if it is nobody's."""
+    origin = record.origin if record is not None else None
+    if origin is None:
+        return None
+    return {"clone_from": origin.option, "clone_mode": origin.mode, "complete": origin.complete}
 
 
 def state_of(run_state: str) -> str:
