@@ -154,7 +154,7 @@ class Planner:
     def _prune(self, element: Element, seen: ObservedGuest, dataset: str, known: Dict[str, GuestSnapshot]) -> None:
         """Destroy what the pattern fits and is ours, beyond the newest ``keep`` and older than ``older_than``."""
         wanted = element.wanted
-        fitting = [one for one in known.values() if one.state and one.name != wanted.name and wanted.matches(one.name)]
+        fitting = [one for one in known.values() if one.ours and one.name != wanted.name and wanted.matches(one.name)]
         kept = wanted.keep or 0
         if kept and wanted.state == PRESENT and wanted.matches(wanted.name):
             kept -= 1

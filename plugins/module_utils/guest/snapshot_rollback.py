@@ -229,7 +229,8 @@ def _element(case: Case, observed: Observed, storage: Storage, plan: Optional[Gu
     element.changes = _changes(case, observed, plan, was_stopped)
     element.stop = target.seen.active
     element.start = _restarts(target, was_stopped)
-    left = {name: one for name, one in known.items() if one.txg <= target.snapshot.txg}
+    # Those of disks that the snapshot does not have stay with them.
+    left = {name: one for name, one in known.items() if set(one.points) - set(target.newer)}
     element.after = _looks(plan.after, left, target, None)
     element.warnings = _warnings(case)
     return element

@@ -28,7 +28,12 @@ class GuestSnapshot:
     @property
     def state(self) -> str:
         """stopped or crash_consistent, '' when it was not taken by us."""
-        return next((point.state for point in self.points if point.dataset == self.dataset), "")
+        return self.points[0].state if self.ours else ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether all that bears its name was taken by us."""
+        return all(point.state for point in self.points)
 
     @property
     def created(self) -> int:
