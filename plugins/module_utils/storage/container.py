@@ -161,8 +161,8 @@ def _after(extent: Extent) -> int:
 def open_reader(path: str) -> Iterator[Reader]:
     """A reader of a file; ApiaryError when it cannot be opened."""
     try:
-        file = open(path, "rb")
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ApiaryError(f"cannot read {path}: {error.strerror}") from error
-    with file:
+    with os.fdopen(descriptor, "rb") as file:
         yield Reader(file, path)

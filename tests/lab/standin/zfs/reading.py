@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List, Optional, Tuple
 
-from . import mounts, names, space, values
+from . import content, mounts, names, space, values
 from .model import Doc, Item, Model
 from .proptable import BY_NAME, TABLE
 
@@ -85,6 +85,16 @@ class Reader:
         if item.type == "snapshot":
             return str(space.snapshot_written(item.dataset, item.own))
         return str(self.usage(item).own.written)
+
+    def written_since(self, item: Item, name: str) -> Optional[str]:
+        """``written@snapshot`` and ``written#bookmark`` of a dataset; None where there is no such point."""
+        point = name[len("written") :]
+        holder = names.split(item.name)[0]
+        older = self.model.item(point[1:] if "@" in point[1:] or "#" in point[1:] else holder + point)
+        if item.point is not None or older is None or older.point is None or older.dataset is not item.dataset:
+            return None
+        before = content.kept_shape(older.own["object"]) if older.type == "snapshot" else older.own["shape"]
+        return str(content.size_of(space.live_shape(item.dataset), before))
 
     def _keystatus(self, item: Item) -> Optional[str]:
         if not mounts.key_root(self.model, item):

@@ -248,6 +248,9 @@ def _rows(
 
 def _asked(reader: Reader, item: Item, name: str, literal: bool) -> Tuple[str, str, str]:
     """(property, value, source) of a property named on the command line: '-' where it has no value."""
+    if name.startswith(("written@", "written#")):
+        since = reader.written_since(item, name)
+        return (name, "-", "-") if since is None else (name, values.show("written", since, literal), "-")
     known = lookup(name) is not None or name == "name" or values.is_user_property(name)
     found = reader.show(item, name, literal) if known else None
     return (name, "-", "-") if found is None else (name, *found)

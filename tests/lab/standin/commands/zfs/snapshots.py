@@ -158,6 +158,7 @@ def bookmark(session: Session, argv: Sequence[str]) -> int:
             "createtxg": item.own["createtxg"],
             "creation": item.own["creation"],
             "referenced": referenced,
+            "shape": content.kept_shape(item.own["object"]) if item.type == "snapshot" else item.own.get("shape", {}),
         }
     )
     session.log(names.pool_of(target))
