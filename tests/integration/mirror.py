@@ -9,7 +9,7 @@ It prints its port, then serves the files of the directory. A path is ``/WORD/..
     cut-N     close the connection after N bytes of each answer
     once-N    the same, but only for the first answer to this path
     stall-N   send no more after N bytes of each answer
-    slow-N    wait N milliseconds after each 64 KiB
+    slow-N    wait N milliseconds after each 64 KiB of the first answer to this path
     code-N    answer with this HTTP status
     norange   ignore Range
     blind     no ETag and no Last-Modified
@@ -117,9 +117,13 @@ class Handler(BaseHTTPRequestHandler):
             if word in behave and (word != "once" or count == 1):
                 limit = behave[word]
         for position in range(0, min(limit, len(content)), PIECE):
-            self.wfile.write(content[position : min(position + PIECE, limit)])
-            self.wfile.flush()
-            time.sleep(behave.get("slow", 0) / 1000)
+            try:
+                self.wfile.write(content[position : min(position + PIECE, limit)])
+                self.wfile.flush()
+            except ConnectionError:
+                self.close_connection = True
+                return
+            time.sleep(behave.get("slow", 0) / 1000 if count == 1 else 0)
         if "stall" in behave and limit < len(content):
             self.connection.recv(1)  # until the client has had enough
         if limit < len(content):

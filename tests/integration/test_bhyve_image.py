@@ -366,25 +366,29 @@ def test_a_download_that_breaks_off_goes_on_in_the_next_run(
 def test_a_second_task_sees_how_far_the_first_is_and_takes_over_when_it_is_killed(
     host: StandinHost, modules: Modules, mirror: Mirror
 ) -> None:
-    content = random.Random(5).randbytes(3 * MIB)
+    content = random.Random(5).randbytes(8 * MIB)
     mirror.put("disk.raw", content)
-    sources = [mirror.url(f"stall-{MIB}/disk.raw"), mirror.url("disk.raw")]
-    process = modules.start("bhyve_image", image(source=sources, timeout=300))
+    task = image(source=mirror.url("slow-500/disk.raw"))
+    process = modules.start("bhyve_image", task)
     seen = until(lambda: [one for one in info(modules) if one["progress"]])
-    assert (seen[0]["state"], seen[0]["phase"], seen[0]["progress"]) == ("making", "downloading", 33)
+    assert (seen[0]["state"], seen[0]["phase"]) == ("making", "downloading")
+    assert 0 < seen[0]["progress"] < 100
     refused = modules.run("bhyve_image", image(state="absent"))
-    assert "another task is making it now (downloading, 33 %)" in refused["msg"]
-    other = modules.run("bhyve_image", image(source=sources))
+    assert "another task is making it now (downloading, " in refused["msg"]
+    other = modules.run("bhyve_image", task)
     assert other["failed"] and "another task is at work" in other["msg"]
     host.sh("pkill -9 -f 'runner.py bhyve_image'")
     process.communicate(timeout=60)
-    assert info(modules)[0]["state"] == "interrupted"
+    left = info(modules)[0]
+    assert (left["state"], left["phase"]) == ("interrupted", "downloading")
+    assert left["progress"] >= seen[0]["progress"]
     mirror.requests()
-    made = the(modules.good("bhyve_image", image(source=sources, timeout=1, retries=0)))
-    assert [entry["range"] for entry in mirror.requests()] == [f"bytes={MIB}-", f"bytes={2 * MIB}-"]
+    made = the(modules.good("bhyve_image", task))
+    (request,) = mirror.requests()
+    assert (request["status"], int(request["range"][6:-1]) * 100 // len(content)) == (206, left["progress"])
     assert content_of(host, made["path"], len(content)) == sha256(content)
     host.write("/apiary/.images/.partial-web.raw", b"left")
-    cleared = modules.good("bhyve_image", image(source=sources))
+    cleared = modules.good("bhyve_image", task)
     assert the(cleared)["changes"] == ["clear away what an interrupted task left of image web"]
     assert leftovers(host) == []
 
@@ -411,7 +415,7 @@ def test_a_full_pool_is_one_error_with_the_numbers_and_leaves_nothing(
     url = mirror.put("disk.raw", DISK)
     host.sh(f"zfs create {STORE} && zfs set quota=1M {STORE}", check=True)
     result = modules.run("bhyve_image", image(source=url))
-    assert "not enough space: " in result["msg"] and "MiB free" in result["msg"]
+    assert "not enough space: the download of image web takes 5.0 MiB" in result["msg"], result["msg"]
     assert leftovers(host) == [] and the(result)["state"] == "absent"
     host.sh(f"zfs set quota=none {STORE}", check=True)
     modules.good("bhyve_image", image(source=url))
@@ -485,3 +489,105 @@ def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp
     assert (again["changed"], again["commands_started"]) == (False, 0)
     modules.good("bhyve_image", image(state="absent"))
     assert host.sh("ls -A /apiary/.images").stdout == ""
+
+
+GUEST: Dict[str, Any] = {
+    "name": "vm1",
+    "memory": "64M",
+    "firmware": "bhyveload",
+    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
+    "stop_timeout": 5,
+}
+
+
+def disk_of(result: Dict[str, Any], name: str = "root") -> Dict[str, Any]:
+    """A disk of the only guest of a result."""
+    found: Dict[str, Any] = next(disk for disk in result["vms"][0]["disks"] if disk["name"] == name)
+    return found
+
+
+def test_guests_disks_are_clones_and_copies_of_images(host: StandinHost, modules: Modules) -> None:
+    host.write("/var/tmp/disk.raw", DISK)
+    images = [{"name": name, "source": "/var/tmp/disk.raw", "kind": name} for name in ("zvol", "file", "iso")]
+    modules.good("bhyve_image", {"images": images})
+    disks = [
+        {"name": "root", "image": "zvol", "size": "32M"},
+        {"name": "same", "image": "zvol", "backing": "sparse-zvol", "properties": {"compression": "off"}},
+        {"name": "copy", "image": "file", "backing": "sparse-file", "size": "16M"},
+    ]
+    task = dict(GUEST, disks=disks)
+    told = modules.good("bhyve_vm", task, check=True)
+    done = modules.good("bhyve_vm", task)
+    assert told["vms"][0]["changes"] == done["vms"][0]["changes"]
+    assert [disk_of(done, name)["size"] for name in ("root", "same", "copy")] == ["32M", "6M", "16M"]
+    places = {
+        "root": "/dev/zvol/zroot/apiary/vm1/root",
+        "same": "/dev/zvol/zroot/apiary/vm1/same",
+        "copy": "/apiary/vm1/copy.img",
+    }
+    for path in places.values():
+        assert content_of(host, path, len(DISK)) == sha256(DISK), path
+    assert host.sh("stat -f %z /apiary/vm1/copy.img").stdout.strip() == str(16 * MIB)
+    props = host.sh("zfs get -Hp -o value volsize,origin zroot/apiary/vm1/root").stdout.split()
+    assert props == [str(32 * MIB), f"{STORE}/zvol@golden"]
+    reserved = host.sh("zfs get -Hp -o value refreservation zroot/apiary/vm1/root zroot/apiary/vm1/same").stdout.split()
+    assert int(reserved[0]) >= 32 * MIB and reserved[1] == "0"
+    again = modules.good("bhyve_vm", task)
+    assert not again["changed"]
+    found = {one["name"]: one for one in modules.good("bhyve_image_info", {})["images"]}
+    assert found["zvol"]["clones"] == ["zroot/apiary/vm1/root", "zroot/apiary/vm1/same"]
+    refused = modules.run("bhyve_image", {"name": "zvol", "state": "absent"})
+    assert "clones of it: zroot/apiary/vm1/root, zroot/apiary/vm1/same" in refused["msg"]
+    modules.good("bhyve_image", {"name": "file", "state": "absent"})
+    # An image counts when a disk is made, and never again.
+    assert not modules.good("bhyve_vm", task)["changed"]
+    other = modules.run("bhyve_vm", dict(GUEST, disks=[{"name": "root", "image": "other"}]))
+    assert "the disk is made from image zvol and cannot become other" in other["msg"]
+
+
+def test_a_disk_that_cannot_be_made_from_an_image_is_refused(host: StandinHost, modules: Modules) -> None:
+    host.write("/var/tmp/disk.raw", DISK)
+    disk = {"name": "root", "image": "zvol", "size": "32M"}
+    missing = modules.run("bhyve_vm", dict(GUEST, disks=[disk]))
+    assert "there is no image 'zvol' on this host; there are: none" in missing["msg"]
+    images = [{"name": name, "source": "/var/tmp/disk.raw", "kind": name} for name in ("zvol", "file", "iso")]
+    modules.good("bhyve_image", {"images": images})
+    for change, reason in (
+        ({"image": "other"}, "there is no image 'other' on this host; there are: file, iso, zvol"),
+        ({"size": "4M"}, "size: 4M is less than the image zvol has, 6M"),
+        (
+            {"image": "iso"},
+            "iso is an ISO image, not a disk; use controller: ahci-cd and path: /apiary/.images/iso.iso",
+        ),
+        ({"image": "file"}, "use backing: file or sparse-file"),
+        ({"backing": "file"}, "use backing: zvol or sparse-zvol"),
+        ({"volblocksize": "64K"}, "a clone of image zvol has its block size, 16K, not 64K"),
+        ({"properties": {"encryption": "on"}}, "encryption: those of a clone are its image's"),
+    ):
+        refused = modules.run("bhyve_vm", dict(GUEST, disks=[dict(disk, **change)]))
+        assert refused.get("failed") and reason in refused["msg"], (change, refused["msg"])
+    assert not host.exists_in("/apiary/vm1")
+
+
+def test_a_failure_at_every_command_that_makes_a_disk_from_an_image(host: StandinHost, modules: Modules) -> None:
+    host.write("/var/tmp/disk.raw", DISK)
+    modules.good("bhyve_image", image(source="/var/tmp/disk.raw"))
+    task = dict(GUEST, disks=[{"name": "root", "image": "web", "size": "32M"}])
+    gone = {"name": "vm1", "state": "absent", "destroy": True}
+    host.clear_commands()
+    modules.good("bhyve_vm", task)
+    count = len(host.commands())
+    assert any("clone" in call.argv for call in host.commands())
+    for k in range(1, count + 1):
+        modules.good("bhyve_vm", gone)
+        host.clear_commands()
+        host.set_faults([{"match": ["*"], "kth": k, "mode": "fail", "exit": 1, "stderr": "it failed"}])
+        modules.run("bhyve_vm", task)
+        fired = host.fired_faults()
+        host.set_faults([])
+        assert fired, k
+        modules.good("bhyve_vm", task)
+        assert not modules.good("bhyve_vm", task)["changed"], (k, fired)
+        props = host.sh("zfs get -Hp -o value volsize,origin,refreservation zroot/apiary/vm1/root").stdout.split()
+        assert props[:2] == [str(32 * MIB), f"{STORE}/web@golden"] and int(props[2]) >= 32 * MIB, (k, fired)
+        assert content_of(host, "/dev/zvol/zroot/apiary/vm1/root", len(DISK)) == sha256(DISK), (k, fired)

@@ -153,10 +153,18 @@ def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], ob
     given = {disk["name"] for disk in request.get("disks") or () if disk.get("size") is not None}
     guest = _settled_serials(guest, old)
     disks = [
-        disk if disk.name in given else replace(disk, size=max(disk.size, actual_size(guest.name, disk, observed) or 0))
+        disk if disk.name in given else replace(disk, size=max(disk.size, _least_size(guest.name, disk, observed)))
         for disk in guest.disks
     ]
     return replace(guest, disks=tuple(disks))
+
+
+def _least_size(guest: str, disk: Disk, observed: Observed) -> int:
+    """Bytes that a disk has without anybody asking: what is there, or what the image holds that it is made from."""
+    actual = actual_size(guest, disk, observed)
+    if actual is None and disk.image in observed.images:
+        return observed.images[disk.image].size
+    return actual or 0
 
 
 def _settled_serials(guest: Guest, old: Optional[Record]) -> Guest:

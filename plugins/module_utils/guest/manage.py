@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
@@ -89,6 +90,7 @@ def _plan(
     observed = observe(host)
     observed = read_sources(host, requests, look_for_renames(host, requests, observed))
     requests = with_followers(requests, observed)
+    observed = read_disk_images(host, requests, observed)
     desired: List[Desired] = resolve(requests, observed, new_uuid)
     wanted = needs(desired)
     if wanted:

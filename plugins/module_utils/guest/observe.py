@@ -41,6 +41,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     read_open_files,
     read_processes,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import (
     Mount,
     PoolMember,
@@ -154,6 +155,8 @@ class Observed:
     #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
     sources: Mapping[str, Source] = field(default_factory=dict)
     storage: Storage = Storage()
+    #: The images by name, read if a disk is to be made from one.
+    images: Mapping[str, Image] = field(default_factory=dict)
     #: The former names of the task's guests, by the new ones, by which all that is observed goes already.
     formers: Mapping[str, Former] = field(default_factory=dict)
 
@@ -214,7 +217,7 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
     """Read what this plan needs beyond the usual: "listeners" (VNC ports), "disks" (who uses them)."""
     if "listeners" in needs:
         observed = replace(observed, listeners=read_listeners(host))
-    if "disks" in needs:
+    if "disks" in needs and observed.open_files is None:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
     return observed

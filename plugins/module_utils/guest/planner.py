@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
     changes,
     cloning,
     config,
+    image_disks,
     rcfile,
     record,
     renaming,
@@ -281,7 +282,7 @@ def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
             if disk.detached:
                 continue
             if disk.name not in cloned:
-                plan.changes.append(_create(one.name, disk, observed))
+                plan.changes += _make(one.name, disk, observed)
                 continue
             plan.changes += cloning.disk_steps(one, disk, observed)
             size = cloning.source_size(one, disk, observed)
@@ -290,9 +291,23 @@ def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
             continue
         if disk.size > actual:
             plan.changes.append(_grow(one.name, disk, actual, observed))
+        plan.changes += image_disks.reserve(one.name, disk, observed)
         properties = plan_properties(one, disk, observed)
         if properties is not None:
             plan.changes.append(properties)
+
+
+def _make(name: str, disk: Disk, observed: Observed) -> List[Change]:
+    """A disk of its own, empty or from an image."""
+    if not disk.image:
+        return [_create(name, disk, observed)]
+    size = observed.images[disk.image].size
+    grow = [_grow(name, disk, size, observed)] if disk.size > size else []
+    return [
+        *image_disks.steps(name, disk, observed),
+        *grow,
+        *image_disks.last_steps(name, disk, observed),
+    ]
 
 
 def _create(name: str, disk: Disk, observed: Observed) -> Change:
