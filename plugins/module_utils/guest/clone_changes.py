@@ -90,7 +90,7 @@ class Promote(Change):
 
 @dataclass(frozen=True)
 class CopyFile(Change):
-    """A file of the source, holes kept; it has its name when it is whole. ``lock``: keeps a plain source from starting."""
+    """A file of the source, holes kept; it has its name when it is whole. ``lock``: keeps its guest from starting."""
 
     source: str
     path: str

@@ -72,14 +72,14 @@ def _check_same(request: Mapping[str, Any], old: Record) -> None:
         )
     if guest != has.guest or (snapshot and (has.own or snapshot != has.snapshot)):
         raise BadInput(
-            f"guest {name}: clone_from: the guest exists and is a clone of {has.option}, not of {request['clone_from']}; "
-            "remove it first, or choose another name"
+            f"guest {name}: clone_from: the guest exists and is a clone of {has.option}, not of "
+            f"{request['clone_from']}; remove it first, or choose another name"
         )
     mode = request.get("clone_mode")
     if mode and mode != has.mode:
         raise BadInput(
-            f"guest {name}: clone_mode: the guest exists and was made by {has.mode}, not by {mode}; promote: true lets a "
-            "clone no longer depend on its source"
+            f"guest {name}: clone_mode: the guest exists and was made by {has.mode}, not by {mode}; promote: true "
+            "lets a clone no longer depend on its source"
         )
 
 
@@ -93,8 +93,8 @@ def check_clone(guest: Guest, source: Source, request: Mapping[str, Any]) -> Non
             continue
         if disk.backing == PATH and disk.path == before.path and disk.path and not disk.ro:
             raise BadInput(
-                f"{at}path: {disk.path} is written to by guest {source.origin.guest} and is not copied with it; give the "
-                "clone another path, or leave the disk out (state: absent)"
+                f"{at}path: {disk.path} is written to by guest {source.origin.guest} and is not copied with it; give "
+                "the clone another path, or leave the disk out (state: absent)"
             )
         fixed = _fixed(given.get(disk.name, {}), before)
         if fixed:

@@ -100,7 +100,7 @@ def _check_task(clone: _Clone, requests: Sequence[Mapping[str, Any]]) -> None:
     for request in requests:
         if request["name"] == clone.guest and (request.get("state") == "absent" or request.get("disks")):
             raise BadInput(
-                f"{clone.where}this task changes the disks of guest {clone.guest} as well; clone it in a task of its own"
+                f"{clone.where}this task changes the disks of guest {clone.guest} as well; clone it in another task"
             )
         if request.get("rename_from") == clone.guest:
             raise BadInput(f"{clone.where}this task gives guest {clone.guest} the name {request['name']}; clone that")

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes import (
@@ -15,7 +15,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes i
     CopyFile,
     CopyVolume,
     DropBase,
-    Promote,
     TakeBase,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
@@ -25,13 +24,17 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
     creation_properties,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import BASE, CLONE, COPY
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import CLONE, COPY
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.promotion import (
+    check_promotion,
+    promotion,
+    promotion_warnings,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.properties import FIXED
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Point
 
 
 def source_of(one: Desired, observed: Observed) -> Optional[Source]:
@@ -75,8 +78,7 @@ def check(one: Desired, observed: Observed) -> None:
                     f"guest {one.name}: disk {name}: size: a clone of {source.origin.guest} is not smaller than it; "
                     "shrinking destroys data and is never done"
                 )
-    for volume, origin in _to_promote(one, observed):
-        _check_promote(one, volume, origin, observed)
+    check_promotion(one, _cloned(one, observed), observed)
 
 
 def _check_place(one: Desired, source: Source, observed: Observed) -> None:
@@ -88,8 +90,8 @@ def _check_place(one: Desired, source: Source, observed: Observed) -> None:
         if layout.volume(one.name, name) in observed.datasets or name in one.seen.file_sizes:
             where = layout.volume(one.name, name) if disk and disk.backing in ZVOL else layout.image(one.name, name)
             raise BadInput(
-                f"guest {one.name}: clone_from: data of an earlier guest of this name is there ({where}); move it away or "
-                "destroy it first"
+                f"guest {one.name}: clone_from: data of an earlier guest of this name is there ({where}); move it away "
+                "or destroy it first"
             )
 
 
@@ -180,8 +182,17 @@ def last_steps(one: Desired, observed: Observed) -> List[Change]:
             source.copied or any(isinstance(step, CopyVolume) for step in _made(one, observed))
         ):
             steps.append(DropBase(one.name, layout.guest_dataset(one.name), origin.snapshot, False))
-    steps += [Promote(one.name, volume, origin) for volume, origin in _to_promote(one, observed)]
-    return steps
+    return [*steps, *promotion(one, _cloned(one, observed), observed)]
+
+
+def warnings(one: Desired, observed: Observed) -> List[str]:
+    """What the user should know of a clone that is promoted."""
+    return promotion_warnings(one, _cloned(one, observed), observed)
+
+
+def _cloned(one: Desired, observed: Observed) -> Dict[str, str]:
+    """The volumes that this task clones, with their origins to be."""
+    return {step.volume: step.snapshot for step in _made(one, observed) if isinstance(step, CloneVolume)}
 
 
 def _left(dataset: str, snapshot: str, observed: Observed) -> bool:
@@ -205,66 +216,3 @@ def _reservations(one: Desired, observed: Observed) -> List[Change]:
         if not volume.size("refreservation") and "refreservation" not in dict(disk.properties):
             steps.append(SetProperties(one.name, volume.name, (("refreservation", "auto"),)))
     return steps
-
-
-def _to_promote(one: Desired, observed: Observed) -> Sequence[Tuple[str, str]]:
-    """The volumes to promote, each with its origin: those that depend on another guest. An image's stay clones."""
-    if one.record is None or not one.request.get("promote"):
-        return ()
-    layout = observed.conf.layout
-    found: Dict[str, str] = {}
-    for disk in one.guest.disks:
-        volume = observed.datasets.get(layout.volume(one.name, disk.name)) if disk.backing in ZVOL else None
-        if volume is not None and _of_another(volume.value("origin"), one.name, observed):
-            found[volume.name] = volume.value("origin")
-    for step in _made(one, observed):
-        if isinstance(step, CloneVolume):
-            found[step.volume] = step.snapshot
-    return tuple(found.items())
-
-
-def _of_another(origin: str, name: str, observed: Observed) -> bool:
-    layout = observed.conf.layout
-    prefix, own = f"{layout.dataset}/", f"{layout.guest_dataset(name)}/"
-    return origin.startswith(prefix) and not origin.startswith((own, f"{prefix}."))
-
-
-def _check_promote(one: Desired, volume: str, origin: str, observed: Observed) -> None:
-    layout = observed.conf.layout
-    dataset, _sign, name = origin.partition("@")
-    guest = dataset[len(layout.dataset) + 1 :].partition("/")[0]
-    owner = observed.guest(guest).record
-    at = f"guest {one.name}: promote: "
-    if owner is not None and owner.guest.protected:
-        raise BadInput(
-            f"{at}guest {guest} is protected, and its volumes would become clones of this one's; clone_mode: copy makes a "
-            "guest that depends on nothing"
-        )
-    lost = [point.name for point in moving(dataset, name, observed) if point.name != name]
-    if lost:
-        raise BadInput(
-            f"{at}the snapshots {', '.join(lost)} of {dataset} would go over to {volume}, and guest {guest} could not be "
-            "rolled back to them; destroy them first (bhyve_snapshot), or use clone_mode: copy"
-        )
-
-
-def moving(dataset: str, snapshot: str, observed: Observed) -> List[Point]:
-    """The snapshots, but for those of clones, that a promotion takes from a volume: its origin and all older ones."""
-    points = [point for point in observed.storage.points if point.dataset == dataset and not point.bookmark]
-    base = next((point for point in points if point.name == snapshot), None)
-    older = [point for point in points if base is None or point.txg <= base.txg]
-    return [point for point in older if not point.name.startswith(BASE)]
-
-
-def warnings(one: Desired, observed: Observed) -> List[str]:
-    """What the user should know of a promotion: whose snapshot goes over."""
-    result: Dict[str, str] = {}
-    for _volume, origin in _to_promote(one, observed):
-        dataset, _sign, name = origin.partition("@")
-        if any(point.name == name for point in moving(dataset, name, observed)):
-            guest = dataset[len(observed.conf.layout.dataset) + 1 :].partition("/")[0]
-            result[guest] = (
-                f"guest {one.name}: promote: the snapshot {name} of guest {guest} goes over to this guest; {guest} cannot be "
-                "rolled back to it any more"
-            )
-    return list(result.values())

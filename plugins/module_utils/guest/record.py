@@ -33,7 +33,7 @@ SCHEMA = 1
 class Record:
     """A guest, its identity, and the host (kern.hostuuid) that it belongs to.
 
-    ``origin``: whose clone it is. ``renaming``: that it is on its way to another name, or has arrived without all of it.
+    ``origin``: whose clone it is. ``renaming``: it is on its way to another name, or not all of it has arrived.
     """
 
     guest: Guest

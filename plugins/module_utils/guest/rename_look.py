@@ -42,7 +42,7 @@ def look_for_renames(host: Host, requests: Sequence[Mapping[str, Any]], observed
 
 
 def _earlier(request: Mapping[str, Any], observed: Observed) -> str:
-    """The former name of a guest that was renamed before: not all that goes by it may have followed. '' if it has none."""
+    """The former name, '' for none, of a guest that was renamed before: not all that goes by it may have followed."""
     name = request["name"]
     record = observed.guest(name).record
     if record is None:
@@ -126,13 +126,11 @@ def _check_guest(request: Mapping[str, Any], seen: ObservedGuest, record: Record
             f"{at}guest {seen.name} runs; stop it first (state: stopped): its disks would lose their names under it"
         )
     if seen.state == "preserved":
-        raise BadInput(
-            f"{at}guest {seen.name} is preserved for inspection under its name; end that first (apiary stop {seen.name})"
-        )
+        raise BadInput(f"{at}guest {seen.name} is preserved for inspection; end that first (apiary stop {seen.name})")
     if seen.rollback:
         raise BadInput(
-            f"{at}a rollback of guest {seen.name} to {seen.rollback} was interrupted; run that task of bhyve_snapshot again "
-            "first"
+            f"{at}a rollback of guest {seen.name} to {seen.rollback} was interrupted; run that task of bhyve_snapshot "
+            "again first"
         )
     if record.guest.protected and request.get("protected") is not False:
         raise BadInput(f"{at}guest {seen.name} is protected; set protected: false in the same task to rename it")
@@ -147,8 +145,8 @@ def _check_unused(host: Host, new: str, old: str, observed: Observed) -> None:
     for path in paths:
         for opener in openers(host, path, observed):
             raise BadInput(
-                f"guest {new}: rename_from: {path} of guest {old} is in use by {opener.command} (pid {opener.pid}); end that "
-                "first"
+                f"guest {new}: rename_from: {path} of guest {old} is in use by {opener.command} (pid {opener.pid}); end "
+                "that first"
             )
 
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clones of ZFS volumes, full copies of them, and new names: zfs-clone(8), zfs-promote(8), zfs-rename(8), zfs-send(8)."""
+"""Clones of ZFS volumes, full copies of them, and new names.
+
+zfs-clone(8), zfs-promote(8), zfs-rename(8), zfs-send(8), zfs-receive(8).
+"""
 
 from __future__ import annotations
 
