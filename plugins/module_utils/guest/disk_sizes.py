@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning, image_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_block, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk
@@ -37,8 +36,6 @@ def check_sizes(one: Desired, observed: Observed) -> None:
         actual = actual_size(one.name, disk, observed)
         if actual is None:
             _check_new(one, disk, at, observed)
-            if disk.image and not disk.detached and disk.name not in cloning.to_make(one, observed):
-                image_disks.check_new(disk, at, observed)
         elif disk.size < actual:
             raise BadInput(
                 f"{at}size: it has {format_size(actual)} and would shrink to {format_size(disk.size)}, "
@@ -63,9 +60,15 @@ def _check_new(one: Desired, disk: Disk, at: str, observed: Observed) -> None:
 
 def _check_volume(one: Desired, disk: Disk, at: str, observed: Observed) -> None:
     """What is there already by the disk's name has to be what the disk is to be."""
-    if disk.backing not in ZVOL:
-        return
     layout = observed.conf.layout
+    known = one.old is not None and one.old.disk(disk.name) is not None
+    if disk.backing not in ZVOL:
+        if disk.image and not known and disk.name in one.seen.file_sizes:
+            raise BadInput(
+                f"{at}image: the file {layout.image(one.name, disk.name)} exists already; leave image out to take it "
+                "as it is, destroy it first, or choose another name for the disk"
+            )
+        return
     there = observed.datasets.get(layout.volume(one.name, disk.name))
     if there is None:
         return
@@ -78,7 +81,6 @@ def _check_volume(one: Desired, disk: Disk, at: str, observed: Observed) -> None
             f"{format_size(disk.volblocksize)}, it is fixed at creation (zfsprops(7)); leave volblocksize out, or "
             "destroy the disk first"
         )
-    known = one.old is not None and one.old.disk(disk.name) is not None
     origin = there.value("origin").partition("@")[0]
     if disk.image and not known and origin != f"{layout.dataset}/.images/{disk.image}":
         raise BadInput(
@@ -100,13 +102,12 @@ def _check_multiple(disk: Disk, block: int, at: str) -> None:
 
 def block_of(guest: str, disk: Disk, observed: Observed) -> int:
     """The block size that a disk's volume has or will have."""
-    image = image_disks.block_of_image(disk, observed)
-    return actual_block(guest, disk, observed) or image or disk.volblocksize or DEFAULT_BLOCK
+    return actual_block(guest, disk, observed) or disk.volblocksize or DEFAULT_BLOCK
 
 
 def space_needs(one: Desired, observed: Observed) -> List[space.Need]:
     """What the disks of a guest take that they have not yet."""
-    needs: List[space.Need] = cloning.needs(one, observed)
+    needs: List[space.Need] = []
     for disk in one.guest.disks:
         size = _need(one.name, disk, observed)
         if size:

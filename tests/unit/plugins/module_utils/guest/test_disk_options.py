@@ -232,6 +232,14 @@ def test_what_is_there_by_a_disks_name_has_to_be_what_it_is_to_be(
     assert text in str(caught.value)
 
 
+def test_an_image_is_not_copied_over_a_file_that_is_there(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="1G")
+    seen = replace(fleet.observed.guests["web1"], file_sizes={"data": 1 << 30})
+    fleet.observed = replace(fleet.observed, guests={"web1": seen})
+    with pytest.raises(BadInput, match="the file /apiary/web1/data.img exists already"):
+        fleet.plan(request_of(disks=[{**DATA, "backing": "sparse-file", "image": "golden"}]))
+
+
 def test_data_of_a_disk_that_was_forgotten_is_found_again(fleet: Any, request_of: Make) -> None:
     fleet.make(memory="1G")
     there(fleet)
