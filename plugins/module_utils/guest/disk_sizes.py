@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning, image_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_block, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk
@@ -36,6 +37,8 @@ def check_sizes(one: Desired, observed: Observed) -> None:
         actual = actual_size(one.name, disk, observed)
         if actual is None:
             _check_new(one, disk, at, observed)
+            if disk.image and not disk.detached and disk.name not in cloning.to_make(one, observed):
+                image_disks.check_new(disk, at, observed)
         elif disk.size < actual:
             raise BadInput(
                 f"{at}size: it has {format_size(actual)} and would shrink to {format_size(disk.size)}, "
@@ -102,12 +105,13 @@ def _check_multiple(disk: Disk, block: int, at: str) -> None:
 
 def block_of(guest: str, disk: Disk, observed: Observed) -> int:
     """The block size that a disk's volume has or will have."""
-    return actual_block(guest, disk, observed) or disk.volblocksize or DEFAULT_BLOCK
+    image = image_disks.block_of_image(disk, observed)
+    return actual_block(guest, disk, observed) or image or disk.volblocksize or DEFAULT_BLOCK
 
 
 def space_needs(one: Desired, observed: Observed) -> List[space.Need]:
     """What the disks of a guest take that they have not yet."""
-    needs: List[space.Need] = []
+    needs: List[space.Need] = cloning.needs(one, observed)
     for disk in one.guest.disks:
         size = _need(one.name, disk, observed)
         if size:
