@@ -126,6 +126,8 @@ def check_source(wanted: Export, observed: Observed, marks: Marks) -> ObservedGu
         )
     if seen.rollback:
         raise interrupted(seen)
+    if seen.record.incomplete or seen.record.renaming is not None:
+        raise BadInput(f"{where}it was being cloned or renamed when that was interrupted; run that task again first")
     dataset = observed.conf.layout.guest_dataset(wanted.vm)
     on_zfs = observed.with_zfs and dataset in observed.datasets
     if wanted.snapshot and not (on_zfs and marks.has(f"{dataset}@{wanted.snapshot}")):

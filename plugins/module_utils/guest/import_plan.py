@@ -126,7 +126,8 @@ def _check_identity(incoming: Incoming, record: Record, taken: Taken) -> None:
     if not incoming.wanted.keep_identity:
         return
     identity = record.identity
-    clashes = [f"the UUID {identity.uuid} is that of {taken.uuids[identity.uuid]}"] * (identity.uuid in taken.uuids)
+    owner = taken.uuids.get(identity.uuid)
+    clashes = [f"the UUID {identity.uuid} is that of {owner}"] if owner else []
     clashes += [
         f"the MAC address {mac} of NIC {nic} is that of {taken.macs[mac]}"
         for nic, mac in identity.macs.items()
