@@ -286,6 +286,58 @@ def test_bad_input_changes_nothing(web1: StandinHost, modules: Modules) -> None:
     assert (sums(web1), snapshots(web1)) == held
 
 
+def test_an_interrupted_rollback_keeps_the_guest_off_until_it_is_done_or_gone(
+    web1: StandinHost, modules: Modules
+) -> None:
+    modules.good("bhyve_snapshot", {"vm": "web1", "name": "before"})
+    write(web1, "new")
+    # The first volume goes back, the second does not.
+    modules.good("bhyve_vm", {"name": "web1", "boot": {"autostart": True}})
+    zfs = [call.argv for call in _calls(web1, modules, {**BACK})]
+    kth = [argv[1] for argv in zfs if argv[0] == "zfs"].index("rollback") + 2
+    web1.set_faults([{"match": ["zfs"], "kth": kth, "mode": "fail", "exit": 1, "stderr": "it failed"}])
+    failed = modules.run("bhyve_snapshot", BACK)
+    assert web1.fired_faults()[0]["argv"][1] == "rollback"
+    assert failed["failed"] and failed["changed"]
+    assert "web1/root@before" in failed["failures"][0]["not_done"][0]
+    web1.set_faults([])
+    said = web1.sh("/usr/local/libexec/apiary start web1").stdout
+    assert said == (
+        "web1: failed: a rollback to the snapshot before was interrupted: run that task of bhyve_snapshot again\n"
+    )
+    for module, task in (
+        ("bhyve_vm", {"name": "web1", "memory": "128M"}),
+        ("bhyve_snapshot", {"vm": "web1", "name": "another"}),
+        ("bhyve_snapshot", {"vm": "web1", "name": "before", "state": "absent"}),
+    ):
+        refused = modules.run(module, task)
+        assert "a rollback to" in refused["msg"] and "was interrupted" in refused["msg"] and not refused["changed"]
+    modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True})
+    assert web1.sh("ls -A /apiary | grep rollback").stdout == ""
+    modules.good("bhyve_vm", {**WEB1, "state": "started"})
+    modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True})
+
+
+def _calls(host: StandinHost, modules: Modules, task: Dict[str, Any]) -> List[Any]:
+    """The commands of a task that is done for good; then the disks are written to again."""
+    host.clear_commands()
+    modules.good("bhyve_snapshot", task)
+    calls = list(host.commands())
+    write(host, "new")
+    return calls
+
+
+def test_a_guest_that_is_forgotten_keeps_its_snapshots(host: StandinHost, modules: Modules) -> None:
+    modules.good("bhyve_vm", {**TINY, "name": "bare"})
+    modules.good("bhyve_snapshot", {"vm": "bare", "name": "a"})
+    modules.good("bhyve_vm", {"name": "bare", "state": "absent"})
+    assert snapshots(host) == ["zroot/apiary/bare@a"]
+    assert not modules.good("bhyve_vm", {"name": "bare", "state": "absent"})["changed"]
+    assert modules.good("bhyve_snapshot", {"vm": "bare", "name": "a", "state": "absent"})["changed"]
+    modules.good("bhyve_vm", {"name": "bare", "state": "absent"})
+    assert host.sh("zfs list -H -o name zroot/apiary/bare").returncode != 0
+
+
 def test_somebody_else_has_a_volume_open(web1: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_snapshot", {"vm": "web1", "name": "before"})
     write(web1, "new")
