@@ -13,6 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryE
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import clones
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import fill_holes
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import copy_sparse
 
 
@@ -90,11 +91,15 @@ class Promote(Change):
 
 @dataclass(frozen=True)
 class CopyFile(Change):
-    """A file of the source, holes kept; it has its name when it is whole. ``lock``: keeps its guest from starting."""
+    """A file of the source; it has its name when it is whole.
+
+    ``lock``: keeps its guest from starting. ``thick``: its holes, which are kept otherwise, get blocks of their own.
+    """
 
     source: str
     path: str
     lock: str = ""
+    thick: bool = False
 
     def describe(self) -> str:
         return f"copy {self.source} to {self.path}"
@@ -115,6 +120,8 @@ class CopyFile(Change):
         temporary = f"{directory}/.{name}.new"
         try:
             copy_sparse(self.source, temporary, status.st_size, regular=True)
+            if self.thick and status.st_size:
+                fill_holes(temporary, status.st_size)
             os.rename(temporary, self.path)
         except OSError as error:
             raise FileError(f"rename {temporary} to", self.path, error) from error

@@ -149,7 +149,8 @@ def disk_steps(one: Desired, disk: Disk, observed: Observed) -> List[Change]:
     layout = observed.conf.layout
     if disk.backing in FILE:
         path = layout.image(one.name, disk.name)
-        return [CopyFile(one.name, f"{source.directory}/{disk.name}.img", path, _lock(source, observed))]
+        image, thick = f"{source.directory}/{disk.name}.img", disk.backing == "file"
+        return [CopyFile(one.name, image, path, _lock(source, observed), thick)]
     snapshot = f"{layout.volume(source.origin.guest, disk.name)}@{source.origin.snapshot}"
     volume = layout.volume(one.name, disk.name)
     kind = CloneVolume if source.origin.mode == CLONE else CopyVolume

@@ -198,6 +198,8 @@ def guest_of(name: str, observed: Observed, needed: bool) -> ObservedGuest:
     dataset = observed.conf.layout.guest_dataset(name)
     if needed and seen.record is None:
         raise BadInput(f"guest {name}: there is no such guest on this host")
+    if needed and seen.record is not None and seen.record.incomplete:
+        raise BadInput(f"guest {name}: it is a clone some of whose disks are missing; a task of bhyve_vm completes it")
     if needed and dataset not in observed.datasets:
         raise BadInput(f"guest {name}: it is in a plain directory, there is no dataset {dataset}; snapshots need ZFS")
     return seen

@@ -12,6 +12,8 @@ import os
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
+#: What posix_fallocate(2) says where the file system (ZFS) cannot allocate ahead.
+_CANNOT_ALLOCATE = (errno.EINVAL, errno.ENODEV, errno.EOPNOTSUPP)
 _CHUNK = b"\0" * (1 << 20)
 
 
@@ -56,6 +58,21 @@ def grow_file(path: str, size: int, sparse: bool) -> None:
         raise FileError(f"grow to {size} bytes the disk file", path, error) from error
 
 
+def fill_holes(path: str, size: int) -> None:
+    """Let a file's holes have blocks of their own, where the file system can do that; what it holds stays."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_ALLOCATE:
+                raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise FileError(f"allocate {size} bytes for the disk file", path, error) from error
+
+
 def free_space(directory: str) -> int:
     """Bytes that root can still write in the file system of ``directory``; FileError if it cannot be told."""
     try:
@@ -70,7 +87,7 @@ def _allocate(descriptor: int, start: int, end: int) -> None:
         os.posix_fallocate(descriptor, start, end - start)
         return
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENODEV, errno.EOPNOTSUPP):
+        if error.errno not in _CANNOT_ALLOCATE:
             raise
     position = start
     while position < end:
