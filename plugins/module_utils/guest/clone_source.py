@@ -59,7 +59,8 @@ def read_sources(host: Host, requests: Sequence[Mapping[str, Any]], observed: Ob
     sources = {}
     for clone in clones:
         _check_task(clone, requests)
-        sources[clone.name] = _source(host, clone, observed)
+        source = _source(host, clone, observed)
+        sources[clone.name] = replace(source, held={**_written(host, source), **source.held})
     return replace(observed, sources=sources)
 
 
@@ -104,6 +105,17 @@ def _check_task(clone: _Clone, requests: Sequence[Mapping[str, Any]]) -> None:
             )
         if request.get("rename_from") == clone.guest:
             raise BadInput(f"{clone.where}this task gives guest {clone.guest} the name {request['name']}; clone that")
+
+
+def _written(host: Host, source: Source) -> Dict[str, int]:
+    """Bytes that the source's files take, by disk: what a copy takes where the file system does not share blocks."""
+    directory = source.directory if source.taken else source.directory.partition(f"/{SNAPDIR}/")[0]
+    found: Dict[str, int] = {}
+    for name in source.sizes:
+        status = host.stat(f"{directory}/{name}.img")
+        if status is not None:
+            found[name] = status.st_blocks * 512
+    return found
 
 
 def _source(host: Host, clone: _Clone, observed: Observed) -> Source:
@@ -187,7 +199,8 @@ def _now(clone: _Clone, origin: Origin, seen: ObservedGuest, record: Record, obs
             raise BadInput(f"{clone.where}disk {disk.name} of guest {clone.guest} is not there")
         sizes[disk.name] = Present(size, actual_block(clone.guest, disk, observed))
         volume = observed.datasets.get(layout.volume(clone.guest, disk.name)) if disk.backing in ZVOL else None
-        held[disk.name] = volume.size("referenced") if volume is not None else 0
+        if volume is not None:
+            held[disk.name] = volume.size("referenced")
         full = observed.storage.datasets.get(layout.volume(clone.guest, disk.name))
         if full is not None and full.is_volume:
             who = f"guest {clone.guest}: the reservation of {full.name} again"

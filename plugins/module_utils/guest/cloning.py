@@ -101,11 +101,12 @@ def needs(one: Desired, observed: Observed) -> List[space.Need]:
     if source is None:
         return []
     result = list(source.needs) if source.origin.own and not source.taken else []
-    if source.origin.mode == COPY:
-        for name in to_make(one, observed):
-            disk = one.guest.disk(name)
-            if disk is not None and disk.backing == "sparse-zvol":
-                result.append(space.Need(f"guest {one.name}: disk {name}", source.held.get(name, 0)))
+    for name in to_make(one, observed):
+        disk = one.guest.disk(name)
+        copied = disk is not None and (disk.backing in FILE or source.origin.mode == COPY)
+        # What is thick reserves more than it holds, and is counted as any new disk is.
+        if disk is not None and copied and disk.backing.startswith("sparse-") and source.held.get(name):
+            result.append(space.Need(f"guest {one.name}: disk {name}", source.held[name]))
     return result
 
 

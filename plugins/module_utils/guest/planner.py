@@ -14,7 +14,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
     changes,
     cloning,
     config,
-    image_disks,
     rcfile,
     record,
     renaming,
@@ -26,16 +25,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
     allocate_taps,
     allocate_vnc,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import (
-    creation_properties,
-    plan_properties,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps import destroyed_disks, disk_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import (
     bridges_of,
     guests_after,
@@ -195,12 +190,12 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
         plan.changes.append(changes.Allocate(one.name, own))
     _add_record(plan, one, observed)
     plan.changes += cloning.first_steps(one, observed)
-    _add_disks(plan, one, observed)
+    plan.changes += disk_steps(one, observed)
     _add_variables(plan, one, observed)
     plan.changes += cloning.last_steps(one, observed)
     _add_whole_record(plan, one, observed)
     _add_generation(plan, one, observed, files)
-    _add_destroyed(plan, one, observed)
+    plan.changes += destroyed_disks(one, observed, plan.stop)
     if active and not plan.stop:
         _add_moves(plan, one, observed, own)
     if plan.stop or plan.start:
@@ -272,62 +267,6 @@ def _add_whole_record(plan: GuestPlan, one: Desired, observed: Observed) -> None
         plan.changes.append(changes.WriteFile(one.name, path, record.dump(one.record), "record of the whole clone"))
 
 
-def _add_disks(plan: GuestPlan, one: Desired, observed: Observed) -> None:
-    cloned = cloning.to_make(one, observed)
-    for disk in one.guest.disks:
-        if disk.backing == PATH:
-            continue
-        actual = actual_size(one.name, disk, observed)
-        if actual is None:
-            if disk.detached:
-                continue
-            if disk.name not in cloned:
-                plan.changes += _make(one.name, disk, observed)
-                continue
-            plan.changes += cloning.disk_steps(one, disk, observed)
-            size = cloning.source_size(one, disk, observed)
-            if disk.size > size:
-                plan.changes.append(_grow(one.name, disk, size, observed))
-            continue
-        if disk.size > actual:
-            plan.changes.append(_grow(one.name, disk, actual, observed))
-        plan.changes += image_disks.reserve(one.name, disk, observed)
-        properties = plan_properties(one, disk, observed)
-        if properties is not None:
-            plan.changes.append(properties)
-
-
-def _make(name: str, disk: Disk, observed: Observed) -> List[Change]:
-    """A disk of its own, empty or from an image."""
-    if not disk.image:
-        return [_create(name, disk, observed)]
-    size = observed.images[disk.image].size
-    grow = [_grow(name, disk, size, observed)] if disk.size > size else []
-    return [
-        *image_disks.steps(name, disk, observed),
-        *grow,
-        *image_disks.last_steps(name, disk, observed),
-    ]
-
-
-def _create(name: str, disk: Disk, observed: Observed) -> Change:
-    layout = observed.conf.layout
-    sparse = disk.backing.startswith("sparse-")
-    if disk.backing in FILE:
-        return changes.CreateImage(name, layout.image(name, disk.name), disk.size, sparse)
-    properties = tuple(creation_properties(disk).items())
-    volume = layout.volume(name, disk.name)
-    return changes.CreateVolume(name, volume, disk.size, sparse, disk.volblocksize, properties)
-
-
-def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:
-    layout = observed.conf.layout
-    if disk.backing in FILE:
-        sparse = disk.backing.startswith("sparse-")
-        return changes.GrowImage(name, layout.image(name, disk.name), actual, disk.size, sparse)
-    return changes.GrowVolume(name, layout.volume(name, disk.name), actual, disk.size)
-
-
 def _add_variables(plan: GuestPlan, one: Desired, observed: Observed) -> None:
     if one.guest.firmware != "uefi" or "uefi-vars.fd" in one.seen.entries or cloning.brings_variables(one, observed):
         return
@@ -349,37 +288,6 @@ def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _F
     old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
     if old:
         plan.changes.append(changes.RemoveTrees(one.name, "old boot generations", tuple(old)))
-
-
-def _add_destroyed(plan: GuestPlan, one: Desired, observed: Observed) -> None:
-    layout = observed.conf.layout
-    for gone in one.removed:
-        if not gone.destroy:
-            continue
-        volume = layout.volume(one.name, gone.name)
-        if one.guest.protected:
-            raise BadInput(
-                f"guest {one.name}: disk {gone.name}: the guest is protected; set protected: false to destroy a disk"
-            )
-        if one.seen.active and not plan.stop and _boots_with(one, gone.name, observed):
-            raise BadInput(
-                f"guest {one.name}: disk {gone.name}: the guest runs and has it open; stop the guest, or detach the "
-                "disk and restart the guest, before the disk is destroyed"
-            )
-        if volume in observed.datasets:
-            plan.changes.append(changes.DestroyDataset(one.name, volume, recursive=True))
-        if gone.name in one.seen.file_sizes:
-            plan.changes.append(changes.RemoveFiles(one.name, "disk", (layout.image(one.name, gone.name),)))
-
-
-def _boots_with(one: Desired, disk: str, observed: Observed) -> bool:
-    """Whether the generation that runs has a disk of ours; one that cannot be read may."""
-    running = one.seen.running
-    if running is None or running.conf is None:
-        return True
-    layout = observed.conf.layout
-    paths = set(config.parse(running.conf).values())
-    return layout.volume_node(one.name, disk) in paths or layout.image(one.name, disk) in paths
 
 
 def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocations) -> None:
