@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules
+from harness import PYTHON, ROOT, Modules, Playbooks
 from standin.host import StandinHost
 
 MIB = 1 << 20
@@ -468,7 +468,6 @@ def test_a_failure_at_every_command(host: StandinHost, modules: Modules, mode: s
 
 
 def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    from harness import Playbooks
     from standin.settings import Settings
 
     host = bare_host(Settings("plain1", zfs=False), name="plain1")
@@ -591,3 +590,9 @@ def test_a_failure_at_every_command_that_makes_a_disk_from_an_image(host: Standi
         props = host.sh("zfs get -Hp -o value volsize,origin,refreservation zroot/apiary/vm1/root").stdout.split()
         assert props[:2] == [str(32 * MIB), f"{STORE}/web@golden"] and int(props[2]) >= 32 * MIB, (k, fired)
         assert content_of(host, "/dev/zvol/zroot/apiary/vm1/root", len(DISK)) == sha256(DISK), (k, fired)
+
+
+def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
+    target = ROOT / "tests/integration/targets/bhyve_image/tasks/main.yml"
+    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
+    assert run.rc == 0, run.output
