@@ -39,6 +39,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_steps 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Point, Storage
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
 
@@ -107,11 +108,17 @@ def _check_newer(wanted: Wanted, snapshot: GuestSnapshot, newer: Sequence[Point]
     held = [storage.holders(point.full_name) for point in newer if point.holds]
     if held:
         raise BadInput(f"{at}newer snapshots would have to go and are held: {', '.join(held)}; release them first")
-    if newer and not wanted.destroy_newer:
+    kept = _of_somebody(newer)
+    if kept and not wanted.destroy_newer:
         raise BadInput(
-            f"{at}a rollback would destroy what is newer: {', '.join(_names(newer))}; give destroy_newer: true if it "
+            f"{at}a rollback would destroy what is newer: {', '.join(_names(kept))}; give destroy_newer: true if it "
             "may go"
         )
+
+
+def _of_somebody(points: Sequence[Point]) -> List[Point]:
+    """Without the bookmarks of exports, which are of no use once a volume is rolled back."""
+    return [point for point in points if not (point.bookmark and point.name == MARK)]
 
 
 def _names(points: Sequence[Point]) -> List[str]:
@@ -173,7 +180,7 @@ def _is_there(case: Case, observed: Observed, storage: Storage) -> bool:
     """Whether the guest is as the snapshot has it: nothing was written since, and nothing newer is there."""
     target = case.target
     # What a running guest has written may not be accounted for yet; a volume that is closed is.
-    if target.note is not None or target.seen.active or target.newer or not case.past.same:
+    if target.note is not None or target.seen.active or _of_somebody(target.newer) or not case.past.same:
         return False
     if any(storage.datasets[name].size("written") for name in target.volumes):
         return False
