@@ -71,7 +71,8 @@ def records(object_id: str, base_id: Optional[str]) -> Iterator[Record]:
     if os.path.isdir(top) and "" not in now:
         yield Record(_meta("", top), b"")
     for name in sorted(now):
-        if base_id and before.get(name, [])[:2] == now[name][:2]:
+        grown = base_id and not name and os.path.getsize(content.path(base_id)) != os.path.getsize(top)
+        if base_id and before.get(name, [])[:2] == now[name][:2] and not grown:
             continue
         place = os.path.join(top, name) if name else top
         header = _meta(name, place)
