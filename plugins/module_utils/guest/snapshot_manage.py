@@ -12,6 +12,8 @@ from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import runtime, snapshot_note
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
@@ -86,8 +88,15 @@ def _plan(host: Host, wanted: Sequence[Wanted], stopped: FrozenSet[str]) -> List
         for target in targets:
             _check_openers(host, target, observed)
         cases = [_case(host, target, observed) for target in targets]
+        observed = _with_properties(host, cases, observed)
         planned.update((id(element.wanted), element) for element in plan_rollbacks(cases, observed, storage, stopped))
     return [planned[id(one)] for one in wanted]
+
+
+def _with_properties(host: Host, cases: Sequence[Case], observed: Observed) -> Observed:
+    """What is observed, with the ZFS properties that the disks of the past declare."""
+    desired = [Desired(case.target.seen.name, "present", {}, case.target.seen, case.merged.record) for case in cases]
+    return read_properties(host, desired, observed)
 
 
 def _note(host: Host, guest: str, observed: Observed) -> Optional[Note]:
