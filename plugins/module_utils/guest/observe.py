@@ -194,7 +194,10 @@ def observe(host: Host) -> Observed:
     rollbacks = _rollbacks(host, conf)
     guests = {
         name: replace(
-            _guest(host, conf, name, alive), node=name in nodes, ran=name in ran, rollback=rollbacks.get(name, "")
+            _guest(host, conf, name, alive, name in rollbacks),
+            node=name in nodes,
+            ran=name in ran,
+            rollback=rollbacks.get(name, ""),
         )
         for name in sorted({*names, *ran, *rollbacks})
         if GUEST_NAME.fullmatch(name)
@@ -268,7 +271,7 @@ def _unmounted(
     return result
 
 
-def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest:
+def _guest(host: Host, conf: HostConf, name: str, alive: Alive, rolled_back: bool) -> ObservedGuest:
     directory = conf.layout.directory(name)
     listing = host.listdir(directory)
     entries = tuple(listing or ())
@@ -278,7 +281,7 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
     text = host.read(path)
     if text is not None:
         try:
-            found = record.load(text, path, name)
+            found = record.load(text, path, name, rolled_back)
         except UnknownState as trouble:
             error = trouble
     bhyve = alive.bhyve(name)

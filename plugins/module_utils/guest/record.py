@@ -63,8 +63,11 @@ def dump(record: Record) -> str:
     return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
-def load(text: str, path: str, name: str) -> Record:
-    """Read guest.json. UnknownState for a newer schema, another guest's record, or anything that is no record."""
+def load(text: str, path: str, name: str, rolled_back: bool = False) -> Record:
+    """Read guest.json. UnknownState for a newer schema, another guest's record, or anything that is no record.
+
+    ``rolled_back``: it may be of a time when the guest had another name.
+    """
     try:
         data = json.loads(text)
         schema = int(data["schema"])
@@ -85,9 +88,10 @@ def load(text: str, path: str, name: str) -> Record:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UnknownState(f"{path} cannot be read as a guest's record ({error!r}); put back a copy of it") from error
-    if record.renaming == Renaming(record.guest.name, name):
+    if record.renaming == Renaming(record.guest.name, name) or (rolled_back and record.guest.name != name):
         # Its directory has the new name already, the record was not written since.
-        return replace(record, guest=replace(record.guest, name=name))
+        renaming = Renaming(record.guest.name, name)
+        return replace(record, guest=replace(record.guest, name=name), renaming=renaming)
     if record.guest.name != name:
         raise UnknownState(f"{path} is the record of {record.guest.name!r}, not of {name!r}")
     return record

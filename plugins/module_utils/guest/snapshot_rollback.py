@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import snapshot
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Renaming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_merge import Merged, merge_records
@@ -195,7 +196,7 @@ def _observed_after(cases: Sequence[Case], observed: Observed) -> Observed:
     guests, datasets = dict(observed.guests), dict(observed.datasets)
     for case in cases:
         name = case.target.seen.name
-        guests[name] = case.past.as_guest(case.target.seen, replace(case.past.record, guest=_renamed(case, name)))
+        guests[name] = case.past.as_guest(case.target.seen, _renamed(case.past.record, name))
         for point in case.target.snapshot.points:
             one = datasets.get(point.dataset)
             if one is not None and one.is_volume:
@@ -204,8 +205,11 @@ def _observed_after(cases: Sequence[Case], observed: Observed) -> Observed:
     return replace(observed, guests=guests, datasets=datasets)
 
 
-def _renamed(case: Case, name: str) -> Any:
-    return replace(case.past.record.guest, name=name)
+def _renamed(past: Record, name: str) -> Record:
+    """The record as it is found after the rollback; one with a former name of the guest has to be written anew."""
+    if past.guest.name == name:
+        return past
+    return replace(past, guest=replace(past.guest, name=name), renaming=Renaming(past.guest.name, name))
 
 
 def _desired(case: Case, after: Observed, was_stopped: bool) -> Desired:
