@@ -33,7 +33,6 @@ RECORD_KIND = "record"
 
 _SUFFIX = {STREAM: "zfs.zst", IMAGE: "img.zst"}
 _SUM = re.compile(r"[0-9a-f]{64}")
-_FILE_PATH = re.compile(r"(hooks/)?[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
@@ -176,6 +175,12 @@ def _from_json(data: Mapping[str, Any]) -> Manifest:
     return Manifest(**texts, created=int(data["created"]), content=content, members=members, left=left)
 
 
+def _belongs(path: str) -> bool:
+    """Whether a file is one of a guest: one that is known, or one right in the directory of its hooks."""
+    directory, _slash, name = path.rpartition("/")
+    return path in FILES or (directory == HOOKS and name not in ("", ".", "..") and "\0" not in name)
+
+
 def _check(manifest: Manifest, path: str) -> None:
     """Nothing of a file that somebody brought leads out of the guest's directory."""
     names = [member.name for member in manifest.members]
@@ -191,7 +196,7 @@ def _check(manifest: Manifest, path: str) -> None:
         }
         if expected.get(member.kind) != member.name or not _SUM.fullmatch(member.sha256):
             problem = f"the member {member.name} is not known"
-        if member.kind == FILE and (not _FILE_PATH.fullmatch(member.path) or member.path == RECORD):
+        if member.kind == FILE and not _belongs(member.path):
             problem = f"a file named {member.path!r} does not belong to a guest"
         if min(member.size, member.bytes, member.held, member.block) < 0:
             problem = f"the member {member.name} has a negative size"

@@ -192,15 +192,18 @@ def view_of(manifest: Manifest) -> Dict[str, Any]:
     }
 
 
-def content_of(manifest: Manifest, observed: Observed, marks: Marks, snapshot: str) -> Content:
-    """What tells the content of an export that is made of this snapshot; '': of a host without ZFS."""
-    layout = observed.conf.layout
-    volumes = {}
-    for member in manifest.disks:
-        name = f"{layout.volume(manifest.guest, member.disk)}@{snapshot}"
-        if snapshot and member.block:
-            volumes[member.disk] = marks.guid(name)
-    return Content(volumes, manifest.content.files)
+def volumes_of(manifest: Manifest, layout: Layout) -> Dict[str, str]:
+    """The volumes that an export is made of, by disk."""
+    return {one.disk: layout.volume(manifest.guest, one.disk) for one in manifest.disks if one.block}
+
+
+def unwritten(element: Element, observed: Observed, marks: Marks) -> Dict[str, str]:
+    """By disk, what tells the content of the last export, for the volumes to which nothing was written since."""
+    if element.wanted.snapshot or observed.guest(element.wanted.vm).active:
+        return {}
+    volumes = volumes_of(element.manifest, observed.conf.layout)
+    found = {disk: marks.unwritten(volume) for disk, volume in volumes.items()}
+    return {disk: guid for disk, guid in found.items() if guid}
 
 
 def _consistency(wanted: Export, seen: ObservedGuest, observed: Observed, marks: Marks) -> str:

@@ -31,11 +31,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     Source,
     Target,
     check_source,
-    content_of,
     entry_of,
     plan,
     scratch_clone,
     source_dataset,
+    unwritten,
+    volumes_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
@@ -193,13 +194,15 @@ def _export(host: Host, planned: Element, report: Report) -> Element:
                 # It is stopped, and the runtime starts it when this is let go.
                 stack.enter_context(host.lock(f"{layout.run(wanted.vm)}/lock", _GUEST_TIMEOUT))
         marks = streams.read_marks(host, [dataset]) if snapshot else Marks()
-        content = content_of(element.manifest, reading.observed, marks, snapshot)
-        manifest = export_write.marked(element.manifest, content.volumes)
+        # What an earlier export has marked, and nobody has written to, keeps its mark: both have the same content.
+        known, volumes = unwritten(element, reading.observed, reading.marks), volumes_of(element.manifest, layout)
+        guids = {disk: known.get(disk) or marks.guid(f"{volume}@{snapshot}") for disk, volume in volumes.items()}
+        manifest = export_write.marked(element.manifest, guids)
 
         def before_last() -> None:
-            for member in manifest.disks:
-                if snapshot == MARK and member.block:
-                    streams.mark(host, layout.volume(wanted.vm, member.disk), marks)
+            for disk, volume in volumes.items():
+                if snapshot == MARK and disk not in known:
+                    streams.mark(host, volume, marks)
 
         done = export_write.write(host, wanted.path, manifest, layout, base, snapshot, before_last)
         steps += [step for step in element.describe() if step not in steps]

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import FILE, Manifest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
@@ -110,7 +110,12 @@ class Place:
             host.rename(self.directory, self.layout.directory(self.name))
             return
         final = self.layout.guest_dataset(self.name)
-        host.run(["zfs", "rename", self.dataset, final], what=f"cannot rename {self.dataset} to {final}")
+        try:
+            host.run(["zfs", "rename", self.dataset, final], what=f"cannot rename {self.dataset} to {final}")
+        except CommandError:
+            # Whatever went wrong: a guest that is seen is whole, and is not taken apart again.
+            if host.stat(self.layout.record(self.name)) is None:
+                raise
 
     def wait(self, host: Host, volumes: Iterable[str]) -> None:
         """Wait for the device nodes of the volumes under their final names."""

@@ -67,7 +67,7 @@ def opened(wanted: Import) -> Iterator[Opened]:
 def _check_members(manifest: Manifest, text: bytes, extents: Dict[str, Extent], reader: Reader) -> None:
     """The members are those that the manifest speaks of, and the manifest is the one that was written."""
     sums = {MANIFEST: hashlib.sha256(text).hexdigest(), **{one.name: one.sha256 for one in manifest.members}}
-    expected = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode("utf-8")
+    expected = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode("utf-8", "surrogateescape")
     digest = hashlib.sha256(expected).hexdigest()
     for _chunk in reader.chunks(SUMS, extents[SUMS], digest):
         pass

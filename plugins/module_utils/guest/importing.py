@@ -218,10 +218,15 @@ def _settle(host: Host, element: Element, place: Place) -> None:
     desired = [_desired(element, observed)]
     observed = as_received(host, observed, place, names_to_read(desired), adapted)
     element.plan = _planned(host, [_desired(element, observed)], observed)[0]
-    for change in _steps(element):
-        place.led(change).apply(host)
-    import_make.write_note(host, element.opened, place)
-    place.show(host)
+    try:
+        for change in _steps(element):
+            place.led(change).apply(host)
+        import_make.write_note(host, element.opened, place)
+        place.show(host)
+    except BaseException:
+        with contextlib.suppress(ApiaryError):
+            changes.Allocate(element.name, observed.allocations.of(element.name)).apply(host)
+        raise
 
 
 def _entry(element: Element, observed: Observed) -> Dict[str, Any]:

@@ -38,7 +38,7 @@ def _header(name: str, size: int, mode: int, mtime: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = size, mode, mtime
     info.uname, info.gname = "root", "wheel"
-    header = info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
+    header = info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
     if len(header) != BLOCK:
         raise ApiaryError(f"the name {name} is too long for a member of an export")
     return header
@@ -81,7 +81,7 @@ class Writer:
             raise ValueError(f"{self._first} has {len(first)} bytes, {self._first_size} were reserved")
         sums = {self._first: hashlib.sha256(first).hexdigest(), **self.sums}
         text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
-        self.add(SUMS, [text.encode("utf-8")])
+        self.add(SUMS, [text.encode("utf-8", "surrogateescape")])
         self._file.write(_END)
         self._file.seek(0)
         self._file.write(_header(self._first, len(first), _PRIVATE, self._mtime) + first)
@@ -137,8 +137,8 @@ class Reader:
         if place and len(header) < BLOCK:
             raise self._cut("a member")
         try:
-            info = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
-        except (tarfile.HeaderError, UnicodeDecodeError) as error:
+            info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        except tarfile.HeaderError as error:
             raise ApiaryError(f"{otherwise}: no member of a tar file is at byte {place} ({error})") from error
         return info.name, Extent(place + BLOCK, info.size, info.mode)
 
