@@ -38,7 +38,6 @@ ENVIRONMENT: Dict[str, str] = {
 }
 
 _LOCK_POLL = 0.1
-_STDERR_LIMIT = 4096
 
 
 @dataclass(frozen=True)
@@ -132,33 +131,6 @@ class Host:
             )
         except OSError as error:
             raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
-
-    @contextlib.contextmanager
-    def stream(
-        self, argv: Sequence[str], *, what: str, stdin: Optional[int] = None, hint: str = ""
-    ) -> Iterator[IO[bytes]]:
-        """Run a command and hand out its output while it comes, for outputs that do not fit into memory.
-
-        ``stdin`` is a descriptor that it reads from. Read the stream to its end: then, when the block is left, a
-        failure of the command is raised as CommandError. Left early, by an exception, the command is killed.
-        """
-        command = tuple(argv)
-        with tempfile.TemporaryFile() as errors:
-            process = self.start(command, what=what, stdin=stdin, stderr=errors, hint=hint)
-            output = process.stdout or open(os.devnull, "rb")
-            try:
-                yield output
-            except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                raise
-            finally:
-                output.close()
-                process.wait()
-            if process.returncode != 0:
-                errors.seek(0)
-                said = _decode(errors.read(_STDERR_LIMIT))
-                raise CommandError(what, command, process.returncode, stderr=said, hint=hint)
 
     # reading
 

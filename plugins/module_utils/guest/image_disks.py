@@ -57,9 +57,7 @@ def check_new(disk: Disk, at: str, observed: Observed) -> None:
     image = images.required(observed.images, disk.image, f"{at}image")
     if image.kind == images.ISO:
         path = store_of(observed).path(image.name, image.kind)
-        raise BadInput(
-            f"{at}image: {image.name} is an ISO image, not a disk; use controller: ahci-cd and path: {path}"
-        )
+        raise BadInput(f"{at}image: {image.name} is an ISO image, not a disk; use controller: ahci-cd and path: {path}")
     if (image.kind == images.ZVOL) != (disk.backing in ZVOL):
         fitting = "zvol or sparse-zvol" if image.kind == images.ZVOL else "file or sparse-file"
         raise BadInput(

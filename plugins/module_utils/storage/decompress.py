@@ -18,6 +18,7 @@ from typing import IO, Iterator, Protocol
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.pipes import pipeline
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.formats import BZ2, GZ, XZ, ZST
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import CHUNK, Note, SparseWriter
 
@@ -70,7 +71,7 @@ def _created(target: str) -> int:
 def _stream(host: Host, kind: str, raw: IO[bytes], what: str) -> Iterator[_Readable]:
     if kind == ZST:
         argv = ["zstd", "-q", "-d", "-c"]
-        with host.stream(argv, what=f"{what} cannot be uncompressed", stdin=raw.fileno()) as stream:
+        with pipeline(host, (argv,), what=f"{what} cannot be uncompressed", source=raw.fileno()) as stream:
             yield stream
         return
     if kind == XZ:
@@ -114,7 +115,7 @@ def convert_qcow2(host: Host, source: str, target: str, what: str, note: Note) -
         first = lines[0] if lines else "no reason given"
         raise ApiaryError(f"{what} is cut off or damaged; qemu-img check found {len(lines)} errors, the first: {first}")
     argv = [QEMU_IMG, "convert", "-p", "-f", "qcow2", "-O", "raw", source, target]
-    with host.stream(argv, what=f"{what} cannot be converted") as stream:
+    with pipeline(host, (argv,), what=f"{what} cannot be converted") as stream:
         while True:
             data = os.read(stream.fileno(), 256)
             if not data:

@@ -11,12 +11,11 @@ one goes on with a download, finishes what needs no more than its name, and clea
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any, ContextManager, Dict, Optional, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import formats
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum
@@ -199,7 +198,7 @@ class Maker:
         if path == raw:
             # Uncompressed a moment ago to the name that is needed now.
             packed = self._store.partial(self._wanted.name, "qcow2")
-            self._move(raw, packed)
+            self._host.rename(raw, packed)
         self._say(CONVERTING, 0, None)
         convert_qcow2(self._host, packed, raw, fetched.origin, self._noting(CONVERTING, 100))
         return raw
@@ -211,7 +210,7 @@ class Maker:
         if image.kind == ZVOL:
             self._write_volume(path, image)
         elif path == fetched.path and fetched.ours:
-            self._move(path, raw)
+            self._host.rename(path, raw)
         elif path != raw:
             self._say(WRITING, 0, None)
             self._check_room(path)
@@ -252,7 +251,7 @@ class Maker:
             return
         if self._replaces is None and self._host.lstat(path) is not None:
             raise ApiaryError(f"{path} is there and belongs to no image; move it away and run this again")
-        self._move(raw, path)
+        self._host.rename(raw, path)
 
     def _name_volume(self, image: Image) -> None:
         partial, volume = self._store.partial_volume(image.name), self._store.volume(image.name)
@@ -287,12 +286,6 @@ class Maker:
         if status is None:
             raise ApiaryError(f"{path} is gone; somebody removed it while the image was being made")
         return status.st_size
-
-    def _move(self, source: str, target: str) -> None:
-        try:
-            os.rename(source, target)
-        except OSError as error:
-            raise FileError(f"rename {source} to", target, error) from error
 
     def _say(self, phase: str, done: int, part: Optional[Part]) -> None:
         """Let other tasks know; not more often than every other second, but for a new phase and what was received."""
