@@ -47,6 +47,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _GENERATION = re.compile(r"boot\.(\d+)")
 
 
@@ -157,7 +158,7 @@ def observe(host: Host) -> Observed:
     """Read the host. BadInput if it is not prepared, UnknownState or CommandError if something cannot be read."""
     conf = read_conf(host)
     capabilities = read_capabilities(host)
-    hostuuid = host.run(["sysctl", "-n", "kern.hostuuid"], what="cannot read this host's UUID").stdout.strip()
+    hostuuid = _hostuuid(host)
     datasets = _datasets(host, conf)
     processes = read_processes(host)
     root = conf.layout.root
@@ -196,6 +197,15 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
     return observed
+
+
+def _hostuuid(host: Host) -> str:
+    """What records are marked with as this host's: anything else would make its guests another's."""
+    argv = ["sysctl", "-n", "kern.hostuuid"]
+    text = host.run(argv, what="cannot read this host's UUID").stdout.strip()
+    if not _UUID.fullmatch(text):
+        raise UnknownState(f"`{' '.join(argv)}` printed no UUID but {text!r}")
+    return text
 
 
 def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
