@@ -212,6 +212,13 @@ class Host:
         with _reported("remove", path), contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
+    def rename(self, source: str, target: str) -> None:
+        """Give a file another name in its file system, in place of what had it."""
+        with _reported("rename", source):
+            os.rename(source, target)
+            for directory in {os.path.dirname(source) or ".", os.path.dirname(target) or "."}:
+                _sync_directory(directory)
+
     def rmdir(self, path: str) -> None:
         """Remove an empty directory; a missing one is fine, one with something in it is an error."""
         with _reported("remove directory", path), contextlib.suppress(FileNotFoundError):
@@ -221,6 +228,14 @@ class Host:
         """Remove a directory and all that is in it; a missing one is fine, symbolic links are not followed."""
         with _reported("remove", path), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
+
+    def remove(self, path: str) -> None:
+        """Remove whatever is at ``path``: a file, a link, a directory and all that is in it; missing is fine."""
+        status = self.lstat(path)
+        if status is not None and stat_module.S_ISDIR(status.st_mode):
+            self.rmtree(path)
+        else:
+            self.unlink(path)
 
     # locks
 

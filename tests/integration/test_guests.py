@@ -184,6 +184,24 @@ def test_adding_a_disk_moves_no_slot_and_no_mac(host: StandinHost, modules: Modu
     assert {key: devices().get(key) for key in before} == before
 
 
+def test_a_guest_that_comes_back_to_its_disks_is_who_it_was(host: StandinHost, modules: Modules) -> None:
+    disks = [{"name": "root", "size": "16M"}, {"name": "data", "size": "8M", "backing": "sparse-file"}]
+    task = tiny("web1", state="present", disks=disks, nics=[{"name": "lan", "switch": "bridge0"}])
+    made = the(modules.good("bhyve_vm", task), "web1")
+    conf = host.read("/apiary/web1/boot/bhyve.conf")
+    gone = {"name": "web1", "state": "absent"}
+    assert modules.good("bhyve_vm", gone)["changed"] and not modules.good("bhyve_vm", gone)["changed"]
+    assert modules.good("bhyve_vm_info", {})["vms"] == []
+    back = the(modules.good("bhyve_vm", task), "web1")
+    assert (back["uuid"], back["nics"]) == (made["uuid"], made["nics"])
+    assert host.read("/apiary/web1/boot/bhyve.conf") == conf
+    assert not modules.good("bhyve_vm", task)["changed"]
+    # With its data goes all that it was.
+    modules.good("bhyve_vm", dict(gone, destroy=True))
+    assert host.sh("ls /apiary").stdout == ""
+    assert the(modules.good("bhyve_vm", task), "web1")["uuid"] != made["uuid"]
+
+
 def test_new_memory_counts_when_the_guest_reboots_from_inside(host: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_vm", tiny("web1", state="started"))
     result = modules.good("bhyve_vm", {"name": "web1", "memory": "128M"})

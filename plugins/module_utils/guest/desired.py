@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import Removed, merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record, load
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk, Guest
 
 
@@ -95,8 +95,15 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
     guest = _settled(merged.guest, old, request, observed)
     check_guest(guest)
     uuid = normalise_uuid(request["uuid"], f"guest {name}: uuid") if request.get("uuid") else None
-    identity = allocate(guest, old.identity if old else None, uuid, new_uuid)
+    identity = allocate(guest, old.identity if old else _former(seen, observed), uuid, new_uuid)
     return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid), merged.removed)
+
+
+def _former(seen: ObservedGuest, observed: Observed) -> Optional[Identity]:
+    """The identity that a removed guest left with its data; UnknownState when it cannot be read."""
+    if seen.former is None:
+        return None
+    return load(seen.former, observed.conf.layout.former(seen.name), seen.name).identity
 
 
 def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], observed: Observed) -> Guest:

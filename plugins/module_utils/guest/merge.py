@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -257,8 +257,3 @@ def _check_duplicates(names: Sequence[str], what: str) -> None:
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise BadInput(f"{what}: {', '.join(twice)} is there more than once")
-
-
-def guest_field_names() -> Tuple[str, ...]:
-    """The names of Guest's fields, for those who compare two guests."""
-    return tuple(field.name for field in fields(Guest))

@@ -22,6 +22,9 @@ HOST_LOCK = "/var/run/apiary/host.lock"
 RUN = "/var/run/apiary"
 RUNTIME = "/usr/local/libexec/apiary"
 
+#: A removed guest's record, in its directory.
+FORMER = "removed.json"
+
 TAP_GROUP = "apiary"
 
 
@@ -75,6 +78,10 @@ class Layout:
 
     def record(self, guest: str) -> str:
         return f"{self.root}/{guest}/guest.json"
+
+    def former(self, guest: str) -> str:
+        """The record of a guest that is gone while its data stayed."""
+        return f"{self.root}/{guest}/{FORMER}"
 
     def boot(self, guest: str) -> str:
         return f"{self.root}/{guest}/boot"

@@ -23,6 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
     ALLOCATIONS,
+    FORMER,
     GUEST_NAME,
     RUN,
     RUNTIME,
@@ -93,6 +94,7 @@ class ObservedGuest:
     exists: bool = False
     entries: Tuple[str, ...] = ()
     record: Optional[Record] = None
+    former: Optional[str] = None
     boot: Optional[Generation] = None
     running: Optional[Generation] = None
     generation: str = ""
@@ -273,6 +275,7 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive) -> ObservedGuest
         exists=listing is not None,
         entries=entries,
         record=found,
+        former=host.read(conf.layout.former(name)) if text is None and FORMER in entries else None,
         boot=boot,
         running=running,
         generation=generation,

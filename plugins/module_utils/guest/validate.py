@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
@@ -43,9 +43,10 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
 def validate(desired: Sequence[Desired], observed: Observed) -> None:
     """Raise BadInput for the first thing that cannot be. Disks and paths are checked by disks.py."""
     after = guests_after(desired, observed)
+    _check_unread(desired, observed)
     _check_macs(desired, observed)
     _check_vnc_ports(desired)
-    _check_order(desired, after)
+    _check_order(desired, after, observed)
     for one in desired:
         if one.record is not None:
             _check_capabilities(one, observed)
@@ -62,6 +63,24 @@ def guests_after(desired: Sequence[Desired], observed: Observed) -> Dict[str, Gu
         else:
             guests.pop(one.name, None)
     return guests
+
+
+def _check_unread(desired: Sequence[Desired], observed: Observed) -> None:
+    """A guest whose record cannot be read has addresses that nobody knows: none is given out beside it."""
+    unread = [(name, seen.error) for name, seen in observed.guests.items() if seen.error is not None]
+    if not unread:
+        return
+    name, error = unread[0]
+    for one in desired:
+        if one.record is None:
+            continue
+        before = one.seen.record.identity.macs if one.seen.record is not None else {}
+        new = [nic for nic, mac in one.identity.macs.items() if before.get(nic) != mac]
+        if new:
+            raise UnknownState(
+                f"guest {one.name}: nic {new[0]}: whether its MAC address is free cannot be told, since guest {name} "
+                f"cannot be read: {error}"
+            )
 
 
 def _check_macs(desired: Sequence[Desired], observed: Observed) -> None:
@@ -99,12 +118,16 @@ def _check_vnc_ports(desired: Sequence[Desired]) -> None:
         owners[port] = one.name
 
 
-def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest]) -> None:
+def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest], observed: Observed) -> None:
     for one in desired:
         if one.record is None:
             continue
         for name in one.guest.boot.after:
-            if name not in after:
+            error = observed.guest(name).error
+            if error is not None:
+                if one.old is None or name not in one.old.boot.after:
+                    raise UnknownState(f"guest {one.name}: boot.after: guest {name} cannot be read: {error}")
+            elif name not in after:
                 raise BadInput(f"guest {one.name}: boot.after: there is no guest {name} on this host or in this task")
     for one in desired:
         path = circle(one.name, after) if one.record is not None else None
