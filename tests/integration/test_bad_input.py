@@ -330,6 +330,13 @@ def test_a_record_of_a_newer_schema(modules: Modules) -> None:
         refused(modules, "bhyve_vm", {"name": "web1", "state": state}, says)
 
 
+def test_a_new_address_beside_a_record_that_cannot_be_read(modules: Modules) -> None:
+    modules.good("bhyve_vm", tiny("web1", state="present"))
+    edited(modules, schema=2)
+    says = ["guest new1: nic lan", "guest web1 cannot be read", "/apiary/web1/guest.json has schema 2"]
+    refused(modules, "bhyve_vm", nic(switch="bridge0"), says)
+
+
 @pytest.mark.parametrize("prints", ["nothing", "rubbish"])
 @pytest.mark.parametrize("command", ["zfs", "ifconfig", "ps", "sysctl"])
 def test_output_that_cannot_be_parsed(host: StandinHost, modules: Modules, command: str, prints: str) -> None:

@@ -202,6 +202,18 @@ def test_a_guest_that_comes_back_to_its_disks_is_who_it_was(host: StandinHost, m
     assert the(modules.good("bhyve_vm", task), "web1")["uuid"] != made["uuid"]
 
 
+def test_the_sizes_of_given_disks_are_told(host: StandinHost, modules: Modules) -> None:
+    host.sh("truncate -s 4M /var/tmp/given.img && zfs create -V 8M zroot/given", check=True)
+    paths = {"file": "/var/tmp/given.img", "device": "/dev/zvol/zroot/given"}
+    task = tiny("web1", state="present", disks=[{"name": name, "path": path} for name, path in paths.items()])
+    told = the(modules.good("bhyve_vm", task, check=True), "web1")
+    made = the(modules.good("bhyve_vm", task), "web1")
+    info = the(modules.good("bhyve_vm_info", {}), "web1")
+    for entry in (told, made, info):
+        assert entry["status"]["disk_sizes"] == {"file": "4M", "device": "8M"}
+    assert not modules.good("bhyve_vm", {"vms": [info]})["changed"]
+
+
 def test_new_memory_counts_when_the_guest_reboots_from_inside(host: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_vm", tiny("web1", state="started"))
     result = modules.good("bhyve_vm", {"name": "web1", "memory": "128M"})
