@@ -18,7 +18,23 @@ _ORPHAN = (
     "echo $$ > /tmp/pp; echo $! > /tmp/p; wait' > /dev/null 2>&1 & until [ -s /tmp/p ]; do sleep 0.05; done; "
     "pid=$(cat /tmp/p); "
 )
-_GO = "(sleep 0.7; touch /tmp/go) & "
+
+
+def _watched(pwait: str, count: int = 1) -> str:
+    """Wait until so many calls of pwait wait for the process $pid."""
+    condition = f'[ "$(/.linux/usr/bin/readlink /.linux/proc/[0-9]*/fd/* | grep -c pidfd)" -ge {count} ]'
+    if "TRACE" in pwait:
+        condition += " && grep -q 'TracerPid:.*[1-9]' /.linux/proc/$pid/status"
+    return f"until {condition}; do sleep 0.05; done; "
+
+
+def _then(pwait: str, action: str, count: int = 1) -> str:
+    """Do something in the background as soon as so many calls of pwait wait for the process $pid."""
+    return f"({_watched(pwait, count)} sleep 0.2; {action}) 2> /dev/null & "
+
+
+def _go(pwait: str) -> str:
+    return _then(pwait, "touch /tmp/go")
 
 
 @pytest.fixture(params=["kernel", "tracer"])
@@ -28,19 +44,19 @@ def pwait(request: pytest.FixtureRequest) -> str:
 
 
 def test_tells_the_exit_status_of_a_stranger(host: StandinHost, pwait: str) -> None:
-    done = host.sh(_ORPHAN.format("exit 7") + _GO + f"{pwait} -v $pid | sed s/$pid/PID/")
+    done = host.sh(_ORPHAN.format("exit 7") + _go(pwait) + f"{pwait} -v $pid | sed s/$pid/PID/")
     assert done.stdout == "PID: exited with status 7.\n"
 
 
 def test_tells_it_after_the_parent_was_killed(host: StandinHost, pwait: str) -> None:
-    script = f"kill -9 $(cat /tmp/pp); ps -o ppid= -p $pid; {_GO} {pwait} -v $pid | sed s/$pid/PID/"
+    script = f"kill -9 $(cat /tmp/pp); ps -o ppid= -p $pid; {_go(pwait)} {pwait} -v $pid | sed s/$pid/PID/"
     done = host.sh(_ORPHAN.format("exit 3") + script)
     assert done.stdout.split("\n") == ["1", "PID: exited with status 3.", ""]
 
 
 @pytest.mark.parametrize("number", [9, 15])
 def test_tells_the_signal(host: StandinHost, pwait: str, number: int) -> None:
-    script = f"(sleep 0.7; kill -{number} $pid) & {pwait} -v $pid | sed s/$pid/PID/"
+    script = _then(pwait, f"kill -{number} $pid") + f"{pwait} -v $pid | sed s/$pid/PID/"
     done = host.sh(_ORPHAN.format("exit 0") + script)
     assert done.stdout == f"PID: killed by signal {number}.\n"
 
@@ -53,20 +69,22 @@ def test_zombie_has_ended(host: StandinHost, pwait: str) -> None:
 
 
 def test_each_of_several_is_told(host: StandinHost, pwait: str) -> None:
-    script = f"sleep 50 & other=$!; {_GO} (sleep 1.4; kill -15 $other) & {pwait} -v $pid $other"
+    action = "touch /tmp/go; while kill -0 $pid; do sleep 0.05; done; sleep 0.5; kill -15 $other"
+    script = f"sleep 50 & other=$!; {_then(pwait, action)} {pwait} -v $pid $other"
     done = host.sh(_ORPHAN.format("exit 4") + script + " | sed -e s/$pid/A/ -e s/$other/B/")
     assert done.stdout == "A: exited with status 4.\nB: killed by signal 15.\n"
 
 
 def test_two_wait_for_the_same(host: StandinHost, pwait: str) -> None:
     """As a supervisor and a stop do."""
-    script = f"{_GO} {pwait} -v $pid > /tmp/one & one=$!; {pwait} -v $pid > /tmp/two; wait $one; cat /tmp/one /tmp/two"
+    script = f"{pwait} -v $pid > /tmp/one & one=$!; " + _then(pwait, "touch /tmp/go", count=2)
+    script += f"{pwait} -v $pid > /tmp/two; wait $one; cat /tmp/one /tmp/two"
     done = host.sh(_ORPHAN.format("exit 6") + script + " | sed s/$pid/PID/")
     assert done.stdout == "PID: exited with status 6.\n" * 2
 
 
 def test_another_goes_on_when_the_first_was_killed(host: StandinHost, pwait: str) -> None:
-    script = f"env {pwait} -v $pid & one=$!; sleep 0.7; kill -9 $one; {_GO} {pwait} -v $pid"
+    script = f"env {pwait} -v $pid & one=$!; {_watched(pwait)} kill -9 $one; {_go(pwait)} {pwait} -v $pid"
     done = host.sh(_ORPHAN.format("exit 8") + script + " | sed s/$pid/PID/")
     assert done.stdout == "PID: exited with status 8.\n"
 
@@ -108,5 +126,6 @@ def test_time_limit(host: StandinHost, pwait: str, verbose: bool, told: str) -> 
 
 
 def test_o_is_content_with_the_first(host: StandinHost, pwait: str) -> None:
-    done = host.sh(f"sleep 20 & long=$!; sleep 0.3 & {pwait} -o -v $long $! | wc -l; kill $long")
+    script = f"sleep 20 & long=$!; {_go(pwait)} {pwait} -o -v $long $pid | wc -l; kill $long"
+    done = host.sh(_ORPHAN.format("exit 0") + script)
     assert done.stdout.strip() == "1"
