@@ -206,7 +206,19 @@ GUESTS: List[Any] = [
         id="ISO missing",
     ),
     pytest.param(
-        nic(switch="bridge9"), ["nic lan: switch", "bridge9", "does not exist on this host"], id="bridge missing"
+        nic(switch="bridge9"),
+        ["nic lan: switch", "bridge9", "does not exist on this host", "(bridge0)"],
+        id="bridge missing",
+    ),
+    pytest.param(
+        dict(tiny("new1"), loader={"host_path": "/nowhere"}),
+        ["guest new1: loader.host_path", "/nowhere does not exist"],
+        id="a directory to load from that is missing",
+    ),
+    pytest.param(
+        tiny("new1", disks=[{"name": "root", "size": "99T"}]),
+        ["disks of new1", "99T", "free", "sparse"],
+        id="more than there is space for",
     ),
     pytest.param(nic(switch="lo0"), ["nic lan: switch", "lo0 is not a bridge"], id="a switch that is no bridge"),
     pytest.param(

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import ci
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, ZVOL, Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size, rough_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_reservation
 
@@ -200,7 +200,7 @@ def _check_space(desired: Sequence[Desired], observed: Observed) -> None:
     if total > free:
         who = ", ".join(name for name, size in wanted.items() if size)
         raise BadInput(
-            f"disks of {who}: they take {format_size(total)} and {where} has {format_size(free)} free; "
+            f"disks of {who}: they take {rough_size(total)} and {where} has {rough_size(free)} free; "
             "make them smaller, or sparse (backing: sparse-zvol or sparse-file)"
         )
 
@@ -237,9 +237,10 @@ def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[s
         return previous[nic.name]
     exists = observed.interfaces.get(nic.switch)
     problem = "is not a bridge" if exists is not None else "does not exist on this host"
+    bridges = ", ".join(sorted(name for name, interface in observed.interfaces.items() if interface.is_bridge))
     raise BadInput(
         f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
-        "make it first, or name one that exists"
+        f"make it first, or name one that exists ({bridges or 'there is none'})"
     )
 
 
