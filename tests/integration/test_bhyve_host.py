@@ -106,6 +106,12 @@ def test_a_kernel_module_that_cannot_be_loaded_is_not_promised_for_the_next_boot
     assert not bare.good("bhyve_host", WISH)["changed"]
 
 
+def test_a_kernel_variable_that_is_unknown_is_not_promised_for_the_next_boot(bare: Modules) -> None:
+    broken = bare.run("bhyve_host", dict(WISH, sysctls={"kern.nosuch": 1}))
+    assert broken["failed"] and "cannot set the kernel variable kern.nosuch" in broken["msg"]
+    assert "nosuch" not in bare.host.read("/etc/sysctl.conf")
+
+
 def test_a_kernel_module_that_is_nowhere_is_refused_before_anything_is_done(bare: Modules) -> None:
     bare.host.sh("touch /boot/kernel/vmm.ko /boot/kernel/nmdm.ko /boot/kernel/if_bridge.ko", check=True)
     before = everything(bare.host)

@@ -214,6 +214,16 @@ def test_the_sizes_of_given_disks_are_told(host: StandinHost, modules: Modules) 
     assert not modules.good("bhyve_vm", {"vms": [info]})["changed"]
 
 
+def test_the_vnc_password_is_where_only_root_can_read_it(host: StandinHost, modules: Modules) -> None:
+    result = modules.good("bhyve_vm", tiny("web1", state="started", vnc={"password": "s3cr3t!"}))
+    told = json.dumps(modules.good("bhyve_vm_info", {}))
+    processes = host.sh("ps -axww -o command").stdout
+    assert "s3cr3t!" not in json.dumps({**result, "invocation": None}) + told + processes
+    found = host.sh("grep -rl 's3cr3t!' /apiary /var/db/apiary /var/run/apiary /var/log/apiary").stdout.split()
+    assert "/apiary/web1/guest.json" in found and "/apiary/web1/boot.1/bhyve.conf" in found
+    assert host.sh(f"stat -f %Lp {' '.join(found)}").stdout.split() == ["600"] * len(found)
+
+
 def test_new_memory_counts_when_the_guest_reboots_from_inside(host: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_vm", tiny("web1", state="started"))
     result = modules.good("bhyve_vm", {"name": "web1", "memory": "128M"})

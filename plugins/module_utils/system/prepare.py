@@ -245,6 +245,8 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
         made.note(record, dict(lines.values(text or "")), goal)
         new = lines.edit(text or "", goal, quoted)
         plan_edit(host, plan, path, text, new, lines.differences(text or "", goal))
+    # What the kernel does not take now is not promised for the next boot.
+    plan.needs[SYSCTL_CONF] = tuple(sysctls)
     modules = _modules(wish)
     current = read_values(host, list(dict.fromkeys(["kld_list", shutdown.RC_VARIABLE, *wish.rc_variables]))).values
     raised = shutdown.rc_variable(current[shutdown.RC_VARIABLE], wish.shutdown_seconds)

@@ -41,6 +41,8 @@ ALONE: List[Any] = [
     ),
     ({"vnc": {"password": "123456789"}}, "longer than 8 characters"),
     ({"vnc": {"password": "a%b"}}, "'%', backslash"),
+    ({"vnc": {"password": "a\\b"}}, "backslash"),
+    ({"disks": [{"name": "root", "path": "/dev/a\\b"}]}, "a backslash"),
     ({"vnc": {"port": "0"}}, "neither auto nor a port"),
     ({"vnc": {"port": "65536"}}, "neither auto nor a port"),
     ({"vnc": {"address": "localhost"}}, "is not an IP address"),

@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import Unknown
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import parse_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import FORCED, shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
@@ -167,3 +167,21 @@ def test_a_shutdown_takes_as_long_as_its_waves(fleet: Any) -> None:
     }
     assert shutdown_seconds(guests) == (100 + FORCED) + (30 + FORCED) + (5 + FORCED)
     assert shutdown_seconds({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        # What the kernel does not run does not run, whatever is left of it: a node, a file that says running.
+        ({"node": True, "status": {"state": "running"}}, "stopped"),
+        ({"status": {"state": "preserved"}}, "stopped"),
+        ({"node": True, "status": {"state": "preserved"}}, "preserved"),
+        ({"status": {"state": "failed"}}, "failed"),
+        ({"pid": 7, "status": {"state": "stopped"}}, "running"),
+        ({"pid": 7, "supervised": True, "stop_asked": True}, "stopping"),
+        ({"pid": 7, "stop_asked": True}, "running"),
+        ({"supervised": True}, "starting"),
+    ],
+)
+def test_the_kernel_tells_the_run_state(seen: Dict[str, Any], expected: str) -> None:
+    assert ObservedGuest("web1", **seen).state == expected

@@ -210,6 +210,10 @@ def test_absent_takes_away_its_own_taps_only(fleet: Any, request_of: Make) -> No
     fleet.observed = replace(fleet.observed, interfaces={**fleet.observed.interfaces, **others})
     described = steps(fleet.plan(request_of(state="absent")))
     assert [step for step in described if "interface" in step] == ["destroy interface tap1000"]
+    # One that somebody has open: to destroy it would hang until it is closed.
+    opened = {**fleet.observed.interfaces, "tap1000": replace(tap, opened_by=77)}
+    fleet.observed = replace(fleet.observed, interfaces=opened)
+    assert not [step for step in steps(fleet.plan(request_of(state="absent"))) if "interface" in step]
 
 
 def test_a_protected_guest_stays(fleet: Any, request_of: Make) -> None:
