@@ -23,7 +23,9 @@ FASTER = 5
 
 _OVMF = "/usr/share/OVMF/OVMF_{}_4M.fd"
 _FIRMWARE = "/usr/local/share/uefi-firmware"
-#: sleep(1) and timeout(1) of a shorter time; a fraction of a second is taken as it is.
+#: Where the host's own timeout(1) is put.
+_ASIDE = "/usr/local/libexec/replay"
+#: sleep(1) and timeout(1) of a shorter time; a fraction of a second, and an option in front, are taken as they are.
 _SHORTER = f"""#!/bin/sh
 time=$1
 shift
@@ -31,7 +33,7 @@ case $time in
 *[!0-9]*) ;;
 *) time=$((time * 1000 / {FASTER})) time=$((time / 1000)).$(printf %03d $((time % 1000))) ;;
 esac
-exec /.linux/usr/bin/{{}} "$time" "$@"
+exec {{}} "$time" "$@"
 """
 #: sleep(1) until all other processes of the host have come to rest, at the most as long as was asked for.
 _SETTLE = """#!/.linux/usr/bin/python3 -IS
@@ -92,8 +94,9 @@ def modules(host: StandinHost, *names: str) -> None:
 
 def quick_sleep(host: StandinHost) -> None:
     """Shorten the waits, all alike: what happens meanwhile takes its time."""
-    for folder, name in (("/bin", "sleep"), ("/usr/bin", "timeout")):
-        put(host, f"{folder}/{name}", _SHORTER.format(name))
+    host.sh(f"mkdir -p {_ASIDE} && cp /usr/bin/timeout {_ASIDE}", check=True)
+    put(host, "/bin/sleep", _SHORTER.format("/.linux/usr/bin/sleep"))
+    put(host, "/usr/bin/timeout", _SHORTER.format(f"{_ASIDE}/timeout"))
 
 
 def settling_sleep(host: StandinHost) -> None:
