@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
@@ -150,6 +151,11 @@ class Observed:
 
     def guest(self, name: str) -> ObservedGuest:
         return self.guests.get(name, ObservedGuest(name))
+
+    @cached_property
+    def bridges(self) -> Dict[str, Interface]:
+        """The bridges among the interfaces, which may be thousands of taps."""
+        return {name: interface for name, interface in self.interfaces.items() if interface.is_bridge}
 
     @property
     def with_zfs(self) -> bool:

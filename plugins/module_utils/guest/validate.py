@@ -205,14 +205,11 @@ def _check_space(desired: Sequence[Desired], observed: Observed) -> None:
         )
 
 
-def find_bridge(switch: str, interfaces: Mapping[str, Interface]) -> Optional[Interface]:
+def find_bridge(switch: str, bridges: Mapping[str, Interface]) -> Optional[Interface]:
     """The bridge that a NIC's ``switch`` means: the one tagged as that switch, else the one of that name."""
     tag = f"apiary:{switch}"
-    for interface in interfaces.values():
-        if interface.is_bridge and interface.description == tag:
-            return interface
-    named = interfaces.get(switch)
-    return named if named is not None and named.is_bridge else None
+    tagged = (bridge for bridge in bridges.values() if bridge.description == tag)
+    return next(tagged, bridges.get(switch))
 
 
 def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) -> Dict[str, str]:
@@ -230,14 +227,14 @@ def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) ->
 def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, str]) -> str:
     if not nic.switch:
         return ""
-    bridge = find_bridge(nic.switch, observed.interfaces)
+    bridge = find_bridge(nic.switch, observed.bridges)
     if bridge is not None:
         return bridge.name
     if one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic and nic.name in previous:
         return previous[nic.name]
     exists = observed.interfaces.get(nic.switch)
     problem = "is not a bridge" if exists is not None else "does not exist on this host"
-    bridges = ", ".join(sorted(name for name, interface in observed.interfaces.items() if interface.is_bridge))
+    bridges = ", ".join(sorted(observed.bridges))
     raise BadInput(
         f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
         f"make it first, or name one that exists ({bridges or 'there is none'})"
@@ -249,7 +246,7 @@ def tap_bridge(one: Desired, nic: str, tap: str, observed: Observed) -> Tuple[bo
     interface = observed.interfaces.get(tap)
     if interface is None or interface.description != tap_description(one.name, nic):
         return False, None
-    return True, bridge_of(observed.interfaces, tap)
+    return True, bridge_of(observed.bridges, tap)
 
 
 def _to_check(one: Desired, disk: Disk) -> bool:
