@@ -9,6 +9,7 @@ The stand-in's commands start in about 20 ms each, FreeBSD's in less: take the r
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -56,7 +57,8 @@ def as_loop(count: int) -> Dict[str, Any]:
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table. Ended by a signal, it takes its host away as well."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit("terminated"))
     directory = Path(tempfile.mkdtemp(prefix="apiary-bench."))
     host = StandinHost("hive1", str(directory / "lab" / "hive1"))
     host.up()

@@ -15,6 +15,8 @@ state:
   description:
     - V(present), the guest is declared; whether it runs does not change. This is the default.
     - V(absent), there is no such guest. It is stopped first, as by V(stopped). Its disks stay unless O(destroy=true).
+      With disks that stay, so does who it was; a guest of that name that is made again gets its UUID, MAC addresses and
+      PCI slots back.
     - V(started), it is declared and runs.
     - V(stopped), it is declared and off. It gets its O(stop_timeout) to power off by ACPI, then it is powered off.
     - V(restarted), it is stopped, if it runs, and started.

@@ -243,11 +243,12 @@ class Host:
             if sync:
                 _sync_directory(os.path.dirname(path) or ".")
 
-    def rename(self, path: str, target: str) -> None:
-        """Give a file or directory another name in the same directory, at once and for good; a file is replaced."""
-        with _reported(f"rename to {target}", path):
-            os.rename(path, target)
-            _sync_directory(os.path.dirname(target) or ".")
+    def rename(self, source: str, target: str) -> None:
+        """Give a file or directory another name in its file system, at once and for good; a file is replaced."""
+        with _reported(f"rename to {target}", source):
+            os.rename(source, target)
+            for directory in {os.path.dirname(source) or ".", os.path.dirname(target) or "."}:
+                _sync_directory(directory)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory; a missing one is fine, one with something in it is an error."""
@@ -258,6 +259,14 @@ class Host:
         """Remove a directory and all that is in it; a missing one is fine, symbolic links are not followed."""
         with _reported("remove", path), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
+
+    def remove(self, path: str) -> None:
+        """Remove whatever is at ``path``: a file, a link, a directory and all that is in it; missing is fine."""
+        status = self.lstat(path)
+        if status is not None and stat_module.S_ISDIR(status.st_mode):
+            self.rmtree(path)
+        else:
+            self.unlink(path)
 
     # locks
 

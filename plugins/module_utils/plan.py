@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import json
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Union
+from typing import Dict, List, Mapping, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -58,11 +58,15 @@ class Outcome:
 
 @dataclass
 class Plan:
-    """Changes in the order they are made, and each subject as it is and as it will be."""
+    """Changes in the order they are made, and each subject as it is and as it will be.
+
+    ``needs`` names for a subject those without which it must stay as it is.
+    """
 
     changes: List[Change] = field(default_factory=list)
     before: Dict[str, View] = field(default_factory=dict)
     after: Dict[str, View] = field(default_factory=dict)
+    needs: Dict[str, Tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, change: Change) -> None:
         """Append a change."""
@@ -95,6 +99,9 @@ class Plan:
         outcome = Outcome()
         applied: Dict[str, List[Change]] = {}
         for change in self.changes:
+            lacking = [need for need in self.needs.get(change.subject, ()) if need in outcome.failed]
+            if lacking and change.subject not in outcome.failed:
+                outcome.failed[change.subject] = ApiaryError(f"left as it is, since {', '.join(lacking)} failed")
             if change.subject in outcome.failed:
                 outcome.skipped.setdefault(change.subject, []).append(change.describe())
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import List
+from typing import Iterator, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -28,7 +28,7 @@ _VNODE = re.compile(
 )
 _LISTENER = re.compile(
     r"\S+ +(?P<command>\S.*?) +(?P<pid>\d+|\?) +(?:\d+|\?) +(?P<protocol>[a-z]+[46]+)"
-    r" +(?P<local>\S+):(?P<port>\d+|\*) +\S+"
+    r" +(?P<local>\S+):(?P<port>\d+|\*) +\S+ *"
 )
 
 
@@ -68,30 +68,28 @@ class Listener:
     port: int
 
 
+def _rows(text: str, argv: Sequence[str], header: Sequence[str], row: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """The lines of a table under its header; UnknownState for another header, or none, and for another line."""
+    lines = text.splitlines()
+    if not lines or lines[0].split()[: len(header)] != list(header):
+        raise UnknownState(f"`{' '.join(argv)}` did not print its header but {lines[:1]}")
+    for line in lines[1:]:
+        match = row.fullmatch(line)
+        if match is None:
+            raise UnknownState(f"`{' '.join(argv)}` printed a line that cannot be read: {line!r}")
+        yield match
+
+
 def parse_ps(text: str) -> List[Process]:
     """Read the output of :data:`PS`, header included. UnknownState for a line that is none of its."""
-    lines = text.splitlines()
-    if not lines or lines[0].split() != ["PID", "STARTED", "COMMAND"]:
-        raise UnknownState(f"`{' '.join(PS)}` did not print its header but {lines[:1]}")
-    processes: List[Process] = []
-    for line in lines[1:]:
-        match = _PROCESS.fullmatch(line)
-        if match is None:
-            raise UnknownState(f"`{' '.join(PS)}` printed a line that cannot be read: {line!r}")
-        processes.append(Process(int(match[1]), match[2], match[3]))
-    return processes
+    rows = _rows(text, PS, ("PID", "STARTED", "COMMAND"), _PROCESS)
+    return [Process(int(match[1]), match[2], match[3]) for match in rows]
 
 
 def parse_fstat(text: str) -> List[OpenFile]:
     """Read the output of fstat(1); pipes, sockets and files that it can say nothing about are left out."""
-    lines = text.splitlines()
-    if not lines or lines[0].split()[:4] != ["USER", "CMD", "PID", "FD"]:
-        raise UnknownState(f"`fstat` did not print its header but {lines[:1]}")
     files: List[OpenFile] = []
-    for line in lines[1:]:
-        match = _OPEN.fullmatch(line)
-        if match is None:
-            raise UnknownState(f"`fstat` printed a line that cannot be read: {line!r}")
+    for match in _rows(text, FSTAT, ("USER", "CMD", "PID", "FD"), _OPEN):
         vnode = _VNODE.fullmatch(match["rest"] or "")
         if match["other"] or vnode is None:
             continue
@@ -104,14 +102,8 @@ def parse_fstat(text: str) -> List[OpenFile]:
 
 def parse_sockstat(text: str) -> List[Listener]:
     """Read the output of :data:`SOCKSTAT`; sockets without a port are left out."""
-    lines = text.splitlines()
-    if not lines or lines[0].split()[:3] != ["USER", "COMMAND", "PID"]:
-        raise UnknownState(f"`{' '.join(SOCKSTAT)}` did not print its header but {lines[:1]}")
     listeners: List[Listener] = []
-    for line in lines[1:]:
-        match = _LISTENER.fullmatch(line.rstrip())
-        if match is None:
-            raise UnknownState(f"`{' '.join(SOCKSTAT)}` printed a line that cannot be read: {line!r}")
+    for match in _rows(text, SOCKSTAT, ("USER", "COMMAND", "PID"), _LISTENER):
         if match["port"] != "*":
             pid = 0 if match["pid"] == "?" else int(match["pid"])
             address = match["local"].strip("[]")

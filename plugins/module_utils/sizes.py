@@ -46,3 +46,11 @@ def format_size(size: int) -> str:
         if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]}{unit}"
     return f"{size}B"
+
+
+def rough_size(size: int) -> str:
+    """A size for humans, to a tenth of its unit: 897.4G; not for :func:`parse_size`."""
+    for unit in ("T", "G", "M", "K"):
+        if size >= _UNITS[unit]:
+            return f"{size / _UNITS[unit]:.1f}".removesuffix(".0") + unit
+    return f"{size}B"

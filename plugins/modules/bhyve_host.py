@@ -82,6 +82,12 @@ options:
       - Variables of rc.conf, with the semantics of M(apiary.bhyve.rc_conf). V(true) and V(false) are written C(YES) and
         C(NO).
     type: dict
+  shutdown_seconds:
+    description:
+      - Seconds that rc.shutdown(8) has to give at least when the host shuts down, for its guests to stop. Where
+        C(rcshutdown_timeout) in rc.conf is less, it is raised to this, and C(kern.init_shutdown_timeout), now and at
+        boot, to half a minute more. Larger values stay.
+    type: int
   runtime:
     description:
       - The text of the program that starts, watches and stops guests, for C(/usr/local/libexec/apiary), to which
@@ -206,6 +212,7 @@ ARGUMENTS: Dict[str, Any] = {
     "sysctls": {"type": "dict"},
     "loader_variables": {"type": "dict"},
     "rc_variables": {"type": "dict"},
+    "shutdown_seconds": {"type": "int"},
     "runtime": {"type": "str"},
     "rc_script": {"type": "str"},
     "newsyslog": {"type": "str"},
@@ -227,6 +234,7 @@ def wish_of(params: Dict[str, Any]) -> Wish:
         sysctls=_texts(params["sysctls"], "1", "0"),
         loader_variables=_texts(params["loader_variables"], "YES", "NO"),
         rc_variables={name: rc_value(value, name) for name, value in (params["rc_variables"] or {}).items()},
+        shutdown_seconds=params["shutdown_seconds"],
         files=Files(params["runtime"], params["rc_script"], params["newsyslog"]),
     )
 

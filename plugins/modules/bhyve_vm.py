@@ -194,6 +194,10 @@ vms:
           description: Where VNC listens.
           type: str
           sample: 127.0.0.1:5900
+        disk_sizes:
+          description: How large the disks are that were given by path.
+          type: dict
+          sample: {data: 100G}
         pending:
           description: What waits for its next boot, by key of bhyve_config(5) or variable of C(guest.rc).
           type: dict

@@ -77,7 +77,7 @@ vms:
       type: str
       sample: 4G
     disks:
-      description: Its disks, with the sizes that they have on the host.
+      description: Its disks, with the sizes that they have on the host; given ones in C(status.disk_sizes).
       type: list
       elements: dict
       sample: [{name: root, state: present, backing: zvol, size: 20G, controller: virtio-blk}]
@@ -87,58 +87,26 @@ vms:
       elements: dict
       sample: [{name: lan, model: virtio-net, switch: bridge0, mac: "5a:1c:2d:3e:4f:50"}]
     status:
-      description: What can be told of it and not asked for.
+      description:
+        - What can be told of it and not asked for, as RV(apiary.bhyve.bhyve_vm#module:vms[].status). For guests of
+          other tools it has C(run_state), C(foreign), C(pid) and C(uptime); for one whose record cannot be read it has
+          C(run_state), which is V(unknown) then, C(foreign) and C(message).
       type: dict
-      contains:
-        run_state:
-          description:
-            - V(running), V(starting), V(stopping), V(stopped), V(failed) or V(preserved); V(unknown) when its record
-              cannot be read.
-          type: str
-        message:
-          description: Why, in the words of the runtime.
-          type: str
-        pid:
-          description: The process of its bhyve.
-          type: int
-        uptime:
-          description: Seconds since that was started.
-          type: int
-        boot:
-          description: The boot generation that runs, or is next.
-          type: str
-          sample: boot.7
-        consoles:
-          description: The devices for C(cu -l), by serial port.
-          type: dict
-          sample: {com1: /dev/nmdm-web1.1B}
-        taps:
-          description: The tap of each NIC.
-          type: dict
-          sample: {lan: tap1000}
-        vnc:
-          description: Where VNC listens.
-          type: str
-          sample: 127.0.0.1:5900
-        pending:
-          description: What waits for its next boot.
-          type: dict
-          sample: {memory.size: {running: 4G, next: 8G}}
-        exit:
-          description: The last exit status of bhyve.
-          type: int
-        stage:
-          description: What ended it when it was last stopped.
-          type: str
-        foreign:
-          description: Whether it is another tool's.
-          type: bool
-        origin:
-          description:
-            - Whose clone it is, with C(clone_from) and C(clone_mode) as they were given. Not C(complete) as long as
-              disks are missing.
-          type: dict
-          sample: {clone_from: web1, clone_mode: clone, complete: true}
+      sample:
+        run_state: running
+        foreign: false
+        message: ""
+        pid: 4711
+        uptime: 86400
+        boot: boot.7
+        consoles: {com1: /dev/nmdm-web1.1B}
+        taps: {lan: tap1000}
+        vnc: 127.0.0.1:5900
+        disk_sizes: {data: 100G}
+        pending: {memory.size: {running: 4G, next: 8G}}
+        exit: 0
+        stage: acpi
+        origin: {clone_from: web0, clone_mode: clone, complete: true}
     snapshots:
       description:
         - Its snapshots, oldest first, also those that others took. Not part of what M(apiary.bhyve.bhyve_vm) takes.
@@ -195,6 +163,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.info import entries
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_info import add_snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
@@ -204,6 +173,7 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Tell about the guests."""
     observed = observe(host)
     vms = entries(observed, module.params["names"], time.time())
+    add_sizes(host, vms)
     if module.params["snapshots"]:
         add_snapshots(host, observed, vms)
     return {"changed": False, "vms": vms}

@@ -185,7 +185,7 @@ class Playbooks:
         record = self.scratch / "record.jsonl"
         record.unlink(missing_ok=True)
         env = dict(environment(), APIARY_RECORD=str(record))
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, cwd=str(ROOT), check=False)
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, cwd=str(ROOT), check=False, timeout=900)
         return _read_record(done, record)
 
     def tasks(self, tasks: List[Dict[str, Any]], check: bool = False) -> PlaybookRun:

@@ -83,6 +83,43 @@ def test_a_tunable_counts_from_the_next_boot_on(bare: Modules) -> None:
     assert not bare.good("bhyve_host", wish)["changed"]
 
 
+SHUTDOWN = "sysrc -n rcshutdown_timeout; sysctl -n kern.init_shutdown_timeout; grep -h shutdown /etc/sysctl.conf"
+
+
+def test_the_time_to_shut_down_is_only_raised(bare: Modules) -> None:
+    bare.good("bhyve_host", WISH)
+    assert not bare.good("bhyve_host", {"shutdown_seconds": 90})["changed"]
+    told = bare.good("bhyve_host", {"shutdown_seconds": 155}, check=True)
+    assert comparable(bare.good("bhyve_host", {"shutdown_seconds": 155})) == comparable(told)
+    assert bare.host.sh(SHUTDOWN).stdout.split() == ["155", "185", "kern.init_shutdown_timeout=185"]
+    bare.host.sh("sysrc rcshutdown_timeout=600; sysctl kern.init_shutdown_timeout=700", check=True)
+    bare.host.sh("sed -i '' s/185/700/ /etc/sysctl.conf", check=True)
+    assert not bare.good("bhyve_host", {"shutdown_seconds": 300})["changed"]
+    assert bare.host.sh(SHUTDOWN).stdout.split() == ["600", "700", "kern.init_shutdown_timeout=700"]
+
+
+def test_a_kernel_module_that_cannot_be_loaded_is_not_promised_for_the_next_boot(bare: Modules) -> None:
+    broken = bare.run("bhyve_host", dict(WISH, kernel_modules=["nosuch"]))
+    assert broken["failed"] and "cannot load the kernel module nosuch" in broken["msg"]
+    assert "nosuch" not in bare.host.read("/etc/rc.conf")
+    bare.good("bhyve_host", WISH)
+    assert not bare.good("bhyve_host", WISH)["changed"]
+
+
+def test_a_kernel_variable_that_is_unknown_is_not_promised_for_the_next_boot(bare: Modules) -> None:
+    broken = bare.run("bhyve_host", dict(WISH, sysctls={"kern.nosuch": 1}))
+    assert broken["failed"] and "cannot set the kernel variable kern.nosuch" in broken["msg"]
+    assert "nosuch" not in bare.host.read("/etc/sysctl.conf")
+
+
+def test_a_kernel_module_that_is_nowhere_is_refused_before_anything_is_done(bare: Modules) -> None:
+    bare.host.sh("touch /boot/kernel/vmm.ko /boot/kernel/nmdm.ko /boot/kernel/if_bridge.ko", check=True)
+    before = everything(bare.host)
+    refused = bare.run("bhyve_host", dict(WISH, kernel_modules=["nosuch"]))
+    assert refused["failed"] and "there is no nosuch.ko in /boot/kernel" in refused["msg"]
+    assert everything(bare.host) == before
+
+
 def test_what_somebody_changed_shows_up_and_is_set_right(bare: Modules) -> None:
     bare.good("bhyve_host", WISH)
     bare.host.sh("chmod 644 /usr/local/libexec/apiary; sysctl net.link.tap.up_on_open=0", check=True)

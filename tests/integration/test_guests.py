@@ -184,6 +184,47 @@ def test_adding_a_disk_moves_no_slot_and_no_mac(host: StandinHost, modules: Modu
     assert {key: devices().get(key) for key in before} == before
 
 
+def test_a_guest_that_comes_back_to_its_disks_is_who_it_was(host: StandinHost, modules: Modules) -> None:
+    disks = [{"name": "root", "size": "16M"}, {"name": "data", "size": "8M", "backing": "sparse-file"}]
+    task = tiny("web1", state="present", disks=disks, nics=[{"name": "lan", "switch": "bridge0"}])
+    made = the(modules.good("bhyve_vm", task), "web1")
+    conf = host.read("/apiary/web1/boot/bhyve.conf")
+    gone = {"name": "web1", "state": "absent"}
+    assert modules.good("bhyve_vm", gone)["changed"] and not modules.good("bhyve_vm", gone)["changed"]
+    assert modules.good("bhyve_vm_info", {})["vms"] == []
+    back = the(modules.good("bhyve_vm", task), "web1")
+    assert (back["uuid"], back["nics"]) == (made["uuid"], made["nics"])
+    assert host.read("/apiary/web1/boot/bhyve.conf") == conf
+    assert not modules.good("bhyve_vm", task)["changed"]
+    # With its data goes all that it was.
+    modules.good("bhyve_vm", dict(gone, destroy=True))
+    assert host.sh("ls /apiary").stdout == ""
+    assert the(modules.good("bhyve_vm", task), "web1")["uuid"] != made["uuid"]
+
+
+def test_the_sizes_of_given_disks_are_told(host: StandinHost, modules: Modules) -> None:
+    host.sh("truncate -s 4M /var/tmp/given.img && zfs create -V 8M zroot/given", check=True)
+    paths = {"file": "/var/tmp/given.img", "device": "/dev/zvol/zroot/given"}
+    task = tiny("web1", state="present", disks=[{"name": name, "path": path} for name, path in paths.items()])
+    told = the(modules.good("bhyve_vm", task, check=True), "web1")
+    made = the(modules.good("bhyve_vm", task), "web1")
+    info = the(modules.good("bhyve_vm_info", {}), "web1")
+    for entry in (told, made, info):
+        assert entry["status"]["disk_sizes"] == {"file": "4M", "device": "8M"}
+    assert not modules.good("bhyve_vm", {"vms": [info]})["changed"]
+
+
+def test_the_vnc_password_is_where_only_root_can_read_it(host: StandinHost, modules: Modules) -> None:
+    result = modules.good("bhyve_vm", tiny("web1", state="started", vnc={"password": "s3cr3t!"}))
+    told = json.dumps(modules.good("bhyve_vm_info", {}))
+    processes = host.sh("ps -axww -o command").stdout
+    assert "s3cr3t!" not in json.dumps({**result, "invocation": None}) + told + processes
+    places = "/apiary /var/db/apiary /var/run/apiary /var/log/apiary"
+    found = host.sh(f"find {places} -type f -exec grep -l 's3cr3t!' {{}} +").stdout.split()
+    assert "/apiary/web1/guest.json" in found and "/apiary/web1/boot.1/bhyve.conf" in found
+    assert host.sh(f"stat -f %Lp {' '.join(found)}").stdout.split() == ["600"] * len(found)
+
+
 def test_new_memory_counts_when_the_guest_reboots_from_inside(host: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_vm", tiny("web1", state="started"))
     result = modules.good("bhyve_vm", {"name": "web1", "memory": "128M"})

@@ -17,7 +17,7 @@ REAL = str(ROOT / "tests" / "integration" / "real.yml")
 def everything(host: StandinHost) -> str:
     """What a test on somebody's host might leave behind."""
     return host.sh(
-        "find /etc /boot /usr/local /var/db /apiary-test /var/tmp | grep -v __pycache__ | sort;"
+        "find /etc /boot /usr/local /var/db /var/log/apiary /apiary-test /var/tmp | grep -v __pycache__ | sort;"
         " cat /etc/rc.conf /etc/sysctl.conf /boot/loader.conf; zfs list -H -o name; ifconfig -l; ls /dev/vmm;"
         " ps -axww -o command | grep -v -e grep -e 'ps -axww'"
     ).stdout

@@ -64,3 +64,18 @@ def test_bootstrap_leaves_a_host_with_python_alone(bare: Playbooks) -> None:
     run = bare.play("apiary.bhyve.bootstrap")
     assert (run.rc, run.stats[bare.host.name]["changed"]) == (0, 0), run.output
     assert bare.host.sh("pkg info -e python311").returncode == 1
+
+
+def test_role_bhyve_guests_leaves_the_host_a_longer_shutdown(host: StandinHost, playbooks: Playbooks) -> None:
+    guest = {"name": "web1", "memory": "64M", "firmware": "bhyveload", "loader": {"host_path": "/tiny"}}
+    role = {
+        "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_guests"},
+        "vars": {"bhyve_guests_vms": [dict(guest, stop_timeout=100)], "bhyve_guests_state": "present"},
+    }
+    asked = "sysrc -n rcshutdown_timeout; sysctl -n kern.init_shutdown_timeout"
+    assert playbooks.tasks([role]).rc == 0
+    assert host.sh(asked).stdout.split() == ["165", "195"]
+    host.sh("sysrc rcshutdown_timeout=900; sysctl kern.init_shutdown_timeout=930", check=True)
+    again = playbooks.tasks([role])
+    assert (again.rc, again.stats[host.name]["changed"]) == (0, 0), again.output
+    assert host.sh(asked).stdout.split() == ["900", "930"]

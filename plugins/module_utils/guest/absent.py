@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes import DropBase
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER, tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_steps import EndRollback
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
@@ -33,7 +33,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     elif one.seen.exists:
         steps += _forget(one, observed)
     if one.seen.ran:
-        steps.append(changes.RemoveTrees(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
+        steps.append(changes.Remove(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
     if one.seen.rollback:
         steps.append(EndRollback(one.name, observed.conf.layout.rollback(one.name)))
     if not observed.allocations.of(one.name).empty:
@@ -69,7 +69,7 @@ def _destroy(one: Desired, observed: Observed) -> List[Change]:
     if dataset in observed.datasets:
         return [changes.DestroyDataset(one.name, dataset, recursive=True)]
     if one.seen.exists and not observed.with_zfs:
-        return [changes.RemoveTrees(one.name, "the guest's directory", (layout.directory(one.name),))]
+        return [changes.Remove(one.name, "the guest's directory", (layout.directory(one.name),))]
     if one.seen.entries:
         raise BadInput(
             f"guest {one.name}: {layout.directory(one.name)} is not the dataset {dataset}; it is not destroyed"
@@ -78,27 +78,34 @@ def _destroy(one: Desired, observed: Observed) -> List[Change]:
 
 
 def _forget(one: Desired, observed: Observed) -> List[Change]:
-    """Remove what makes it a guest, the record last: what fails before that is found again by the next run."""
+    """Remove what makes it a guest, the record last: what fails before that is found again by the next run.
+
+    With data that stays the record stays as well, set aside: it says whose data that is, and a guest of that name gets
+    its UUID, MACs and slots back.
+    """
     layout = observed.conf.layout
     directory = layout.directory(one.name)
     steps: List[Change] = []
     files = [name for name in one.seen.entries if name in _OWN]
     trees = [f"boot.{number}" for number in one.seen.generations]
-    rest = set(one.seen.entries) - {*files, *trees, "guest.json", ".zfs"}
+    rest = set(one.seen.entries) - {*files, *trees, "guest.json", FORMER, ".zfs"}
     volumes = [name for name in observed.datasets if name.startswith(f"{layout.guest_dataset(one.name)}/")]
     keeps_data = bool(volumes) or one.seen.snapshots or bool(rest - {"uefi-vars.fd", "hooks"})
     if not keeps_data and "hooks" not in rest:
         # Firmware variables of a guest without a disk of its own are of no use to anybody.
         files += [name for name in rest if name == "uefi-vars.fd"]
     if files:
-        steps.append(changes.RemoveFiles(one.name, "boot files", tuple(f"{directory}/{name}" for name in files)))
+        steps.append(changes.Remove(one.name, "boot files", tuple(f"{directory}/{name}" for name in files)))
     if trees:
         paths = tuple(f"{directory}/{name}" for name in trees)
-        steps.append(changes.RemoveTrees(one.name, "boot generations", paths))
-    if "guest.json" in one.seen.entries:
-        steps.append(changes.RemoveFiles(one.name, "record", (layout.record(one.name),)))
+        steps.append(changes.Remove(one.name, "boot generations", paths))
     if keeps_data or "hooks" in rest:
+        if "guest.json" in one.seen.entries:
+            steps.append(changes.SetAside(one.name, layout.record(one.name), layout.former(one.name)))
         return steps
+    records = tuple(f"{directory}/{name}" for name in ("guest.json", FORMER) if name in one.seen.entries)
+    if records:
+        steps.append(changes.Remove(one.name, "record", records))
     if layout.guest_dataset(one.name) in observed.datasets:
         steps.append(changes.DestroyDataset(one.name, layout.guest_dataset(one.name)))
     else:

@@ -192,8 +192,8 @@ class SwitchBoot(Change):
 
 
 @dataclass(frozen=True)
-class RemoveTrees(Change):
-    """Directories of the guest that nobody needs any more."""
+class Remove(Change):
+    """Files, links and directories (with all that is in them) of the guest that go."""
 
     what: str
     paths: Tuple[str, ...]
@@ -203,22 +203,21 @@ class RemoveTrees(Change):
 
     def apply(self, host: Host) -> None:
         for path in self.paths:
-            host.rmtree(path)
+            host.remove(path)
 
 
 @dataclass(frozen=True)
-class RemoveFiles(Change):
-    """Files or links of the guest that go."""
+class SetAside(Change):
+    """The record of a guest that goes while its data stays: a guest of that name finds its identity in it again."""
 
-    what: str
-    paths: Tuple[str, ...]
+    record: str
+    former: str
 
     def describe(self) -> str:
-        return f"remove {self.what} {', '.join(self.paths)}"
+        return f"set the record {self.record} aside as {self.former}"
 
     def apply(self, host: Host) -> None:
-        for path in self.paths:
-            host.unlink(path)
+        host.rename(self.record, self.former)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record, load
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import followed, followed_origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
 
@@ -127,6 +127,8 @@ def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[
         check_clone(guest, source, request)
     origin = followed_origin(origin_after(request, old, source), observed.renamed)
     uuid = normalise_uuid(request["uuid"], f"guest {name}: uuid") if request.get("uuid") else None
+    if old is None and source is None:
+        known = _former(seen, observed)
     identity = allocate(guest, known, uuid, new_uuid)
     return Desired(name, state, request, seen, Record(guest, identity, observed.hostuuid, origin), merged.removed)
 
@@ -139,6 +141,13 @@ def _present(name: str, disks: Sequence[Disk], observed: Observed) -> Dict[str, 
         if size is not None:
             result[disk.name] = Present(size, actual_block(name, disk, observed))
     return result
+
+
+def _former(seen: ObservedGuest, observed: Observed) -> Optional[Identity]:
+    """The identity that a removed guest left with its data; UnknownState when it cannot be read."""
+    if seen.former is None:
+        return None
+    return load(seen.former, observed.conf.layout.former(seen.name), seen.name).identity
 
 
 def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], observed: Observed) -> Guest:

@@ -99,7 +99,7 @@ def destroyed_disks(one: Desired, observed: Observed, stops: bool) -> List[Chang
         if volume in observed.datasets:
             steps.append(changes.DestroyDataset(one.name, volume, recursive=True))
         if gone.name in one.seen.file_sizes:
-            steps.append(changes.RemoveFiles(one.name, "disk", (layout.image(one.name, gone.name),)))
+            steps.append(changes.Remove(one.name, "disk", (layout.image(one.name, gone.name),)))
     return steps
 
 

@@ -26,6 +26,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Open
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
+#: Where bhyve(8) finds keyboard layouts.
+KEYBOARDS = "/usr/share/bhyve/kbdlayout"
+
 
 def check_disks(
     host: Host,
@@ -60,6 +63,10 @@ def check_disks(
         if makes_read_only(step):
             _check_not_written(host, step, observed, stops)
     _check_firmware(host, desired, observed)
+    for one in desired:
+        if one.record is not None and (one.will_start or one.old is None):
+            _check_loader(host, one)
+            _check_keyboard(host, one)
 
 
 def _check_attached(host: Host, one: Desired, disk: Disk, observed: Observed, claimed: Dict[str, str]) -> None:
@@ -138,6 +145,30 @@ def _check_firmware(host: Host, desired: Sequence[Desired], observed: Observed) 
                     f"guest {one.name}: {option}: the firmware file {path} is missing or empty; "
                     "install the package edk2-bhyve (role apiary.bhyve.bhyve_host) or name another file"
                 )
+
+
+def _check_loader(host: Host, one: Desired) -> None:
+    """What bhyveload(8) takes from the host."""
+    if one.guest.firmware != "bhyveload":
+        return
+    loader = one.guest.loader
+    for option, path, is_kind, kind in (
+        ("host_path", loader.host_path, stat.S_ISDIR, "directory"),
+        ("program", loader.program, stat.S_ISREG, "file"),
+    ):
+        status = host.stat(path) if path else None
+        if path and (status is None or not is_kind(status.st_mode)):
+            problem = "does not exist on this host" if status is None else f"is no {kind}"
+            raise BadInput(f"guest {one.name}: loader.{option}: {path} {problem}; name a {kind} for bhyveload")
+
+
+def _check_keyboard(host: Host, one: Desired) -> None:
+    layout = one.guest.vnc.keyboard if one.guest.vnc is not None else ""
+    known = host.listdir(KEYBOARDS) if layout else None
+    if known and layout not in known:
+        raise BadInput(
+            f"guest {one.name}: vnc.keyboard: this host has no layout {layout!r}; it has {', '.join(sorted(known))}"
+        )
 
 
 def _check_kind(host: Host, path: str, at: str, disk: Disk) -> None:

@@ -38,8 +38,7 @@ _PLACES: Dict[Type[Change], Tuple[str, ...]] = {
     changes.CopyVariables: ("path",),
     changes.WriteGeneration: ("directory",),
     changes.SwitchBoot: ("link",),
-    changes.RemoveTrees: ("paths",),
-    changes.RemoveFiles: ("paths",),
+    changes.Remove: ("paths",),
     changes.Allocate: (),
     SetProperties: ("volume",),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Dict, FrozenSet, List, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import taken_by
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import taken_by
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import STREAM, Manifest, Member
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import Import

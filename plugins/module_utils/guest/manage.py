@@ -23,6 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
@@ -189,6 +190,7 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         if one.name in report.failed:
             entry["failed"] = str(report.failed[one.name])
         vms.append(entry)
+    unread = unread or _with_sizes(host, vms)
     result: Dict[str, Any] = {
         "changed": bool(steps),
         "vms": vms,
@@ -205,6 +207,15 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         result["failed"] = True
         result["msg"] = f"all was done, but how the guests are now could not be read: {unread}"
     return result
+
+
+def _with_sizes(host: Host, vms: Sequence[Dict[str, Any]]) -> Optional[ApiaryError]:
+    """Add the sizes of given disks, or return why they could not be read: by now everything is done."""
+    try:
+        add_sizes(host, vms)
+    except ApiaryError as error:
+        return error
+    return None
 
 
 def _entry_after(name: str, planned: Mapping[str, Any], observed: Observed, now: float) -> Dict[str, Any]:

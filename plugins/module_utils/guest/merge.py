@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -182,8 +182,3 @@ def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) 
         changes.setdefault("model", PRESETS[os].nic)
         return Nic(name=given["name"], **changes)
     return replace(base, **changes)
-
-
-def guest_field_names() -> Tuple[str, ...]:
-    """The names of Guest's fields, for those who compare two guests."""
-    return tuple(field.name for field in fields(Guest))

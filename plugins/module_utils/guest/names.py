@@ -23,6 +23,9 @@ RUN = "/var/run/apiary"
 LOGS = "/var/log/apiary"
 RUNTIME = "/usr/local/libexec/apiary"
 
+#: A removed guest's record, in its directory.
+FORMER = "removed.json"
+
 TAP_GROUP = "apiary"
 
 
@@ -76,6 +79,10 @@ class Layout:
 
     def record(self, guest: str) -> str:
         return f"{self.root}/{guest}/guest.json"
+
+    def former(self, guest: str) -> str:
+        """The record of a guest that is gone while its data stayed."""
+        return f"{self.root}/{guest}/{FORMER}"
 
     def boot(self, guest: str) -> str:
         return f"{self.root}/{guest}/boot"

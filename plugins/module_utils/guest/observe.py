@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
@@ -24,6 +25,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
     ALLOCATIONS,
+    FORMER,
     GUEST_NAME,
     RUN,
     RUNTIME,
@@ -51,6 +53,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Storage
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _GENERATION = re.compile(r"boot\.(\d+)")
 
 
@@ -96,6 +99,7 @@ class ObservedGuest:
     exists: bool = False
     entries: Tuple[str, ...] = ()
     record: Optional[Record] = None
+    former: Optional[str] = None
     boot: Optional[Generation] = None
     running: Optional[Generation] = None
     generation: str = ""
@@ -168,6 +172,11 @@ class Observed:
     def guest(self, name: str) -> ObservedGuest:
         return self.guests.get(name, ObservedGuest(name))
 
+    @cached_property
+    def bridges(self) -> Dict[str, Interface]:
+        """The bridges among the interfaces, which may be thousands of taps."""
+        return {name: interface for name, interface in self.interfaces.items() if interface.is_bridge}
+
     @property
     def with_zfs(self) -> bool:
         return bool(self.conf.layout.dataset)
@@ -177,7 +186,7 @@ def observe(host: Host) -> Observed:
     """Read the host. BadInput if it is not prepared, UnknownState or CommandError if something cannot be read."""
     conf = read_conf(host)
     capabilities = read_capabilities(host)
-    hostuuid = host.run(["sysctl", "-n", "kern.hostuuid"], what="cannot read this host's UUID").stdout.strip()
+    hostuuid = _hostuuid(host)
     datasets = _datasets(host, conf)
     processes = read_processes(host)
     root = conf.layout.root
@@ -224,6 +233,15 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
     return observed
+
+
+def _hostuuid(host: Host) -> str:
+    """What records are marked with as this host's: anything else would make its guests another's."""
+    argv = ["sysctl", "-n", "kern.hostuuid"]
+    text = host.run(argv, what="cannot read this host's UUID").stdout.strip()
+    if not _UUID.fullmatch(text):
+        raise UnknownState(f"`{' '.join(argv)}` printed no UUID but {text!r}")
+    return text
 
 
 def _datasets(host: Host, conf: HostConf) -> Dict[str, Dataset]:
@@ -297,6 +315,7 @@ def _guest(host: Host, conf: HostConf, name: str, alive: Alive, rolled_back: boo
         exists=listing is not None,
         entries=entries,
         record=found,
+        former=host.read(conf.layout.former(name)) if text is None and FORMER in entries else None,
         boot=boot,
         running=running,
         generation=generation,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
@@ -20,15 +20,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
     view,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import (
-    Allocations,
-    allocate_taps,
-    allocate_vnc,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps import destroyed_disks, disk_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import (
@@ -122,11 +120,10 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
     BadInput when something cannot be; then nothing was changed.
     """
     validate(desired, observed)
-    known = observed.allocations
-    for one in desired:
-        if one.record is None:
-            known = known.replaced(one.name, Allocations())
-    reserved = _reserved_ports(desired)
+    leaving = [one.name for one in desired if one.record is None]
+    allocator = Allocator(
+        observed.allocations, observed.interfaces, observed.listeners, leaving, _reserved_ports(desired)
+    )
     guests: List[GuestPlan] = []
     warnings: List[str] = []
     for one in desired:
@@ -137,8 +134,7 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             stop = one.seen.active or one.seen.state == "preserved"
             guests.append(GuestPlan(one.name, steps, stop=stop, before=before, entry=entry))
             continue
-        own = _allocate(one, observed, known, reserved)
-        known = known.replaced(one.name, own)
+        own = _allocate(one, allocator)
         guests.append(_plan_present(one, observed, own, one.name in stopped))
         warnings += [
             f"guest {one.name}: options: bhyve_config(5) has no key {key}; bhyve ignores unknown keys without a word"
@@ -156,15 +152,12 @@ def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:
     }
 
 
-def _allocate(one: Desired, observed: Observed, known: Allocations, reserved: Mapping[int, str]) -> Allocations:
-    nics = [nic.name for nic in one.guest.nics]
-    taps = allocate_taps(one.name, nics, known.taps, observed.interfaces)
+def _allocate(one: Desired, allocator: Allocator) -> Allocations:
+    taps = allocator.taps(one.name, (nic.name for nic in one.guest.nics))
     vnc = one.guest.vnc
-    if vnc is None:
-        return Allocations(taps, {})
-    others: Set[int] = {port for port, owner in reserved.items() if owner != one.name}
-    port = allocate_vnc(one.name, vnc.port, vnc.address, known.vnc, others, observed.listeners, one.seen.pid)
-    return Allocations(taps, {one.name: port})
+    return Allocations(
+        taps, {} if vnc is None else {one.name: allocator.port(one.name, vnc.port, vnc.address, one.seen.pid)}
+    )
 
 
 def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stopped: bool) -> GuestPlan:
@@ -257,6 +250,8 @@ def _add_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
     begun = cloning.begun_record(one, observed) or one.record
     if begun is not None and one.seen.record != begun:
         plan.changes.append(changes.WriteFile(one.name, layout.record(one.name), record.dump(begun), "record"))
+    if FORMER in one.seen.entries:
+        plan.changes.append(changes.Remove(one.name, "record set aside", (layout.former(one.name),)))
 
 
 def _add_whole_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
@@ -287,7 +282,7 @@ def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _F
     keep = one.seen.generation if one.seen.active and not plan.stop else ""
     old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
     if old:
-        plan.changes.append(changes.RemoveTrees(one.name, "old boot generations", tuple(old)))
+        plan.changes.append(changes.Remove(one.name, "old boot generations", tuple(old)))
 
 
 def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocations) -> None:

@@ -42,7 +42,7 @@ def first_steps(one: Desired, observed: Observed) -> List[Change]:
     if former.ran or former.record is not None:
         # Taking its lock makes the directory.
         run = observed.conf.layout.run(former.name)
-        steps.append(changes.RemoveTrees(one.name, "runtime state", (run,)))
+        steps.append(changes.Remove(one.name, "runtime state", (run,)))
     return [*steps, MoveLogs(one.name, former.name)] if noted or steps else steps
 
 

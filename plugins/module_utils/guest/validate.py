@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
@@ -43,9 +43,10 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
 def validate(desired: Sequence[Desired], observed: Observed) -> None:
     """Raise BadInput for the first thing that cannot be. Disks and paths are checked by disks.py."""
     after = guests_after(desired, observed)
+    _check_unread(desired, observed)
     _check_macs(desired, observed)
     _check_vnc_ports(desired)
-    _check_order(desired, after)
+    _check_order(desired, after, observed)
     for one in desired:
         if one.record is not None:
             _check_capabilities(one, observed)
@@ -63,6 +64,24 @@ def guests_after(desired: Sequence[Desired], observed: Observed) -> Dict[str, Gu
         else:
             guests.pop(one.name, None)
     return guests
+
+
+def _check_unread(desired: Sequence[Desired], observed: Observed) -> None:
+    """A guest whose record cannot be read has addresses that nobody knows: none is given out beside it."""
+    unread = [(name, seen.error) for name, seen in observed.guests.items() if seen.error is not None]
+    if not unread:
+        return
+    name, error = unread[0]
+    for one in desired:
+        if one.record is None:
+            continue
+        before = one.seen.record.identity.macs if one.seen.record is not None else {}
+        new = [nic for nic, mac in one.identity.macs.items() if before.get(nic) != mac]
+        if new:
+            raise UnknownState(
+                f"guest {one.name}: nic {new[0]}: whether its MAC address is free cannot be told, since guest {name} "
+                f"cannot be read: {error}"
+            )
 
 
 def _check_macs(desired: Sequence[Desired], observed: Observed) -> None:
@@ -100,12 +119,16 @@ def _check_vnc_ports(desired: Sequence[Desired]) -> None:
         owners[port] = one.name
 
 
-def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest]) -> None:
+def _check_order(desired: Sequence[Desired], after: Mapping[str, Guest], observed: Observed) -> None:
     for one in desired:
         if one.record is None:
             continue
         for name in one.guest.boot.after:
-            if name not in after:
+            error = observed.guest(name).error
+            if error is not None:
+                if one.old is None or name not in one.old.boot.after:
+                    raise UnknownState(f"guest {one.name}: boot.after: guest {name} cannot be read: {error}")
+            elif name not in after:
                 raise BadInput(f"guest {one.name}: boot.after: there is no guest {name} on this host or in this task")
     for one in desired:
         path = circle(one.name, after) if one.record is not None else None
@@ -129,14 +152,11 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
 
 
-def find_bridge(switch: str, interfaces: Mapping[str, Interface]) -> Optional[Interface]:
+def find_bridge(switch: str, bridges: Mapping[str, Interface]) -> Optional[Interface]:
     """The bridge that a NIC's ``switch`` means: the one tagged as that switch, else the one of that name."""
     tag = f"apiary:{switch}"
-    for interface in interfaces.values():
-        if interface.is_bridge and interface.description == tag:
-            return interface
-    named = interfaces.get(switch)
-    return named if named is not None and named.is_bridge else None
+    tagged = (bridge for bridge in bridges.values() if bridge.description == tag)
+    return next(tagged, bridges.get(switch))
 
 
 def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) -> Dict[str, str]:
@@ -154,16 +174,17 @@ def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) ->
 def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, str]) -> str:
     if not nic.switch:
         return ""
-    bridge = find_bridge(nic.switch, observed.interfaces)
+    bridge = find_bridge(nic.switch, observed.bridges)
     if bridge is not None:
         return bridge.name
     if one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic and nic.name in previous:
         return previous[nic.name]
     exists = observed.interfaces.get(nic.switch)
     problem = "is not a bridge" if exists is not None else "does not exist on this host"
+    bridges = ", ".join(sorted(observed.bridges))
     raise BadInput(
         f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
-        "make it first, or name one that exists"
+        f"make it first, or name one that exists ({bridges or 'there is none'})"
     )
 
 
@@ -172,7 +193,7 @@ def tap_bridge(one: Desired, nic: str, tap: str, observed: Observed) -> Tuple[bo
     interface = observed.interfaces.get(tap)
     if interface is None or interface.description != tap_description(one.name, nic):
         return False, None
-    return True, bridge_of(observed.interfaces, tap)
+    return True, bridge_of(observed.bridges, tap)
 
 
 def _to_check(one: Desired, disk: Disk) -> bool:

@@ -63,6 +63,9 @@ def parse_ifconfig(text: str) -> Dict[str, Interface]:
     for block in _blocks(text):
         interface = _parse_block(block)
         result[interface.name] = interface
+    if not result:
+        # Every FreeBSD has a loopback interface: an empty answer is none.
+        raise UnknownState(f"`{' '.join(IFCONFIG)}` exited 0 and printed no interface at all")
     return result
 
 

@@ -117,7 +117,10 @@ def read_datasets(
     what = f"cannot read the ZFS datasets below {root}"
     result = host.run([*argv, ",".join(wanted), root], what=what, accept=(0, 1))
     if result.rc == 0:
-        return parse_datasets(result.stdout)
+        datasets = parse_datasets(result.stdout)
+        if root not in datasets:
+            raise UnknownState(f"`zfs get -Hp` exited 0 and said nothing of the dataset {root} that it was asked for")
+        return datasets
     if result.stderr.strip() == f"cannot open '{root}': dataset does not exist":
         return {}
     raise CommandError(what, result.argv, result.rc, result.stdout, result.stderr)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Set
+from typing import Sequence, Set
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 KLDSTAT = ("kldstat", "-v")
+#: The kernel variable that says where module files are: directories, a semicolon between them.
+MODULE_PATH = "kern.module_path"
 
 _FILE = re.compile(r"\s*\d+\s+\d+\s+0x[0-9a-f]+\s+[0-9a-f]+ (?P<name>\S+)(?: \(.*\))?")
 _MODULE = re.compile(r"\t\t\s*\d+ (?P<name>\S.*)")
@@ -51,6 +53,28 @@ def parse_kldstat(text: str) -> Set[str]:
         elif not _HEADINGS.fullmatch(line):
             raise UnknownState(f"`{' '.join(KLDSTAT)}` printed a line that cannot be read: {line!r}")
     return names
+
+
+def check_modules(host: Host, names: Sequence[str], module_path: str) -> None:
+    """BadInput for a module that no file can bring, before anything is written that promises it for the next boot.
+
+    kldload(8) finds a file by its name, or by the name of a module in it by the hints of kldxref(8).
+    """
+    directories = [directory for directory in module_path.split(";") if directory]
+    files: Set[str] = set()
+    for directory in directories:
+        files |= {name[: -len(".ko")] for name in host.listdir(directory) or () if name.endswith(".ko")}
+    unknown = [name for name in names if name not in files]
+    if not files or not unknown:
+        # Where there is no file at all, the kernel's modules came another way: only loading can tell.
+        return
+    hints = b"".join(host.read_bytes(f"{directory}/linker.hints") or b"" for directory in directories)
+    for name in unknown:
+        if name.encode() not in hints:
+            raise BadInput(
+                f"kernel_modules: {name!r} is neither loaded nor to be found: there is no {name}.ko in "
+                f"{', '.join(directories)}; see `ls /boot/kernel` for its name, or install what brings it"
+            )
 
 
 def read_modules(host: Host) -> Set[str]:

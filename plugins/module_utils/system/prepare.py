@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, plan_variables, read_values
-from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
+from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made, shutdown
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities import (
     DMESG_BOOT,
     VARIABLES,
@@ -30,7 +30,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import (
     plan_file,
     plan_link,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import LoadModule, read_modules
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import (
+    MODULE_PATH,
+    LoadModule,
+    check_modules,
+    read_modules,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import plan_root
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, check_name, read_sysctls
 
@@ -83,6 +88,7 @@ class Wish:
     sysctls: Dict[str, str] = field(default_factory=dict)
     loader_variables: Dict[str, str] = field(default_factory=dict)
     rc_variables: Dict[str, str] = field(default_factory=dict)
+    shutdown_seconds: Optional[int] = None
     files: Files = field(default_factory=Files)
 
 
@@ -112,6 +118,8 @@ def check_wish(wish: Wish) -> None:
     for module in wish.kernel_modules or ():
         if not re.fullmatch(r"[A-Za-z0-9_-]+", module):
             raise BadInput(f"kernel_modules: {module!r} is not the name of a kernel module, such as vmm")
+    if wish.shutdown_seconds is not None and not 1 <= wish.shutdown_seconds <= 86400:
+        raise BadInput(f"shutdown_seconds: {wish.shutdown_seconds}; allowed are 1 to 86400")
     for option, variables in (("sysctls", wish.sysctls), ("loader_variables", wish.loader_variables)):
         for name, value in variables.items():
             if option == "sysctls" or "." in name:
@@ -126,7 +134,8 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
     """Plan a host that can run guests: the same reads whatever there is to do."""
     check_wish(wish)
     sysctls = {**SYSCTLS, **wish.sysctls}
-    variables = read_sysctls(host, [*VARIABLES, *(name for name in sysctls if name not in VARIABLES)])
+    names = [*VARIABLES, MODULE_PATH, shutdown.SYSCTL, *sysctls]
+    variables = read_sysctls(host, list(dict.fromkeys(names)))
     check_host(variables, host.read(DMESG_BOOT))
     present = read_conf(host)
     conf = _conf(wish, present)
@@ -134,7 +143,8 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
     record = made.read_made(host)
     noted = deepcopy(record)
     staged = Plan()
-    _plan_kernel(host, staged, _modules(wish), sysctls, variables)
+    now = {**shutdown.sysctl_now(variables.get(shutdown.SYSCTL), wish.shutdown_seconds), **sysctls}
+    _plan_kernel(host, staged, _modules(wish), now, variables)
     if plan_root(host, staged, conf["apiary_root"], conf["apiary_dataset"], wish.dataset_properties):
         noted.dataset, noted.directory = conf["apiary_dataset"], conf["apiary_root"]
     for path, mode in ((STATE, 0o755), (LOGS, 0o700)):
@@ -152,6 +162,7 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
             plan.add(change)
     plan.before.update(staged.before)
     plan.after.update(staged.after)
+    plan.needs.update(staged.needs)
     return Prepared(conf, capabilities)
 
 
@@ -208,8 +219,10 @@ def _plan_kernel(
 ) -> None:
     """Now: modules first, for they bring kernel variables with them."""
     loaded = read_modules(host)
+    missing = [module for module in modules if module not in loaded]
+    check_modules(host, missing, variables.get(MODULE_PATH, ""))
     for module in modules:
-        if module not in loaded:
+        if module in missing:
             plan.add(LoadModule(module))
             plan.before[module], plan.after[module] = "", "loaded\n"
     for name, value in sysctls.items():
@@ -225,22 +238,35 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
         (LOADER_CONF, wish.loader_variables, True, noted.loader),
     ):
         text = host.read(path)
+        if path == SYSCTL_CONF:
+            line = lines.values(text or "").get(shutdown.SYSCTL)
+            wanted = {**shutdown.sysctl_at_boot(line, wish.shutdown_seconds), **wanted}
         goal: Dict[str, Optional[str]] = {name: value or None for name, value in wanted.items()}
         made.note(record, dict(lines.values(text or "")), goal)
         new = lines.edit(text or "", goal, quoted)
         plan_edit(host, plan, path, text, new, lines.differences(text or "", goal))
+    # What the kernel does not take now is not promised for the next boot.
+    plan.needs[SYSCTL_CONF] = tuple(sysctls)
     modules = _modules(wish)
-    names = ["kld_list", *wish.rc_variables]
-    current = read_values(host, names).values
+    current = read_values(host, list(dict.fromkeys(["kld_list", shutdown.RC_VARIABLE, *wish.rc_variables]))).values
+    raised = shutdown.rc_variable(current[shutdown.RC_VARIABLE], wish.shutdown_seconds)
+    wanted_rc = {**raised, **wish.rc_variables}
     listed = (current["kld_list"] or "").split()
     # What an earlier task added and this one no longer lists goes; what others put there stays.
     dropped = [] if wish.kernel_modules is None else [module for module in noted.kld_list if module not in modules]
     noted.kld_list = [module for module in noted.kld_list if module not in dropped]
     noted.kld_list += [module for module in modules if module not in [*listed, *noted.kld_list]]
-    made.note(noted.rc, current, dict(wish.rc_variables))
-    variables = [Wanted(name, value) for name, value in wish.rc_variables.items()]
+    made.note(noted.rc, current, dict(wanted_rc))
+    variables = [Wanted(name, value) for name, value in wanted_rc.items()]
     kld_list = [Wanted("kld_list", " ".join(dropped), "remove"), Wanted("kld_list", " ".join(modules), "append")]
-    plan_variables(host, plan, [*kld_list, *variables])
+    boot = Plan()
+    plan_variables(host, boot, [*kld_list, *variables])
+    for change in boot.changes:
+        plan.add(change)
+        # What cannot be loaded now is not promised for the next boot.
+        plan.needs[change.subject] = tuple(modules)
+    plan.before.update(boot.before)
+    plan.after.update(boot.after)
 
 
 def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -> None:

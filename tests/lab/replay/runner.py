@@ -156,10 +156,11 @@ _BUILTINS = frozenset(
 
 @dataclass(frozen=True)
 class Known:
-    """A difference that is known: why, and whether the command is better not run at all."""
+    """A difference that is known: why, whether the command is better not run at all, and for how many seconds."""
 
     reason: str
     skip: bool = False
+    limit: float = LIMIT
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def known_differences(name: str) -> Dict[int, Known]:
         for line in group["lines"]:
             if line in found:
                 raise ValueError(f"{path}: line {line} is listed twice")
-            found[line] = Known(group["reason"], group.get("skip", False))
+            found[line] = Known(group["reason"], group.get("skip", False), group.get("limit", LIMIT))
     return found
 
 
@@ -278,7 +279,8 @@ def run(
         if entry.line in known and known[entry.line].skip:
             verdicts.append(Verdict(entry, owner, "skipped"))
             continue
-        status, out, err = _execute(host, entry, cwd)
+        limit = known[entry.line].limit if entry.line in known else LIMIT
+        status, out, err = _execute(host, entry, cwd, limit if entry.exit is not None else 3.0)
         if _equal(entry, status, out, err):
             outcome = "agree"
         elif _absent(entry, programs, err):
@@ -303,9 +305,8 @@ def _absent(entry: Entry, programs: Set[str], err: str) -> bool:
     return any(os.path.basename(word) not in programs and "." not in word for word in called)
 
 
-def _execute(host: StandinHost, entry: Entry, cwd: str) -> Tuple[Optional[int], str, str]:
+def _execute(host: StandinHost, entry: Entry, cwd: str, limit: float) -> Tuple[Optional[int], str, str]:
     """One command as the recorder ran it: ``sh -c``, no input, outputs to files (a job in the background may stay)."""
-    limit = LIMIT if entry.exit is not None else 3.0
     line = f'cd {cwd} && exec sh -c "$1"'
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(

@@ -58,12 +58,15 @@ def read_note(pid: int, ticks: int) -> Dict[str, Any]:
 
 
 def _write_note(**changes: Any) -> None:
-    import json
-
     pid = os.getpid()
     ticks = start_ticks(pid)
-    if ticks is None:
-        return
+    if ticks is not None:
+        _write(pid, ticks, changes)
+
+
+def _write(pid: int, ticks: int, changes: Dict[str, Any]) -> None:
+    import json
+
     note = {**read_note(pid, ticks), **changes, "ticks": ticks}
     os.makedirs(_NOTES, exist_ok=True)
     temporary = f"{_NOTES}/.{pid}"
@@ -110,3 +113,8 @@ def note_closed(name: str) -> None:
 def hide() -> None:
     """A process of the lab that no FreeBSD host has (a helper of a stand-in): left out of the table of processes."""
     _write_note(hidden=True)
+
+
+def note_exit(pid: int, ticks: int, status: int) -> None:
+    """Note how a process ended (wait(2)'s status) that can write no notes any more; ``ticks``: when it was started."""
+    _write(pid, ticks, {"exit": status})

@@ -10,8 +10,7 @@ itself has noted (``notes``).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import List, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from . import paths
 from .notes import alive, note_closed, note_open, read_note, set_comm, set_title, start_ticks, stat_fields
@@ -33,16 +32,14 @@ __all__ = [
 _INTERPRETER = ("/.linux/usr/bin/python3", "-IS")
 
 
-@dataclass(frozen=True)
-class OpenFile:
+class OpenFile(NamedTuple):
     """A file that a stand-in holds open: its name as fstat(1) prints it, the mode ("r", "w", "rw")."""
 
     name: str
     mode: str
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(NamedTuple):
     """One process. Times in seconds (``started``: since the epoch), sizes in KiB."""
 
     pid: int
@@ -65,7 +62,7 @@ class Process:
     argv: Tuple[str, ...]  # a titled process: the title as its only word
     titled: bool  # setproctitle(3) was used: ps(1) adds " (comm)" where the title does not begin with it
     foreground: bool = False
-    opened: Tuple[OpenFile, ...] = field(default=())
+    opened: Tuple[OpenFile, ...] = ()
 
     @property
     def command(self) -> str:

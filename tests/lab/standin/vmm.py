@@ -15,8 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import modules, paths, state
 
@@ -30,8 +29,7 @@ _GIB = 1 << 30
 _ADDRESS_SPACE = 64 << 40
 
 
-@dataclass(frozen=True)
-class Hardware:
+class Hardware(NamedTuple):
     """What vmm and bhyve need to know of the host. ``physmem`` in bytes; ``maxcpu``: CPUs that a guest may have."""
 
     osreldate: int

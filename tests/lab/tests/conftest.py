@@ -5,10 +5,31 @@
 
 from __future__ import annotations
 
+import os
 from typing import Dict, List
 
 import pytest
 from replay.__main__ import OUTCOMES, table_of
+
+_LONG = "test_only_known_differences["
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """The replays are the longest tests by far: each worker of pytest-xdist begins with its share of them.
+
+    At first every worker is given a part of the list, all of the same length; what is left of it others take over when
+    they are done with theirs.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.name.startswith(_LONG)]
+    others = [item for item in items if not item.name.startswith(_LONG)]
+    ordered: List[pytest.Item] = []
+    for worker in range(workers):
+        share = long[worker::workers]
+        room = (len(items) - len(ordered)) // (workers - worker) - len(share)
+        ordered += share + others[: max(0, room)]
+        others = others[max(0, room) :]
+    items[:] = ordered + others
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -29,9 +29,9 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 TABLE = """
-import dataclasses, json, sys
+import json, sys
 from standin import processes
-print(json.dumps([dataclasses.asdict(p) for p in processes.table() if p.pid == int(sys.argv[1])]))
+print(json.dumps([p._asdict() for p in processes.table() if p.pid == int(sys.argv[1])]))
 """
 
 
@@ -66,7 +66,7 @@ def noting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_title_and_open_files_are_seen_by_others(tmp_path: Path, noting: subprocess.Popen[str]) -> None:
     entry = table_entry(tmp_path, noting.pid)
     assert (entry["argv"], entry["titled"], entry["comm"]) == (["bhyve: web1"], True, "bhyve")
-    assert entry["opened"] == [{"name": "zvol/zroot/web1/root", "mode": "rw"}]
+    assert entry["opened"] == [["zvol/zroot/web1/root", "rw"]]
 
 
 def test_a_note_of_an_earlier_process_with_the_same_pid_does_not_count(

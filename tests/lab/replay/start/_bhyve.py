@@ -23,8 +23,41 @@ FASTER = 5
 
 _OVMF = "/usr/share/OVMF/OVMF_{}_4M.fd"
 _FIRMWARE = "/usr/local/share/uefi-firmware"
-_SLEEP = f"""#!/bin/sh
-exec /.linux/usr/bin/sleep "$(awk -v s="$1" 'BEGIN {{ print s / {FASTER} }}')"
+#: Where the host's own timeout(1) is put.
+_ASIDE = "/usr/local/libexec/replay"
+#: sleep(1) and timeout(1) of a shorter time; a fraction of a second, and an option in front, are taken as they are.
+_SHORTER = f"""#!/bin/sh
+time=$1
+shift
+case $time in
+*[!0-9]*) ;;
+*) time=$((time * 1000 / {FASTER})) time=$((time / 1000)).$(printf %03d $((time % 1000))) ;;
+esac
+exec {{}} "$time" "$@"
+"""
+#: sleep(1) until all other processes of the host have come to rest, at the most as long as was asked for.
+_SETTLE = """#!/.linux/usr/bin/python3 -IS
+import os, sys, time
+
+def look():
+    found = {}
+    for pid in os.listdir("/.linux/proc"):
+        if pid.isdigit() and int(pid) != os.getpid():
+            try:
+                with open(f"/.linux/proc/{pid}/status", encoding="utf-8", errors="replace") as stream:
+                    lines = [line.split() for line in stream]
+            except OSError:
+                continue
+            found[pid] = [words[1] for words in lines if words[0].endswith(("State:", "ctxt_switches:"))]
+    return found
+
+end = time.monotonic() + float(sys.argv[1])
+before, calm = look(), 0
+while calm < 4 and time.monotonic() < end:
+    time.sleep(0.05)
+    now = look()
+    calm = calm + 1 if now == before and all(words[0] in "SIZT" for words in now.values()) else 0
+    before = now
 """
 _LISTENER = """
 import socket, sys
@@ -60,8 +93,16 @@ def modules(host: StandinHost, *names: str) -> None:
 
 
 def quick_sleep(host: StandinHost) -> None:
-    """Shorten the waits."""
-    put(host, "/bin/sleep", _SLEEP)
+    """Shorten the waits, all alike: what happens meanwhile takes its time."""
+    host.sh(f"mkdir -p {_ASIDE} && cp /usr/bin/timeout {_ASIDE}", check=True)
+    put(host, "/bin/sleep", _SHORTER.format("/.linux/usr/bin/sleep"))
+    put(host, "/usr/bin/timeout", _SHORTER.format(f"{_ASIDE}/timeout"))
+
+
+def settling_sleep(host: StandinHost) -> None:
+    """As ``quick_sleep``, but where a wait is only for processes to start or to end, it lasts until they have."""
+    quick_sleep(host)
+    put(host, "/bin/sleep", _SETTLE)
 
 
 def firmware(host: StandinHost) -> None:

@@ -23,4 +23,4 @@ def prepare(host: StandinHost) -> None:
     host.sh("truncate -s 16m /tmp/d.img; ifconfig tap0 create; ifconfig tap1 create", check=True)
     host.sh("mkdir -p /dev/input; touch /dev/input/event0 /dev/input/event1 /dev/input/event2 /dev/input/event3")
     host.sh("truncate -s 1m /dev/vtbd0 /dev/vtbd0p3")
-    _bhyve.quick_sleep(host)
+    _bhyve.settling_sleep(host)

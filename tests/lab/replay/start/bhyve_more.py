@@ -22,4 +22,4 @@ def prepare(host: StandinHost) -> None:
     _bhyve.put(host, "/root/start", start)
     _bhyve.put(host, "/root/stop", stop)
     host.sh("truncate -s 16m /tmp/d.img", check=True)
-    _bhyve.quick_sleep(host)
+    _bhyve.settling_sleep(host)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "/bin": {
-        "files": "cp link ln mkdir mv realpath rm rmdir unlink",
+        "copying": "cp mv",
+        "linking": "link ln realpath",
+        "making": "mkdir",
+        "removing": "rm rmdir unlink",
         "modes": "chmod",
         "text": "cat echo",
         "native": "dd ed expr pax",
@@ -25,7 +28,9 @@ _PLACES = {
     "/sbin": {"digest": "md5 sha1 sha256 sha512 sha224 sha384"},
     "/usr/sbin": {"modes": "chown", "native": "chroot"},
     "/usr/bin": {
-        "files": "mkfifo readlink mktemp truncate",
+        "linking": "readlink",
+        "making": "mkfifo mktemp",
+        "truncate": "truncate",
         "install": "install",
         "modes": "chgrp",
         "stat": "stat",

@@ -10,9 +10,8 @@ import os
 import shutil
 import stat
 
-from .files import warn
 from .modes import group_id, parse_mode, user_id
-from .options import Options, UsageError, fail
+from .options import Options, UsageError, fail, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

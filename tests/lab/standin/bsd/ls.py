@@ -12,8 +12,7 @@ import stat
 import sys
 import time
 
-from .files import warn
-from .options import Options
+from .options import Options, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

@@ -11,8 +11,7 @@ import pwd
 import re
 import stat
 
-from .files import warn
-from .options import Options, UsageError, fail, getopt
+from .options import Options, UsageError, fail, getopt, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from .files import warn
-from .options import fail
+from .options import fail, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

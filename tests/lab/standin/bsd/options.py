@@ -30,6 +30,24 @@ def fail(name: str, message: str, status: int = 1) -> NoReturn:
     raise SystemExit(status)
 
 
+def warn(name: str, what: str, error: Optional[OSError] = None) -> int:
+    """warn(3): what, and the system's reason; always 1, the exit status that follows from it."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{name}: {what}" + (f": {error.strerror}" if error is not None else "") + "\n")
+    return 1
+
+
+def has(options: Options, letters: str) -> bool:
+    """Whether one of these letters was given."""
+    return any(letter in letters for letter, _unused in options)
+
+
+def say(options: Options, line: str) -> None:
+    """With -v: tell what was done."""
+    if has(options, "v"):
+        print(line)
+
+
 def not_built(name: str, what: str) -> NoReturn:
     """FreeBSD has it, the lab has not: fail loudly."""
     sys.stderr.write(f"STANDIN: {name}: {what} is not built\n")

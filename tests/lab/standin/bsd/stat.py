@@ -11,9 +11,8 @@ import stat as modes
 import sys
 import time
 
-from .files import warn
 from .ls import group_name, mode_string, owner_name
-from .options import Options, fail
+from .options import Options, fail, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

@@ -10,8 +10,7 @@ import os
 import re
 import time
 
-from .files import warn
-from .options import Options, UsageError, fail
+from .options import Options, UsageError, fail, warn
 from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start

@@ -14,7 +14,6 @@ import select
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import List, NoReturn, Optional, Sequence, Tuple
 
 from .. import processes
@@ -55,27 +54,27 @@ _HELP = (
 )
 
 
-@dataclass
 class Plan:
     """What the options ask for."""
 
-    command: List[str]
-    title: str = ""
-    change_directory: bool = False
-    close_descriptors: bool = False
-    supervise: bool = False
-    restart: bool = False
-    restart_delay: int = 1
-    reopen: bool = False
-    output: str = ""
-    mask: int = 3
-    child_pidfile: str = ""
-    parent_pidfile: str = ""
-    user: str = ""
-    syslog: bool = False
-    facility: str = "daemon"
-    priority: str = "notice"
-    tag: str = "daemon"
+    def __init__(self, command: List[str]) -> None:
+        self.command = command
+        self.title = ""
+        self.change_directory = False
+        self.close_descriptors = False
+        self.supervise = False
+        self.restart = False
+        self.restart_delay = 1
+        self.reopen = False
+        self.output = ""
+        self.mask = 3
+        self.child_pidfile = ""
+        self.parent_pidfile = ""
+        self.user = ""
+        self.syslog = False
+        self.facility = "daemon"
+        self.priority = "notice"
+        self.tag = "daemon"
 
 
 def _usage(status: int = 1) -> int:
@@ -221,19 +220,21 @@ def _detach(plan: Plan) -> None:
         os.close(null)
 
 
-@dataclass
 class Supervisor:
     """The parent of a supervised command."""
 
-    plan: Plan
-    output: Optional[int]
-    child_pidfile: Optional[PidFile]
-    parent_pidfile: Optional[PidFile]
-    restart: bool = False
-    terminating: bool = False
-    pending: bytes = b""
-    child: int = 0
-    hangups: List[int] = field(default_factory=list)
+    def __init__(
+        self, plan: Plan, output: Optional[int], child_pidfile: Optional[PidFile], parent_pidfile: Optional[PidFile]
+    ) -> None:
+        self.plan = plan
+        self.output = output
+        self.child_pidfile = child_pidfile
+        self.parent_pidfile = parent_pidfile
+        self.restart = False
+        self.terminating = False
+        self.pending = b""
+        self.child = 0
+        self.hangups: List[int] = []
 
     def run(self) -> NoReturn:
         """Start, watch, start again; ends the process."""

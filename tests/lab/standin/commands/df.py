@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import List, Sequence
+from typing import List, NamedTuple, Sequence
 
 from .. import paths
 from ..system import cli, mounts
@@ -17,8 +16,7 @@ from ..system.mounts import Mount
 PATHS = ("/bin/df",)
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """Sizes in bytes."""
 
     total: int

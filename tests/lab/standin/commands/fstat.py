@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import paths, processes
 from ..processes import Process
@@ -19,8 +18,7 @@ PATHS = ("/usr/bin/fstat",)
 _LAB = ("/.standin", "/.linux")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A line: descriptor (a number, ``text``, ``wd``, ``root``), the path below the root, how it is open."""
 
     descriptor: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .. import processes
 from ..processes import Process
@@ -26,8 +25,7 @@ usage: ps [--libxo] [-aCcdefHhjlmrSTuvwXxZ] [-O fmt | -o fmt]
 _NOW = time.time()
 
 
-@dataclass(frozen=True)
-class Keyword:
+class Keyword(NamedTuple):
     """A column: its heading, its name in libxo's output, where it is flush, its text."""
 
     heading: str
@@ -80,8 +78,7 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A keyword with the heading that the user gave it."""
 
     keyword: Keyword
@@ -103,15 +100,15 @@ def columns(text: str) -> List[Column]:
     return found
 
 
-@dataclass
 class Selection:
     """Which processes are wanted."""
 
-    everybody: bool = False  # -a
-    without_terminal: bool = False  # -x
-    pids: Optional[List[int]] = None
-    uids: Optional[List[int]] = None
-    jids: Optional[List[int]] = None
+    def __init__(self) -> None:
+        self.everybody = False  # -a
+        self.without_terminal = False  # -x
+        self.pids: Optional[List[int]] = None
+        self.uids: Optional[List[int]] = None
+        self.jids: Optional[List[int]] = None
 
     def wants(self, process: Process) -> bool:
         if self.jids is not None and 0 not in self.jids:

@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
         if any(one.pid == pid for one in watched):
             continue
         try:
-            watched.append(exits.Watched(pid))
+            watched.append(exits.Watched(pid, status="v" in flags))
         except ProcessLookupError:
             cli.warn("pwait", f"{pid}: No such process")
             if "o" in flags:
@@ -75,10 +75,10 @@ def main(argv: Sequence[str]) -> int:
             if "v" in flags:
                 print("timeout")
             return 124
-        for pid, status in ended.items():
+        for one in ended:
             if "v" in flags:
-                print(_tell(pid, status), flush=True)
+                print(_tell(one.pid, one.status()), flush=True)
         if "o" in flags:
             return 0
-        watched = [one for one in watched if one.pid not in ended]
+        watched = [one for one in watched if one not in ended]
     return 0

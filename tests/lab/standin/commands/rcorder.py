@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from typing import Dict, List, Sequence, Set
 
 from ..system import cli
@@ -16,15 +15,15 @@ PATHS = ("/sbin/rcorder",)
 _LINE = re.compile(r"^#[ \t]*(REQUIRES?|PROVIDES?|BEFORE|KEYWORDS?):?[ \t]*(.*)$")
 
 
-@dataclass
 class Script:
     """An rc.d script's comments."""
 
-    path: str
-    provide: List[str] = field(default_factory=list)
-    require: List[str] = field(default_factory=list)
-    before: List[str] = field(default_factory=list)
-    keyword: List[str] = field(default_factory=list)
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.provide: List[str] = []
+        self.require: List[str] = []
+        self.before: List[str] = []
+        self.keyword: List[str] = []
 
 
 def parse(path: str, text: str) -> Script:

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from typing import List, Optional, Sequence, Tuple
 
 from ..system import cli, rcconf
@@ -19,15 +18,15 @@ _VERSION = "7.2 Jun-16,2018"
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_]")
 
 
-@dataclass
 class Request:
     """What the options ask for."""
 
-    flags: str = ""
-    confs: Optional[List[str]] = None  # -f, -D, -s: instead of rc_conf_files
-    service: str = ""
-    defaults: str = rcconf.DEFAULTS
-    names: List[str] = field(default_factory=list)
+    def __init__(self, defaults: str) -> None:
+        self.flags = ""
+        self.confs: Optional[List[str]] = None  # -f, -D, -s: instead of rc_conf_files
+        self.service = ""
+        self.defaults = defaults
+        self.names: List[str] = []
 
     def has(self, letter: str) -> bool:
         return letter in self.flags

@@ -10,8 +10,7 @@ first sector of the guest's first disk (``APIARY-GUEST {json}``), ``DISK/guests/
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
-from typing import Any, Dict, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from .. import paths
 
@@ -21,8 +20,7 @@ MARK = b"APIARY-GUEST "
 TINY_MODES = ("reboot", "poweroff", "halt", "triple", "idle", "acpi", "kbdreset")
 
 
-@dataclass(frozen=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """What a guest does. Seconds are real ones.
 
     guest: "auto" (qemu where there is something to boot, else light), "light", "qemu".
@@ -46,12 +44,12 @@ class Behaviour:
 
 
 def _update(behaviour: Behaviour, changes: Dict[str, Any], source: str) -> Behaviour:
-    known = {field.name: type(getattr(behaviour, field.name)) for field in fields(behaviour)}
+    known = {name: type(getattr(behaviour, name)) for name in behaviour._fields}
     for name, value in changes.items():
         if name not in known:
             raise ValueError(f"{source}: a guest's behaviour has no {name!r}; it has {', '.join(known)}")
         changes = {**changes, name: known[name](value)}
-    return replace(behaviour, **changes)
+    return behaviour._replace(**changes)
 
 
 def _read(path: str) -> Dict[str, Any]:
@@ -102,7 +100,7 @@ def of_tiny(mode: str, behaviour: Behaviour) -> Behaviour:
     """The behaviour of the tiny guest loaded with that mode."""
     then = {"reboot": "reset", "kbdreset": "reset", "poweroff": "poweroff", "halt": "halt", "triple": "triple"}
     if mode in then:
-        return replace(behaviour, then=then[mode], after=0.0, times=0, acpi="never")
+        return behaviour._replace(then=then[mode], after=0.0, times=0, acpi="never")
     if mode == "idle":
-        return replace(behaviour, acpi="never")
-    return replace(behaviour, acpi_after=0.0)
+        return behaviour._replace(acpi="never")
+    return behaviour._replace(acpi_after=0.0)

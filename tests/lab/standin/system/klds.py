@@ -9,8 +9,7 @@ for themselves; ``ids`` has their numbers, which are never given twice while the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .. import state
 
@@ -18,8 +17,7 @@ KERNEL_SIZE = 0xD99AF0
 _SMALL_FROM, _BIG_FROM, _BIG, _PAGE = 0xFFFFFFFF81318000, 0xFFFFFFFF81400000, 2 << 20, 4096
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A module's file: its size, the files it needs, the modules in it (kldstat -v)."""
 
     size: int
@@ -69,8 +67,7 @@ BUILT_IN: Dict[str, int] = {
 _ALSO_BUILT_IN = {"vtnet", "virtio_pci", "virtio_blk", "virtio_balloon", "virtio_scsi", "geom_label", "geom_part_gpt"}
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A line of kldstat(8)."""
 
     id: int

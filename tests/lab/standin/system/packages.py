@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .. import paths, state
 
@@ -18,8 +17,7 @@ _EDK2 = "/usr/local/share/edk2-bhyve"
 _FIRMWARE = "/usr/local/share/uefi-firmware"
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(NamedTuple):
     """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here)."""
 
     name: str

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 from .. import notes, paths, processes, state
 from ..processes import Process
@@ -17,8 +16,7 @@ _LISTEN, _ESTABLISHED = "0A", "01"
 _UNIX_TYPES = {"0001": "stream", "0002": "dgram", "0005": "seqpac"}
 
 
-@dataclass(frozen=True)
-class Socket:
+class Socket(NamedTuple):
     """A socket; addresses as sockstat(1) prints them. ``local_port``, ``foreign_port``: 0 for local domain sockets."""
 
     process: Process

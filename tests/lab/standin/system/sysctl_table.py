@@ -10,8 +10,7 @@ A value ``@name`` is computed (``sysctl_values``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, NamedTuple
 
 _LINES = """
 kern.ostype str r FreeBSD - Operating system type
@@ -166,8 +165,7 @@ dev.cpu.0.%parent str r acpi0 - parent device
 """
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """A sysctl variable (a leaf of the tree)."""
 
     name: str

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, NamedTuple
 
 from . import syslog
 
 _DEBUG = 7
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A line: for each facility the mask of priorities (bit 0: emerg), the programs it is for, the file."""
 
     masks: Dict[int, int]

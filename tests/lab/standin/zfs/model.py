@@ -11,7 +11,6 @@ are plain dictionaries, so that loading a thousand datasets costs no more than r
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -71,13 +70,13 @@ class Model:
         """A number of 19 digits that nothing else has: guids. The same sequence for the same host seed."""
         self.disk["counter"] = self.disk.get("counter", 0) + 1
         text = "{}/{}/{}".format(self.disk.get("seed", "standin"), purpose, self.disk["counter"])
-        return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
+        return 10**18 + int.from_bytes(_digest(text)[:8], "big") % (8 * 10**18)
 
     def coin(self) -> bool:
         """A coin that falls the same way each time for one host seed."""
         self.disk["coins"] = self.disk.get("coins", 0) + 1
         text = "{}/coin/{}".format(self.disk.get("seed", "standin"), self.disk["coins"])
-        return bool(hashlib.sha256(text.encode()).digest()[0] & 1)
+        return bool(_digest(text)[0] & 1)
 
     def new_object(self, suffix: str) -> str:
         self.disk["objects"] = self.disk.get("objects", 0) + 1
@@ -259,3 +258,9 @@ def _sort_key(item: Item) -> Tuple[str, int, int, str]:
     dataset, sign, tail = names.split(item.name)
     rank = "@#".find(sign) + 1 if sign else 0
     return dataset, rank, int(item.own["createtxg"]) if sign == "@" else 0, tail
+
+
+def _digest(text: str) -> bytes:
+    import hashlib  # loads a large library: most calls need no digest
+
+    return hashlib.sha256(text.encode()).digest()

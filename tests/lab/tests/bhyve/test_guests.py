@@ -211,6 +211,9 @@ def test_the_console_carries_both_ways_and_outlives_the_guest(clean: StandinHost
     clean.spawn(["sh", "-c", "exec < /dev/nmdm-web1.1B > /tmp/con; stty raw -echo; exec cat"], stdin=subprocess.DEVNULL)
     run.booted()
     _poll(lambda: "login: " in clean.read("/tmp/con"))
+    # Until stty had its turn the terminal sent back what the guest wrote: an empty line ends that.
+    clean.sh("printf '\\n' > /dev/nmdm-web1.1B", check=True)
+    _poll(lambda: "# " in clean.read("/tmp/con"))
     clean.sh("printf 'reboot\\n' > /dev/nmdm-web1.1B", check=True)
     assert run.end() == 0
     again = Run(clean, "web1", "-k", "/vm/web1.conf")

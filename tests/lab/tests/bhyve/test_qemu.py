@@ -79,6 +79,8 @@ def _wait_for(host: StandinHost, text: str, times: int, timeout: float = 120.0) 
 
 
 def test_a_real_guest_boots_reboots_and_obeys_the_power_button(host: StandinHost) -> None:
+    # Nothing is left of an attempt before.
+    host.sh("pkill -KILL -x bhyve; pkill -x cat; bhyvectl --vm=real --destroy; : > /tmp/con")
     bhyve = host.spawn(["bhyve", "-k", "/vm/real.conf"], stdin=subprocess.DEVNULL)
     end = time.monotonic() + 20
     while not host.exists_in("/dev/nmdm-real.1B"):
@@ -90,7 +92,9 @@ def test_a_real_guest_boots_reboots_and_obeys_the_power_button(host: StandinHost
     assert "qemu" not in host.sh("ps -axww -o command").stdout
     viewer = host.run(["/.linux/usr/bin/python3", "-c", _VIEWER])
     assert viewer.stdout.splitlines() == ["RFB 003.008", "[1, 2]"], "one way to log in: VNC's password"
-    host.sh("printf 'root\\n' > /dev/nmdm-real.1B; sleep 1; printf 'reboot -f\\n' > /dev/nmdm-real.1B", check=True)
+    host.sh("printf 'root\\n' > /dev/nmdm-real.1B", check=True)
+    _wait_for(host, "# ", 1)
+    host.sh("printf 'reboot -f\\n' > /dev/nmdm-real.1B", check=True)
     assert bhyve.wait(60) == 0
     again = host.spawn(["bhyve", "-k", "/vm/real.conf"], stdin=subprocess.DEVNULL)
     _wait_for(host, "login:", 2)

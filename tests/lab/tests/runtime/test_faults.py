@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 import pytest
 from runtimelab import BRIDGE, Hive
 
@@ -12,7 +14,7 @@ from runtimelab import BRIDGE, Hive
 OF_START = [
     *[("ps", kth) for kth in (1, 2)],
     *[("mv", kth) for kth in (1, 3)],
-    *[("ifconfig", kth) for kth in (2, 3, 4, 5)],
+    *[("ifconfig", kth) for kth in (1, 2, 3, 4)],
     *[
         (name, 1)
         for name in ("mkdir", "date", "daemon", "lockf", "sysctl", "kldload", "mkfifo", "readlink", "rm", "pwait")
@@ -28,6 +30,10 @@ NIC = {
     "pci.0.5.0.backend": "tap1000",
     "pci.0.5.0.mac": "5a:00:00:00:00:05",
 }
+
+
+def _fails(command: str, kth: int) -> Dict[str, Any]:
+    return {"match": [command], "kth": kth, "mode": "fail", "exit": 1, "stderr": "mv: No space left on device\n"}
 
 
 def whole_and_gone(hive: Hive) -> None:
@@ -62,3 +68,32 @@ def test_a_command_of_stop_fails(hive: Hive, command: str, kth: int) -> None:
     assert hive.host.fired_faults(), "the fault was not hit"
     assert box.status()["stage"] in ("", "acpi", "signal"), "nobody may be powered off by force for that"
     whole_and_gone(hive)
+
+
+def test_nothing_can_be_written(hive: Hive) -> None:
+    box = hive.box("web1").configure()
+    hive.host.set_faults([_fails("mv", kth) for kth in range(1, 50)])
+    answer = box.start()
+    assert answer.startswith("web1: failed: cannot write /var/run/apiary/web1/") and "No space left" in answer
+    hive.host.set_faults([])
+    assert box.start() == "web1: running"
+
+
+def test_nothing_can_be_written_any_more(hive: Hive) -> None:
+    box = hive.box("web1").configure()
+    hive.host.set_faults([_fails("mv", kth) for kth in range(2, 200)])
+    assert box.start().startswith("web1: failed: its supervisor does not come or does not go on")
+    assert "No space left" in box.log()
+    hive.host.set_faults([])
+    hive.until(lambda: not any("web1" in title for title in hive.pids()), "nothing of web1", now=hive.pids)
+    assert box.start() == "web1: running"
+
+
+def test_a_guest_whose_status_cannot_be_written_runs_and_is_stopped(hive: Hive) -> None:
+    box = hive.box("web1").configure()
+    hive.host.write("/var/run/apiary/web1/status/in the way", "")
+    assert box.start() == "web1: running"
+    box.guest.wait_booted()
+    assert " running " in hive.apiary("list").stdout
+    assert box.stop() == "web1: stopped (acpi)"
+    assert not box.running()

@@ -106,9 +106,7 @@ def test_a_guest_that_is_being_stopped_is_not_started(hive: Hive) -> None:
     box.start()
     box.guest.wait_booted()
     with hive.host.spawn(["/usr/local/libexec/apiary", "stop", "web1"], stdout=subprocess.DEVNULL) as stop:
-        hive.until(
-            lambda: box.pid("stopper") > 0 and hive.host.exists_in("/var/run/apiary/web1/stop"), "it is asked for"
-        )
+        hive.until(lambda: box.pid("stop") > 0 and hive.host.exists_in("/var/run/apiary/web1/stop"), "it is asked for")
         assert box.start() == "web1: failed: it is being stopped"
         assert " stopping " in hive.apiary("list").stdout
         stop.wait(30)
@@ -121,8 +119,8 @@ def test_after_an_interrupted_stop_start_takes_it_back(hive: Hive) -> None:
     box.start()
     box.guest.wait_booted()
     with hive.host.spawn(["/usr/local/libexec/apiary", "stop", "-t", "600", "web1"], stdout=subprocess.DEVNULL):
-        hive.until(lambda: box.pid("stopper") > 0, "the stop is asked for")
-        hive.kill(box.pid("stopper"))
+        hive.until(lambda: box.pid("stop") > 0, "the stop is asked for")
+        hive.kill(box.pid("stop"))
     assert box.start() == "web1: already running"
     box.guest.reboot()
     box.guest.wait_booted(2)
@@ -150,7 +148,7 @@ def test_several_are_stopped_in_parallel(hive: Hive) -> None:
     for box in boxes:
         box.guest.wait_booted()
     with hive.host.spawn(["/usr/local/libexec/apiary", "stop", *names], stdout=subprocess.PIPE, text=True) as stop:
-        hive.until(lambda: all(box.pid("stopper") for box in boxes), "all are asked while all still run")
+        hive.until(lambda: all(box.pid("stop") for box in boxes), "all are asked while all still run")
         answer = stop.communicate(timeout=90)[0]
     assert sorted(answer.splitlines()) == [f"{name}: stopped (poweroff)" for name in names]
 

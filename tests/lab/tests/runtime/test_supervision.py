@@ -197,9 +197,9 @@ def test_the_guest_is_known_by_its_title_when_the_clock_was_set(hive: Hive) -> N
 
 def test_a_recycled_pid_is_nobody(hive: Hive) -> None:
     box = hive.box("web1").configure()
-    with hive.host.spawn(["/bin/sleep", "60"]) as stranger:
-        hive.until(lambda: any("sleep 60" in title for title in hive.pids()), "the stranger")
-        pid = next(pid for title, pid in hive.pids().items() if "sleep 60" in title)
+    with hive.host.spawn(["/bin/sleep", "600"]) as stranger:
+        hive.until(lambda: any("sleep 600" in title for title in hive.pids()), "the stranger")
+        pid = next(pid for title, pid in hive.pids().items() if "sleep 600" in title)
         hive.sh("mkdir -p /var/run/apiary/web1")
         for who in ("bhyve", "loader", "supervisor"):
             hive.host.write(f"/var/run/apiary/web1/{who}", f"{pid} Thu Jan  1 00:00:00 1970\n", 0o600)

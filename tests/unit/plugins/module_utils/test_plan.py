@@ -125,3 +125,12 @@ def test_the_diff_has_one_part_for_each_subject_that_differs() -> None:
     assert plan.diff()[0]["after"] == '{\n  "memory": "2G"\n}\n'
     assert (plan.diff()[1]["before"], plan.diff()[1]["after"]) == ("a\n", "a\nb\n")
     assert (plan.diff()[2]["after"], plan.diff()[3]["before"]) == ("", "")
+
+
+def test_what_needs_a_subject_that_failed_stays_as_it_is() -> None:
+    plan = plan_of(Step("a", "load", fails=True), Step("b", "write"), Step("b", "write more"), Step("c", "other"))
+    plan.needs["b"] = ("a",)
+    outcome = plan.apply(Host())
+    assert journal == ["+other"]
+    assert str(outcome.failed["b"]) == "left as it is, since a failed"
+    assert outcome.skipped["b"] == ["do write", "do write more"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size, parse_size
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size, parse_size, rough_size
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_anything_else_is_refused_and_names_the_option(text: str, says: str) -> 
 @pytest.mark.parametrize("text", ["20G", "10M", "1536K", "1T", "1025M", "512B", "4097B"])
 def test_the_shortest_exact_text_is_printed_and_can_be_read_again(text: str) -> None:
     assert format_size(parse_size(text, "size")) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(963572737536, "897.4G"), (1 << 40, "1T"), (1536, "1.5K"), (1023, "1023B"), (0, "0B")]
+)
+def test_a_size_for_humans(size: int, text: str) -> None:
+    assert rough_size(size) == text

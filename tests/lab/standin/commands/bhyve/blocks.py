@@ -9,8 +9,7 @@ import errno
 import os
 import re
 import stat
-from dataclasses import dataclass
-from typing import List, Tuple
+from typing import List, NamedTuple, Tuple
 
 from ... import held, notes, paths
 from ...zfs import content
@@ -21,8 +20,7 @@ from .tree import Config
 _SECTOR = 512
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """A disk of the guest, open in this process. ``ro``: whether it could be opened for reading only."""
 
     slot: str

@@ -117,13 +117,18 @@ def parse_slot(config: Config, text: str) -> None:
         config.parse_list(node, opts)
 
 
-def _block(config: Config, node: str, opts: str) -> None:
+def _leading(config: Config, node: str, key: str, opts: str) -> None:
+    """The first option is a value without its key."""
     if not opts:
         return
-    path, comma, rest = opts.partition(",")
-    config.set(f"{node}.path", path)
+    value, comma, rest = opts.partition(",")
+    config.set(f"{node}.{key}", value)
     if comma:
         config.parse_list(node, rest)
+
+
+def _block(config: Config, node: str, opts: str) -> None:
+    _leading(config, node, "path", opts)
 
 
 def _nvme(config: Config, node: str, opts: str) -> None:
@@ -134,12 +139,7 @@ def _nvme(config: Config, node: str, opts: str) -> None:
 
 
 def _network(config: Config, node: str, opts: str) -> None:
-    if not opts:
-        return
-    backend, comma, rest = opts.partition(",")
-    config.set(f"{node}.backend", backend)
-    if comma:
-        config.parse_list(node, rest)
+    _leading(config, node, "backend", opts)
 
 
 def _ahci_ports(config: Config, node: str, opts: str) -> None:

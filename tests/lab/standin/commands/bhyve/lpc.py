@@ -12,8 +12,7 @@ import signal
 import stat
 import termios
 import tty
-from dataclasses import dataclass
-from typing import Dict, Optional
+from typing import Dict, NamedTuple, Optional
 
 from ... import nmdm, notes, paths
 from .devices import DeviceError, abort
@@ -25,8 +24,7 @@ _ROM_MAX = 16 << 20
 _PORTS = ("com1", "com2", "com3", "com4")
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """A serial port of the guest: descriptors to read from and write to."""
 
     name: str
@@ -35,8 +33,7 @@ class Port:
     write_fd: int
 
 
-@dataclass(frozen=True)
-class Firmware:
+class Firmware(NamedTuple):
     """The boot ROM's file, and the file of its variables, as the configuration names them."""
 
     rom: str

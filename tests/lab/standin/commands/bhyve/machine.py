@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import socket
-from dataclasses import dataclass, field
 from typing import Callable, Dict, List, NoReturn, Optional, Tuple
 
 from ... import notes, paths, vmm
@@ -26,29 +25,29 @@ _MIB = 1 << 20
 _UNITS = {"": 0, "B": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 
 
-@dataclass
 class Machine:
     """A guest's machine as its configuration describes it, with everything that bhyve holds open for it."""
 
-    config: Config
-    host: vmm.Hardware
-    name: str
-    files: List[str]
-    cpus: int = 1
-    topology: Tuple[int, int, int] = (1, 1, 1)
-    memory: int = 0
-    wired: bool = False
-    disks: List[blocks.Disk] = field(default_factory=list)
-    nics: List[nets.Nic] = field(default_factory=list)
-    ports: Dict[str, lpc.Port] = field(default_factory=dict)
-    models: Dict[str, str] = field(default_factory=dict)
-    firmware: Optional[lpc.Firmware] = None
-    screen: Optional[screens.Screen] = None
-    debugger: Optional[socket.socket] = None
-    tablet: bool = False
-    sockets: List[socket.socket] = field(default_factory=list)
-    kept: List[int] = field(default_factory=list)
-    boot_devices: Dict[int, Tuple[str, str]] = field(default_factory=dict)
+    def __init__(self, config: Config, host: vmm.Hardware, name: str, files: List[str]) -> None:
+        self.config = config
+        self.host = host
+        self.name = name
+        self.files = files
+        self.cpus = 1
+        self.topology: Tuple[int, int, int] = (1, 1, 1)
+        self.memory = 0
+        self.wired = False
+        self.disks: List[blocks.Disk] = []
+        self.nics: List[nets.Nic] = []
+        self.ports: Dict[str, lpc.Port] = {}
+        self.models: Dict[str, str] = {}
+        self.firmware: Optional[lpc.Firmware] = None
+        self.screen: Optional[screens.Screen] = None
+        self.debugger: Optional[socket.socket] = None
+        self.tablet = False
+        self.sockets: List[socket.socket] = []
+        self.kept: List[int] = []
+        self.boot_devices: Dict[int, Tuple[str, str]] = {}
 
     @property
     def boot_order(self) -> List[str]:

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
-from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from ... import notes
 from .devices import DeviceError, abort
@@ -20,8 +18,7 @@ from .tree import Config
 _MTU = (60, 65535)
 
 
-@dataclass(frozen=True)
-class Nic:
+class Nic(NamedTuple):
     """A network device of the guest; ``fd``: the open tap, None for a backend that passes no frames here."""
 
     slot: str
@@ -45,6 +42,8 @@ def _parse_mac(text: str) -> str:
 def _generated_mac(slot: str, name: str) -> str:
     """The default: a fixed OUI and the hash of slot, function and the guest's name; the bus is not in it."""
     _unused, number, function = slot.split(".")
+    import hashlib  # loads a large library, and few guests need it
+
     digest = hashlib.md5(f"{number}-{function}-{name}".encode(), usedforsecurity=False).digest()
     return "00:a0:98:" + ":".join(f"{octet:02x}" for octet in digest[:3])
 

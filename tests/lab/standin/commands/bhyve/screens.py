@@ -13,8 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from ... import paths, state
 from .devices import DeviceError
@@ -26,8 +25,7 @@ _COLUMNS, _ROWS = 3840, 2160
 _WIDTH, _HEIGHT, _PORT = 1024, 768, 5900
 
 
-@dataclass(frozen=True)
-class Screen:
+class Screen(NamedTuple):
     """The frame buffer: where VNC is served, its size, whether the guest waits for a viewer."""
 
     slot: str

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import struct
-from dataclasses import dataclass, field
 from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 from ... import nmdm, paths, vmm
@@ -51,18 +50,18 @@ _PERFORM = re.compile(r'^loader\.perform\("([^"]*)"(?:\s*\.\.\s*loader\.getenv\(
 _PROGRAM = "bhyveload"
 
 
-@dataclass
 class _Request:
     """What the command line asks for."""
 
-    name: str = ""
-    memory: int = 256 << 20
-    wired: bool = False
-    disks: List[str] = field(default_factory=list)
-    host: Optional[str] = None
-    loader: str = ""
-    env: Dict[str, str] = field(default_factory=dict)
-    console: Optional[int] = None
+    def __init__(self) -> None:
+        self.name = ""
+        self.memory = 256 << 20
+        self.wired = False
+        self.disks: List[str] = []
+        self.host: Optional[str] = None
+        self.loader = ""
+        self.env: Dict[str, str] = {}
+        self.console: Optional[int] = None
 
 
 class _NotLoaded(Exception):

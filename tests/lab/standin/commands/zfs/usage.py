@@ -1,17 +1,16 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """The usage texts of zfs(8)."""
 
 from __future__ import annotations
 
-import sys
-from typing import List, Tuple
+from typing import List
 
 from ...zfs import proptable
+from ...zfs.usage import Groups, Usage
 
-GROUPS: Tuple[Tuple[Tuple[str, Tuple[str, ...]], ...], ...] = (
+_GROUPS: Groups = (
     (("version", ("version",)),),
     (
         (
@@ -198,7 +197,6 @@ GROUPS: Tuple[Tuple[Tuple[str, Tuple[str, ...]], ...], ...] = (
     ),
 )
 
-_WITH_PROPERTIES = ("set", "get", "inherit", "list")
 _HINTS = (
     "",
     "For the property list, run: zfs set|get",
@@ -220,34 +218,16 @@ _AFTER_TABLE = (
 )
 
 
-def of_command(name: str) -> List[str]:
-    """What follows a wrong call of one sub-command."""
-    lines = ["usage:"]
-    for group in GROUPS:
-        for command, texts in group:
-            if command == name:
-                lines.extend("\t" + text for text in texts)
-    if name in _WITH_PROPERTIES:
-        lines += ["", "The following properties are supported:", "", "\tPROPERTY       EDIT  INHERIT   VALUES", ""]
-        lines.extend(proptable.help_table())
-        lines.extend(_AFTER_TABLE)
-    else:
-        lines.extend(_HINTS)
-    return lines
+def _properties() -> List[str]:
+    head = ["", "The following properties are supported:", "", "\tPROPERTY       EDIT  INHERIT   VALUES", ""]
+    return [*head, *proptable.help_table(), *_AFTER_TABLE]
 
 
-def of_all() -> List[str]:
-    """What follows a call without a sub-command, or with one that there is not."""
-    lines = ["usage: zfs command args ...", "where 'command' is one of the following:"]
-    for group in GROUPS:
-        lines.append("")
-        for _command, texts in group:
-            lines.extend("\t" + text for text in texts)
-    lines += ["", "Each dataset is of the form: pool/[dataset/]*dataset[@name]"]
-    lines.extend(_HINTS)
-    return lines
-
-
-def show(problem: str, lines: List[str]) -> None:
-    for line in ([problem] if problem else []) + lines:
-        print(line, file=sys.stderr)
+USAGE = Usage(
+    program="zfs",
+    groups=_GROUPS,
+    with_properties=("set", "get", "inherit", "list"),
+    properties=_properties,
+    hints=_HINTS,
+    closing=("", "Each dataset is of the form: pool/[dataset/]*dataset[@name]", *_HINTS),
+)

@@ -1,17 +1,16 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """The usage texts of zpool(8)."""
 
 from __future__ import annotations
 
-import sys
-from typing import List, Tuple
+from typing import List
 
 from ...zfs.poolprops import help_table
+from ...zfs.usage import Groups, Usage
 
-GROUPS: Tuple[Tuple[Tuple[str, Tuple[str, ...]], ...], ...] = (
+_GROUPS: Groups = (
     (("version", ("version",)),),
     (
         (
@@ -112,33 +111,16 @@ GROUPS: Tuple[Tuple[Tuple[str, Tuple[str, ...]], ...], ...] = (
     (("wait", ("wait [-Hp] [-T d|u] [-t <activity>[,...]] <pool> [interval]",)),),
 )
 
-_WITH_PROPERTIES = ("set", "get", "list")
+
+def _properties() -> List[str]:
+    head = ["", "the following properties are supported:", "", "\tPROPERTY             EDIT   VALUES", ""]
+    return [
+        *head,
+        *help_table(),
+        "",
+        "The feature@ properties must be appended with a feature name.",
+        "See zpool-features(7).",
+    ]
 
 
-def of_command(name: str) -> List[str]:
-    """What follows a wrong call of one sub-command."""
-    lines = ["usage:"]
-    for group in GROUPS:
-        for command, texts in group:
-            if command == name:
-                lines.extend("\t" + text for text in texts)
-    if name in _WITH_PROPERTIES:
-        lines += ["", "the following properties are supported:", "", "\tPROPERTY             EDIT   VALUES", ""]
-        lines.extend(help_table())
-        lines += ["", "The feature@ properties must be appended with a feature name.", "See zpool-features(7)."]
-    return lines
-
-
-def of_all() -> List[str]:
-    """What follows a call without a sub-command, or with one that there is not."""
-    lines = ["usage: zpool command args ...", "where 'command' is one of the following:"]
-    for group in GROUPS:
-        lines.append("")
-        for _command, texts in group:
-            lines.extend("\t" + text for text in texts)
-    return lines
-
-
-def show(problem: str, lines: List[str]) -> None:
-    for line in ([problem] if problem else []) + lines:
-        print(line, file=sys.stderr)
+USAGE = Usage(program="zpool", groups=_GROUPS, with_properties=("set", "get", "list"), properties=_properties)

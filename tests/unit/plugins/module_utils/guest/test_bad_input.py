@@ -41,6 +41,8 @@ ALONE: List[Any] = [
     ),
     ({"vnc": {"password": "123456789"}}, "longer than 8 characters"),
     ({"vnc": {"password": "a%b"}}, "'%', backslash"),
+    ({"vnc": {"password": "a\\b"}}, "backslash"),
+    ({"disks": [{"name": "root", "path": "/dev/a\\b"}]}, "a backslash"),
     ({"vnc": {"port": "0"}}, "neither auto nor a port"),
     ({"vnc": {"port": "65536"}}, "neither auto nor a port"),
     ({"vnc": {"address": "localhost"}}, "is not an IP address"),
@@ -173,3 +175,31 @@ def test_a_guest_that_cannot_be_seen_is_not_absent(fleet: Any, request_of: Make)
 def test_an_error_in_one_guest_keeps_the_whole_task_from_beginning(fleet: Any, request_of: Make) -> None:
     with pytest.raises(BadInput, match="guest b"):
         fleet.plan(request_of(name="a", memory="1G"), request_of(name="b", memory="1"))
+
+
+def unreadable(fleet: Any, name: str) -> None:
+    """Let a guest be there whose record makes no sense."""
+    fleet.make(name=name, memory="1G", nics=[LAN])
+    trouble = UnknownState(f"/apiary/{name}/guest.json is not a guest's record; put back a copy of it")
+    fleet.observed.guests[name] = replace(fleet.observed.guests[name], record=None, error=trouble)
+
+
+def test_beside_a_guest_that_cannot_be_read_no_address_is_given_out(fleet: Any, request_of: Make) -> None:
+    fleet.make(name="web1", memory="1G", nics=[LAN])
+    unreadable(fleet, "db1")
+    for request in (request_of(name="new", memory="1G", nics=[LAN]), request_of(nics=[{"name": "dmz"}])):
+        with pytest.raises(UnknownState, match="guest db1 cannot be read: /apiary/db1/guest.json .* put back a copy"):
+            fleet.plan(request)
+    # What gives out nothing goes on.
+    assert fleet.plan(request_of(name="new", memory="1G")).changed
+    assert fleet.plan(request_of(memory="2G", nics=[LAN])).changed
+    assert fleet.plan(request_of(state="absent")).changed
+
+
+def test_after_a_guest_that_cannot_be_read(fleet: Any, request_of: Make) -> None:
+    fleet.make(name="db1", memory="1G")
+    fleet.make(memory="1G", boot={"after": ["db1"]})
+    unreadable(fleet, "db1")
+    assert fleet.plan(request_of(memory="2G")).changed
+    with pytest.raises(UnknownState, match="boot.after: guest db1 cannot be read"):
+        fleet.plan(request_of(name="new", memory="1G", boot={"after": ["db1"]}))

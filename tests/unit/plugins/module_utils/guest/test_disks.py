@@ -30,6 +30,10 @@ class Files(Host):
         super().__init__()
         self.directory = directory
         self.devices = devices or []
+        self.layouts: Optional[List[str]] = None
+
+    def listdir(self, path: str) -> Optional[List[str]]:
+        return self.layouts
 
     def stat(self, path: str) -> Optional[os.stat_result]:
         if path in self.devices:
@@ -135,7 +139,25 @@ def test_missing_firmware_says_where_it_comes_from(host: Files, watched: Any, re
     (host.directory / "fw/VARS.fd").unlink()
     with pytest.raises(BadInput, match="edk2-bhyve"):
         check(host, watched, request_of(memory="1G"))
-    check(host, watched, request_of(memory="1G", firmware="bhyveload", loader={"host_path": "/tiny"}))
+    check(host, watched, request_of(memory="1G", firmware="bhyveload", loader={"host_path": "/vm"}))
+
+
+def test_what_is_loaded_from_has_to_be_there(host: Files, watched: Any, request_of: Make) -> None:
+    for loader, message in (
+        ({"host_path": "/nowhere"}, "loader.host_path: /nowhere does not exist on this host"),
+        ({"host_path": "/vm/disk.img"}, "loader.host_path: /vm/disk.img is no directory"),
+        ({"host_path": "/vm", "program": "/vm"}, "loader.program: /vm is no file"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            check(host, watched, request_of(memory="1G", firmware="bhyveload", loader=loader))
+
+
+def test_a_keyboard_layout_that_the_host_lacks(host: Files, watched: Any, request_of: Make) -> None:
+    request = request_of(memory="1G", vnc={"keyboard": "klingon"})
+    check(host, watched, request)
+    host.layouts = ["de", "default"]
+    with pytest.raises(BadInput, match="vnc.keyboard: this host has no layout 'klingon'; it has de, default"):
+        check(host, watched, request)
 
 
 def test_clones_are_never_destroyed_with_their_origin(host: Files, watched: Any, request_of: Make) -> None:

@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, List, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, info, runtime
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import parse_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import FORCED, shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
@@ -98,10 +99,40 @@ def test_a_tap_is_ours_by_its_tag() -> None:
     tagged = Interface("tap1003", (), 1500, description="apiary:web1:lan", groups=("tap",))
     stranger = Interface("tap1000", (), 1500, description="apiary:web10:lan", groups=("tap",))
     interfaces = {one.name: one for one in (tagged, stranger)}
-    assert allocations.allocate_taps("web1", ["lan"], {}, interfaces) == {"web1/lan": 1003}
-    assert allocations.allocate_taps("web1", ["x"], {"a/b": 1001}, interfaces) == {"web1/x": 1002}
+
+    def taps(known: Dict[str, int], nic: str) -> Dict[str, int]:
+        return Allocator(allocations.Allocations(known), interfaces).taps("web1", [nic])
+
+    assert taps({}, "lan") == {"web1/lan": 1003}
+    assert taps({"a/b": 1001}, "x") == {"web1/x": 1002}
     # A number that somebody took while we were away is given up.
-    assert allocations.allocate_taps("web1", ["x"], {"web1/x": 1000}, interfaces) == {"web1/x": 1001}
+    assert taps({"web1/x": 1000}, "x") == {"web1/x": 1001}
+
+
+class Counting(Dict[str, Interface]):
+    """Interfaces that count how often they are looked at."""
+
+    looks = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.looks += 1
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.looks += 1
+        return super().get(key, default)
+
+
+def test_what_allocation_costs_grows_with_the_guests_and_not_faster() -> None:
+    def looks(count: int) -> int:
+        strangers = {f"tap{number}": Interface(f"tap{number}", (), 1500) for number in range(1000, 1000 + count)}
+        interfaces = Counting(strangers)
+        allocator = Allocator(allocations.Allocations(), interfaces)
+        numbers = [allocator.taps(f"g{number}", ["lan"])[f"g{number}/lan"] for number in range(count)]
+        assert numbers == list(range(1000 + count, 1000 + 2 * count))
+        return interfaces.looks
+
+    assert looks(400) <= 4 * looks(100)
 
 
 def test_allocations_of_a_name_are_not_those_of_a_longer_one() -> None:
@@ -136,3 +167,21 @@ def test_a_shutdown_takes_as_long_as_its_waves(fleet: Any) -> None:
     }
     assert shutdown_seconds(guests) == (100 + FORCED) + (30 + FORCED) + (5 + FORCED)
     assert shutdown_seconds({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        # What the kernel does not run does not run, whatever is left of it: a node, a file that says running.
+        ({"node": True, "status": {"state": "running"}}, "stopped"),
+        ({"status": {"state": "preserved"}}, "stopped"),
+        ({"node": True, "status": {"state": "preserved"}}, "preserved"),
+        ({"status": {"state": "failed"}}, "failed"),
+        ({"pid": 7, "status": {"state": "stopped"}}, "running"),
+        ({"pid": 7, "supervised": True, "stop_asked": True}, "stopping"),
+        ({"pid": 7, "stop_asked": True}, "running"),
+        ({"supervised": True}, "starting"),
+    ],
+)
+def test_the_kernel_tells_the_run_state(seen: Dict[str, Any], expected: str) -> None:
+    assert ObservedGuest("web1", **seen).state == expected

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, info, record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
@@ -20,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import List
 Make = Callable[..., Dict[str, Any]]
 ROOT = {"name": "root", "size": "20G"}
 LAN = {"name": "lan", "switch": "bridge0"}
+OTHER = "99999999-8888-4777-8666-555555555555"
 
 
 def steps(plan: FleetPlan, name: str = "web1") -> List[str]:
@@ -80,7 +83,7 @@ def test_memory_of_a_running_guest_waits_for_its_next_boot(fleet: Any, request_o
     assert plan.stops == [] and plan.starts == []
     assert plan.guests[0].entry["status"]["pending"] == {"memory.size": {"running": "2G", "next": "4G"}}
     # The generation that runs stays.
-    assert not any(isinstance(one, changes.RemoveTrees) for one in plan.plan().changes)
+    assert not any(isinstance(one, changes.Remove) for one in plan.plan().changes)
     restarted = fleet.plan(request_of(memory="4G", restart="if_needed"))
     assert restarted.stops == ["web1"] and restarted.starts == ["web1"]
     assert restarted.guests[0].entry["status"]["pending"] == {}
@@ -155,7 +158,7 @@ def test_absent_keeps_the_disks_unless_told_otherwise(fleet: Any, request_of: Ma
         "stop",
         "remove boot files /apiary/web1/boot, /apiary/web1/firstboot",
         "remove boot generations /apiary/web1/boot.1",
-        "remove record /apiary/web1/guest.json",
+        "set the record /apiary/web1/guest.json aside as /apiary/web1/removed.json",
         "give back taps and VNC ports",
     ]
     gone = fleet.plan(request_of(state="absent", destroy=True))
@@ -167,6 +170,39 @@ def test_absent_of_a_guest_without_data_leaves_nothing(fleet: Any, request_of: M
     described = steps(fleet.plan(request_of(state="absent")))
     assert described[-1] == "destroy zroot/apiary/web1"
     assert any("uefi-vars.fd" in step for step in described)
+
+
+def removed(fleet: Any, text: str) -> None:
+    """Let web1 be gone, its disks and what it was being there."""
+    layout = fleet.observed.conf.layout
+    entries = ("removed.json", "uefi-vars.fd")
+    fleet.observed.guests["web1"] = ObservedGuest("web1", exists=True, entries=entries, former=text)
+    fleet.observed = replace(fleet.observed, allocations=Allocations())
+    assert layout.volume("web1", "root") in fleet.observed.datasets
+
+
+def test_a_guest_that_comes_back_to_its_disks_is_who_it_was(fleet: Any, request_of: Make) -> None:
+    request = request_of(memory="2G", disks=[ROOT], nics=[LAN], vnc={})
+    before = fleet.make(request_of(memory="2G", disks=[ROOT, {"name": "x", "size": "1G"}], nics=[LAN], vnc={}))
+    removed(fleet, record.dump(before))
+    told = [one["name"] for one in info.entries(fleet.observed, None, 0.0)]
+    plan = fleet.plan(request)
+    after = fleet.desired(request)[0].identity
+    assert told == []
+    assert (after.uuid, after.macs) == (before.identity.uuid, before.identity.macs)
+    assert after.slots["disk/root"] == before.identity.slots["disk/root"]
+    assert "remove record set aside /apiary/web1/removed.json" in steps(plan)
+    # Absent a second time it is as absent as before.
+    assert not fleet.plan(request_of(state="absent")).changed
+    # A UUID that the task names is what it says.
+    assert fleet.desired(request_of(memory="2G", uuid=OTHER))[0].identity.uuid == OTHER
+
+
+def test_what_a_guest_was_is_not_guessed(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="2G", disks=[ROOT])
+    removed(fleet, "{}")
+    with pytest.raises(UnknownState, match="/apiary/web1/removed.json is not a guest's record"):
+        fleet.plan(request_of(memory="2G"))
 
 
 def test_absent_of_nobody_changes_nothing(fleet: Any, request_of: Make) -> None:
@@ -184,6 +220,10 @@ def test_absent_takes_away_its_own_taps_only(fleet: Any, request_of: Make) -> No
     fleet.observed = replace(fleet.observed, interfaces={**fleet.observed.interfaces, **others})
     described = steps(fleet.plan(request_of(state="absent")))
     assert [step for step in described if "interface" in step] == ["destroy interface tap1000"]
+    # One that somebody has open: to destroy it would hang until it is closed.
+    opened = {**fleet.observed.interfaces, "tap1000": replace(tap, opened_by=77)}
+    fleet.observed = replace(fleet.observed, interfaces=opened)
+    assert not [step for step in steps(fleet.plan(request_of(state="absent"))) if "interface" in step]
 
 
 def test_a_protected_guest_stays(fleet: Any, request_of: Make) -> None:

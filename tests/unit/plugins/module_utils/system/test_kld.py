@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import parse_kldstat
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import check_modules, parse_kldstat
 
 TEXT = (
     "Id Refs Address                Size Name\n"
@@ -36,3 +39,19 @@ def test_files_built_in_modules_and_drivers_count() -> None:
 def test_what_cannot_be_read_is_unknown(text: str) -> None:
     with pytest.raises(UnknownState, match="kldstat -v"):
         parse_kldstat(text)
+
+
+def test_a_module_is_known_by_its_file_or_by_the_hints(tmp_path: Path) -> None:
+    for name in ("kernel/vmm.ko", "modules/wifi.ko"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "kernel/linker.hints").write_bytes(b"\x01\0\x07pci/ppt\x06vmm.ko")
+    path = f"{tmp_path}/kernel;{tmp_path}/modules;{tmp_path}/none"
+    check_modules(Host(), ["vmm", "wifi", "pci/ppt"], path)
+    with pytest.raises(BadInput, match=f"kernel_modules: 'vmn' is neither loaded .* no vmn.ko in {tmp_path}/kernel, "):
+        check_modules(Host(), ["vmm", "vmn"], path)
+
+
+def test_where_no_module_has_a_file_only_loading_can_tell(tmp_path: Path) -> None:
+    check_modules(Host(), ["vmm"], f"{tmp_path};{tmp_path}/none")
+    check_modules(Host(), ["vmm"], "")

@@ -36,6 +36,7 @@ CONF = {
         (Wish(dataset_properties={"volmode": "geom"}), "volmode is always dev"),
         (Wish(dataset_properties={"mountpoint": "/x"}), "mountpoint is set by root"),
         (Wish(kernel_modules=("../vmm",)), "kernel_modules"),
+        (Wish(shutdown_seconds=0), "shutdown_seconds: 0; allowed are 1 to 86400"),
         (Wish(sysctls={"tap": "1"}), "sysctls: 'tap' is not the name of a kernel variable"),
         (Wish(sysctls={"net.link.tap.up_on_open": '"1"'}), "has a quote"),
         (Wish(loader_variables={"vmm load": "YES"}), "loader_variables"),
