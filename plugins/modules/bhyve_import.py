@@ -86,11 +86,18 @@ EXAMPLES = r"""
         path: /var/tmp/web1.apiary
       delegate_to: hive1
 
-    - name: Bring the file here
-      ansible.posix.synchronize:
+    - name: Bring the file to the controller, or to this host by any other means
+      ansible.builtin.fetch:
         src: /var/tmp/web1.apiary
         dest: /var/tmp/web1.apiary
+        flat: true
       delegate_to: hive1
+
+    - name: And here
+      ansible.builtin.copy:
+        src: /var/tmp/web1.apiary
+        dest: /var/tmp/web1.apiary
+        mode: "0600"
 
     - name: Import it
       apiary.bhyve.bhyve_import:

@@ -25,6 +25,7 @@ notes:
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
   - VNC passwords are kept in files that only root can read, and shown nowhere.
 seealso:
+  - module: apiary.bhyve.bhyve_image
   - module: apiary.bhyve.bhyve_vm_info
   - module: apiary.bhyve.bhyve_host
 author:
@@ -46,6 +47,14 @@ EXAMPLES = r"""
       - {name: lan, switch: bridge0}
     vnc: {wait: true}
     boot: {autostart: true, order: 10}
+
+- name: A guest boots from a clone of an image (apiary.bhyve.bhyve_image), grown to its size
+  apiary.bhyve.bhyve_vm:
+    name: web2
+    state: started
+    os: freebsd
+    memory: 4G
+    disks: [{name: root, size: 20G, image: freebsd-14.3}]
 
 - name: Guests of a host, all in one task
   apiary.bhyve.bhyve_vm:

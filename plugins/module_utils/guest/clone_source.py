@@ -60,6 +60,7 @@ def read_sources(host: Host, requests: Sequence[Mapping[str, Any]], observed: Ob
     for clone in clones:
         _check_task(clone, requests)
         source = _source(host, clone, observed)
+        _check_missing(clone, source, observed)
         sources[clone.name] = replace(source, held={**_written(host, source), **source.held})
     return replace(observed, sources=sources)
 
@@ -105,6 +106,20 @@ def _check_task(clone: _Clone, requests: Sequence[Mapping[str, Any]]) -> None:
             )
         if request.get("rename_from") == clone.guest:
             raise BadInput(f"{clone.where}this task gives guest {clone.guest} the name {request['name']}; clone that")
+
+
+def _check_missing(clone: _Clone, source: Source, observed: Observed) -> None:
+    """A clone that was begun, and whose source has lost since what is still to be cloned."""
+    record = observed.guest(clone.name).record
+    if clone.begun is None or record is None:
+        return
+    wanted = [disk.name for disk in record.guest.attached if disk.name in clone.begun.missing]
+    gone = [name for name in wanted if name not in source.made and name not in source.sizes]
+    if gone:
+        raise BadInput(
+            f"{clone.where}guest {clone.guest} has no disks {', '.join(gone)} any more, which are still to be cloned; "
+            "remove the guest (state: absent, destroy: true) and clone again"
+        )
 
 
 def _written(host: Host, source: Source) -> Dict[str, int]:

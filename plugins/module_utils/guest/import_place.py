@@ -99,7 +99,6 @@ class Place:
         """Make the hidden place; ``volmode``: it has to be set here, for it is not inherited."""
         if self.dataset:
             changes.CreateDataset(self.name, self.dataset, volmode).apply(host)
-            host.chmod(self.directory, 0o755)
         else:
             host.mkdir(self.directory, 0o755)
 

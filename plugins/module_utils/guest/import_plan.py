@@ -47,6 +47,12 @@ class Adapted:
     sources: Dict[str, Member]
     warnings: Tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> Record:
+        """The record for the planner: disks that are there whole, and are no clones of an image of this host."""
+        disks = tuple(replace(disk, image="") for disk in self.record.guest.disks)
+        return replace(self.record, guest=replace(self.record.guest, disks=disks))
+
     def disk(self, member: Member) -> Disk:
         """The disk that a member becomes."""
         return next(disk for disk in self.record.guest.disks if disk.name == member.disk)

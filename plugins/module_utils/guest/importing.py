@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, import_make, info
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, import_make, info, record, view
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import RECORD
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import names_to_read, read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
@@ -113,13 +114,18 @@ def describe(element: Element) -> List[str]:
 
 
 def _steps(element: Element) -> List[Change]:
-    """The planner's steps, without the mark of a first boot, which the export brings if the guest has never booted."""
+    """The planner's steps, with the record that the guest gets here.
+
+    Without the mark of a first boot: the export brings it if the guest has never booted.
+    """
     plan: GuestPlan = element.plan
-    return [
-        change
-        for change in plan.changes
-        if not (isinstance(change, changes.WriteFile) and change.path.endswith(f"/{element.name}/firstboot"))
-    ]
+    steps: List[Change] = []
+    for change in plan.changes:
+        if isinstance(change, changes.WriteFile) and change.path.endswith(f"/{element.name}/{RECORD}"):
+            steps.append(replace(change, content=record.dump(element.adapted.record)))
+        elif not (isinstance(change, changes.WriteFile) and change.path.endswith(f"/{element.name}/firstboot")):
+            steps.append(change)
+    return steps
 
 
 def _read(host: Host, files: Sequence[Opened], new_uuid: Callable[[], str]) -> Report:
@@ -177,7 +183,7 @@ def _is_there(host: Host, element: Element, observed: Observed) -> bool:
 
 def _desired(element: Element, observed: Observed) -> Desired:
     adapted: Adapted = element.adapted
-    return Desired(element.name, "present", {}, observed.guest(element.name), adapted.record)
+    return Desired(element.name, "present", {}, observed.guest(element.name), adapted.whole)
 
 
 def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List[GuestPlan]:
@@ -231,7 +237,10 @@ def _settle(host: Host, element: Element, place: Place) -> None:
 
 def _entry(element: Element, observed: Observed) -> Dict[str, Any]:
     incoming = element.opened.incoming
-    vm = element.plan.entry if element.plan is not None else info.entry(element.name, observed, time.time())
+    if element.plan is not None:
+        vm = {**element.plan.entry, **view.options_of(element.adapted.record)}
+    else:
+        vm = info.entry(element.name, observed, time.time())
     disks = incoming.manifest.disks if element.plan is not None else ()
     return {
         "path": incoming.wanted.path,
@@ -257,7 +266,8 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         if name in report.failed:
             entry["failed"] = str(report.failed[name])
         if element.plan is not None:
-            diff.before[name], diff.after[name] = {}, element.plan.after
+            after = {**element.plan.after, **view.options_of(element.adapted.record)}
+            diff.before[name], diff.after[name] = {}, after
         entries.append(entry)
     result: Dict[str, Any] = {"changed": bool(done), "imports": entries}
     if with_diff:

@@ -47,6 +47,9 @@ def entry(name: str, observed: Observed, now: float) -> Dict[str, Any]:
     status = view.status_of(seen.record.guest, seen.state, taps, own.vnc.get(name), pending_now(seen), _live(seen, now))
     if seen.record.owner != observed.hostuuid:
         status["message"] = f"the record belongs to the host {seen.record.owner}"
+    elif seen.record.origin is not None and seen.record.incomplete:
+        missing = ", ".join(seen.record.origin.missing)
+        status["message"] = f"a clone whose disks are not all there ({missing}); a task of bhyve_vm completes it"
     return {**options, "state": view.state_of(seen.state), "status": status}
 
 

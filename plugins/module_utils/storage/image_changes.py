@@ -47,11 +47,15 @@ class CreatePlace(Change):
 
 @dataclass(frozen=True)
 class MakeImage(Change):
-    """A whole image, from its source to its name. May take hours; only naming it holds up other tasks."""
+    """A whole image, from its source to its name. May take hours; only naming it holds up other tasks.
+
+    ``replaces`` is the image that has the name now, ``named`` one that has it without a record, after an interruption.
+    """
 
     store: Store
     wanted: Wanted
     replaces: Optional[Image]
+    named: Optional[Image] = None
 
     def describe(self) -> str:
         what = self.store.volume(self.subject) if self.wanted.kind == ZVOL else self._file()
@@ -73,7 +77,7 @@ class MakeImage(Change):
                     f"another task has made or changed the image {self.subject} meanwhile; run this again"
                 )
             naming = host.lock(HOST_LOCK, _HOST_TIMEOUT)
-            Maker(host, self.store, self.wanted, naming, self.replaces).make()
+            Maker(host, self.store, self.wanted, naming, self.replaces or self.named).make()
 
 
 @dataclass(frozen=True)

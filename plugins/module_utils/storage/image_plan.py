@@ -78,7 +78,7 @@ def _present(host: Host, plan: Plan, request: Request, image: Optional[Image], s
     _check_sources(host, at, request)
     _add_place(host, plan, name, seen)
     wanted = Wanted(name, kind, request.sources, request.checksum, request.volblocksize, request.limits)
-    plan.add(changes.MakeImage(name, seen.store, wanted, image))
+    plan.add(changes.MakeImage(name, seen.store, wanted, image, _named(name, seen)))
     plan.after[name] = {
         "kind": kind,
         "source": list(request.sources),
@@ -126,10 +126,21 @@ def _check_place(at: str, name: str, seen: Seen) -> None:
     for entry in seen.images.unknown:
         if entry in (name, f"{name}.img", f"{name}.iso"):
             place = f"{seen.store.directory}/{entry}" if entry != name else seen.store.volume(name)
-            partial = seen.images.partial.get(name)
-            if partial is not None and partial.image is not None:
-                continue  # named a moment before its maker was interrupted
+            if _named(name, seen) is not None:
+                continue
             raise BadInput(f"{at}{place} is there and belongs to no image; rename it or move it away first")
+
+
+def _named(name: str, seen: Seen) -> Optional[Image]:
+    """An image that got its name a moment before its maker was interrupted, and has no record yet."""
+    progress = seen.images.partial.get(name)
+    if progress is None or progress.image is None or name in seen.images.images:
+        return None
+    if progress.image.kind == ZVOL:
+        waits = seen.store.partial_volume(name) in seen.datasets
+    else:
+        waits = seen.store.partial(name, "raw").rpartition("/")[2] in seen.images.entries
+    return None if waits else progress.image
 
 
 def _check_sources(host: Host, at: str, request: Request) -> None:
@@ -183,6 +194,7 @@ def _absent(plan: Plan, request: Request, image: Optional[Image], seen: Seen) ->
         progress = seen.images.partial[name]
         how_far = f" ({progress.phase}, {progress.percent} %)" if progress is not None else ""
         raise BadInput(f"{at}another task is making it now{how_far}; wait for its end, or end it, and try again")
+    image = image or _named(name, seen)
     if image is not None:
         _check_unused(at, "removed", image, seen)
         plan.add(changes.RemoveImage(name, seen.store, image))

@@ -31,8 +31,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Da
 class Images:
     """The images of a host. ``broken``: known, but the volume, snapshot or file is missing, with what is.
 
-    ``partial``: the names of images with something in progress, or broken off; ``leftovers`` are names of files and
-    volumes that belong to no image. ``clones`` are the datasets that depend on each image.
+    ``partial``: the names of images with something in progress, or broken off; ``unknown`` are names of files and
+    volumes that belong to no image. ``clones`` are the datasets that depend on each image. ``exists`` and ``entries``
+    are of the directory of images.
     """
 
     images: Mapping[str, Image] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Images:
     unknown: Sequence[str] = ()
     clones: Mapping[str, Sequence[str]] = field(default_factory=dict)
     exists: bool = False
+    entries: Sequence[str] = ()
 
 
 def read_images(
@@ -77,7 +79,9 @@ def read_images(
     for volume in volumes:
         if volume.startswith(PARTIAL):
             partial.setdefault(volume[len(PARTIAL) :], None)
-    return Images(images, broken, partial, _unknown(names, volumes, images), _clones(store, snapshots or {}), True)
+    return Images(
+        images, broken, partial, _unknown(names, volumes, images), _clones(store, snapshots or {}), True, names
+    )
 
 
 def _image(host: Host, store: Store, name: str) -> Image:

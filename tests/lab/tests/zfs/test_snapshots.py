@@ -64,3 +64,15 @@ def test_a_file_system_shows_its_snapshots(lab: Lab) -> None:
     assert not (top / ".zfs/snapshot/t/.zfs").exists()
     lab.zfs("destroy", "tank/a@t")
     assert os.listdir(top) == ["file"]
+
+
+def test_what_was_written_since_a_snapshot_or_a_bookmark_of_one_that_is_gone(lab: Lab) -> None:
+    lab.zfs("create", "-V", "1M", "tank/v")
+    lab.volume("tank/v").write_bytes(b"old" + bytes((1 << 20) - 3))
+    lab.zfs("snapshot", "tank/v@one")
+    lab.zfs("bookmark", "tank/v@one", "tank/v#one")
+    assert (lab.value("written@one", "tank/v"), lab.value("written#one", "tank/v")) == ("0", "0")
+    lab.zfs("destroy", "tank/v@one")
+    assert (lab.value("written@one", "tank/v"), lab.value("written#one", "tank/v")) == ("-", "0")
+    lab.volume("tank/v").write_bytes(b"new" + bytes((1 << 20) - 3))
+    assert int(lab.value("written#one", "tank/v")) > 0

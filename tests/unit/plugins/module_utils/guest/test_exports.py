@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import archive
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import Content, Left, Manifest, Member
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import DestroyDataset, WriteFile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import (
     Export,
     Import,
@@ -39,8 +41,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan imp
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Loader, Nic, Vnc
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import Marks, parse_marks
 
 MIB = 1 << 20
@@ -376,10 +379,33 @@ def test_space_is_that_of_thick_disks_and_of_what_thin_ones_hold(empty: Observed
     assert (sizes["logs"], sizes["uefi-vars.fd"]) == (4096, 8192)
 
 
-def test_the_planner_sees_the_disks_as_there_and_its_steps_are_led_to_the_hidden_place(empty: Observed) -> None:
-    one = incoming("web2")
+def test_the_planner_makes_no_disks_and_its_steps_are_led_to_the_hidden_place(empty: Observed) -> None:
+    disks = (replace(ROOT, image="debian-13", properties=(("compression", "zstd"),)), LOGS)
+    record = replace(RECORD, guest=replace(GUEST, disks=disks, loader=Loader(host_path="/tiny"), firmware="bhyveload"))
+    one = incoming("web2", record)
+    here, place = adapted(empty, one), Place("web2", empty.conf.layout)
+    there = as_if_there(empty, place, one.manifest, here)
+    desired = Desired("web2", "present", {}, there.guest("web2"), here.whole)
+    steps = plan_fleet([desired], there).guests[0].changes
+    assert [type(step).__name__ for step in steps] == [
+        "Allocate",
+        "WriteFile",
+        "WriteFile",
+        "WriteGeneration",
+        "SwitchBoot",
+    ]
+    led = [place.led(step) for step in steps]
+    assert [getattr(step, "path", "") for step in led[1:3]] == [
+        "/apiary/.partial-web2/firstboot",
+        "/apiary/.partial-web2/guest.json",
+    ]
+    assert led[3].directory == "/apiary/.partial-web2/boot.1"
+    assert "/dev/zvol/zroot/apiary/web2/root" in led[3].conf
+
+
+def test_a_step_that_an_import_does_not_know_is_refused(empty: Observed) -> None:
     place = Place("web2", empty.conf.layout)
-    there = as_if_there(empty, place, one.manifest, adapted(empty, one))
-    assert there.guest("web2").file_sizes == {"logs": 8 * MIB}
-    assert there.datasets["zroot/apiary/web2/root"].size("volsize") == 16 * MIB
-    assert (place.directory, place.dataset) == ("/apiary/.partial-web2", "zroot/apiary/.partial-web2")
+    with pytest.raises(ApiaryError, match="an import cannot destroy zroot/apiary/web2"):
+        place.led(DestroyDataset("web2", "zroot/apiary/web2"))
+    with pytest.raises(ApiaryError, match="/apiary/web20/x is not within the guest"):
+        place.led(WriteFile("web2", "/apiary/web20/x", "", "file"))

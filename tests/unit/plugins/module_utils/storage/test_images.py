@@ -286,6 +286,16 @@ def test_what_a_broken_run_left_is_cleared_away(place: Place) -> None:
     assert place.plan({}).descriptions() == {"web": ["clear away what an interrupted task left of image web"]}
 
 
+def test_an_image_that_was_named_and_not_recorded_is_ours(place: Place) -> None:
+    Path(place.store.partial("web", "json")).write_text(dump_progress(Progress("web", "ready", 100, {}, image=IMAGE)))
+    place.dataset("z/.images/web", "volume")
+    assert place.plan({"source": [URL]}).descriptions()["web"] == [f"make image z/.images/web from {URL}"]
+    assert place.plan({"state": "absent"}).descriptions()["web"] == [
+        "remove image /dev/zvol/z/.images/web",
+        "clear away what an interrupted task left of image web",
+    ]
+
+
 def test_images_that_cannot_be_seen_are_not_absent(place: Place) -> None:
     place.dataset("z/.images", "filesystem", mounted="no")
     with pytest.raises(UnknownState, match="z/.images is not mounted"):
