@@ -22,12 +22,12 @@ def test_snapshots_that_do_not_all_fit_are_not_made(lab: Lab) -> None:
     """Each volume's refreservation must fit again, beside those of the others in the same command."""
     free = int(lab.value("available", "tank"))
     size = str((free * 2 // 5) // (1 << 20) << 20)
-    lab.zfs("create", "-o", "quota=%d" % free, "tank/a")
+    lab.zfs("create", "-o", f"quota={free}", "tank/a")
     for name in ("tank/a/v", "tank/a/w"):
         lab.zfs("create", "-s", "-V", size, name)
         os.posix_fallocate(os.open(lab.volume(name), os.O_RDWR), 0, 8 << 20)
         lab.zfs("set", f"refreservation={size}", name)
-    lab.zfs("set", "quota=%d" % (int(lab.value("used", "tank/a")) + (12 << 20)), "tank/a")
+    lab.zfs("set", f"quota={int(lab.value('used', 'tank/a')) + (12 << 20)}", "tank/a")
     text = lab.refused("zfs", "snapshot", "-r", "tank/a@s")
     assert text == "cannot create snapshot 'tank/a/w@s': out of space\nno snapshots were created\n"
     assert lab.names("-t", "snapshot", "-r", "tank/a") == []
