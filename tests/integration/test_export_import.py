@@ -315,8 +315,8 @@ def test_reads_do_not_grow_with_the_exports(web1: StandinHost, modules: Modules)
 
 def test_no_room_is_told_before_anything_is_made(web1: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_export", EXPORT)
-    free = int(web1.sh("zfs get -Hpo value available zroot/apiary").stdout)
-    web1.sh(f"zfs create -V {(free - (12 << 20)) // (1 << 20)}M zroot/ballast", check=True)
+    used = int(web1.sh("zfs get -Hpo value used zroot/apiary").stdout)
+    web1.sh(f"zfs set quota={used + (12 << 20)} zroot/apiary", check=True)
     assert "not enough space: " in refusal(modules, "bhyve_import", COPY)
 
 
