@@ -240,6 +240,15 @@ def test_a_running_guest_and_a_snapshot(web1: StandinHost, modules: Modules) -> 
     modules.good("bhyve_snapshot", {"vm": "web1", "name": "later", "state": "rolled_back"})
 
 
+def test_two_tasks_at_once_do_it_once(web1: StandinHost, modules: Modules) -> None:
+    for module, task in (("bhyve_export", EXPORT), ("bhyve_import", COPY)):
+        both = [modules.finish(process) for process in [modules.start(module, task), modules.start(module, task)]]
+        assert not any(result.get("failed") for result in both), both
+        assert sorted(result["changed"] for result in both) == [False, True]
+    assert sums(web1, "web2") == sums(web1, "web1")
+    assert residue(web1) == []
+
+
 DAMAGES: Dict[str, str] = {
     "cut off": "data = data[: len(data) // 2]",
     "cut off at the end": "data = data[: data.index(b'SHA256SUMS') + 600]",
