@@ -80,7 +80,7 @@ rename_from:
       and this one exists, it was renamed before and nothing is done.
     - UUID, MAC addresses, disk serials, PCI slots, firmware variables, taps' numbers and VNC port stay, so that the
       guest sees no difference. Its snapshots and logs go with it.
-    - Guests that start after it, and its clones, are told in the same task.
+    - Guests that start after it, and its clones, follow in the same task; they are in its result as well.
     - A protected guest is only renamed when the task has C(protected=false).
   type: str
 os:

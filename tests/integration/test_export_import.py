@@ -240,6 +240,15 @@ def test_a_running_guest_and_a_snapshot(web1: StandinHost, modules: Modules) -> 
     modules.good("bhyve_snapshot", {"vm": "web1", "name": "later", "state": "rolled_back"})
 
 
+def test_two_tasks_at_once_do_it_once(web1: StandinHost, modules: Modules) -> None:
+    for module, task in (("bhyve_export", EXPORT), ("bhyve_import", COPY)):
+        both = [modules.finish(process) for process in [modules.start(module, task), modules.start(module, task)]]
+        assert not any(result.get("failed") for result in both), both
+        assert sorted(result["changed"] for result in both) == [False, True]
+    assert sums(web1, "web2") == sums(web1, "web1")
+    assert residue(web1) == []
+
+
 DAMAGES: Dict[str, str] = {
     "cut off": "data = data[: len(data) // 2]",
     "cut off at the end": "data = data[: data.index(b'SHA256SUMS') + 600]",
@@ -315,8 +324,8 @@ def test_reads_do_not_grow_with_the_exports(web1: StandinHost, modules: Modules)
 
 def test_no_room_is_told_before_anything_is_made(web1: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_export", EXPORT)
-    free = int(web1.sh("zfs get -Hpo value available zroot/apiary").stdout)
-    web1.sh(f"zfs create -V {(free - (12 << 20)) // (1 << 20)}M zroot/ballast", check=True)
+    used = int(web1.sh("zfs get -Hpo value used zroot/apiary").stdout)
+    web1.sh(f"zfs set quota={used + (12 << 20)} zroot/apiary", check=True)
     assert "not enough space: " in refusal(modules, "bhyve_import", COPY)
 
 

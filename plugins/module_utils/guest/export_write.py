@@ -62,10 +62,13 @@ def _created(path: str) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, _MODE)
     try:
+        busy = ApiaryError(f"another task is writing {path}; run this one again when it has ended")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ApiaryError(f"another task is writing {path}; run this one again when it has ended") from error
+            raise busy from error
+        if not os.path.exists(path) or not os.path.samestat(os.stat(path), os.fstat(descriptor)):
+            raise busy  # and has just given it its final name
         os.ftruncate(descriptor, 0)
         os.fchmod(descriptor, _MODE)
         os.fchown(descriptor, 0, 0)

@@ -92,8 +92,8 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
                 report.steps[element.name] = describe(element)
                 continue
             try:
-                _import(host, element)
-                report.steps[element.name] = describe(element)
+                if _import(host, element):
+                    report.steps[element.name] = describe(element)
             except ApiaryError as error:
                 report.failed[element.name] = error
     return report
@@ -193,13 +193,16 @@ def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List
     return plans
 
 
-def _import(host: Host, element: Element) -> None:
-    """Import one guest: its data under a hidden name and the guest's lock, the rest under the host lock."""
+def _import(host: Host, element: Element) -> bool:
+    """Import one guest: its data under a hidden name and the guest's lock, the rest under the host lock.
+
+    False when another task has imported it in the meantime.
+    """
     with host.lock(work_lock(element.name), LOCK_TIMEOUT):
         with host.lock(HOST_LOCK, LOCK_TIMEOUT):
             observed = observe(host)
             if _is_there(host, element, observed):
-                raise ApiaryError(f"guest {element.name}: another task has imported it in the meantime")
+                return False
             place = Place(element.name, observed.conf.layout)
             place.clear(host, place.dataset in observed.datasets)
             root = observed.datasets.get(place.layout.dataset)
@@ -214,6 +217,7 @@ def _import(host: Host, element: Element) -> None:
                 place.clear(host, True)
             raise
         place.wait(host, import_make.volumes(element.opened, element.adapted))
+        return True
 
 
 def _settle(host: Host, element: Element, place: Place) -> None:

@@ -15,7 +15,12 @@ import os
 from dataclasses import dataclass, field
 from typing import Dict, Generator, Iterable, Iterator, List, Mapping, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
+    ApiaryError,
+    CommandError,
+    FileError,
+    UnknownState,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.pipes import CHUNK, pipeline, run_pipeline
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import STATE
@@ -113,7 +118,10 @@ def mark(host: Host, volume: str, marks: Marks) -> None:
     name = f"{volume}#{MARK}"
     if marks.has(name):
         host.run(["zfs", "destroy", name], what=f"cannot destroy the bookmark {name}")
-    host.run(["zfs", "bookmark", f"{volume}@{MARK}", name], what=f"cannot make the bookmark {name}", accept=(0, 1))
+    what, argv = f"cannot make the bookmark {name}", ["zfs", "bookmark", f"{volume}@{MARK}", name]
+    result = host.run(argv, what=what, accept=(0, 1))
+    if result.rc != 0 and "bookmark feature not enabled" not in result.stderr:
+        raise CommandError(what, result.argv, result.rc, result.stdout, result.stderr)
 
 
 def sent(host: Host, snapshot: str) -> Chunks:

@@ -249,6 +249,18 @@ def test_a_half_made_clone_is_completed_by_whatever_task_comes_next(fleet: Any, 
     assert "let snapshot zroot/apiary/web1@apiary-clone-web2 go with the last clone of it" in steps(gone)
 
 
+def test_a_half_made_clone_whose_source_lost_the_disk(fleet: Any, request_of: Make) -> None:
+    fleet.make(memory="2G", disks=[ROOT])
+    fleet.make(request_of(name="web2", memory="2G", disks=[DATA]))
+    seen = fleet.observed.guests["web2"]
+    begun = replace(seen.record, origin=Origin("web1", "apiary-clone-web2", True, "copy", ("data",)))
+    datasets = {name: one for name, one in fleet.observed.datasets.items() if name != "zroot/apiary/web2/data"}
+    guests = {**fleet.observed.guests, "web2": replace(seen, record=begun)}
+    fleet.observed = replace(fleet.observed, datasets=datasets, guests=guests)
+    with pytest.raises(BadInput, match="guest web1 has no disks data any more"):
+        plan(fleet, request_of(name="web2"))
+
+
 def test_the_snapshot_of_an_earlier_clone_is_not_used_again(fleet: Any, request_of: Make) -> None:
     fleet.make(memory="2G", disks=[ROOT])
     planned = plan(

@@ -282,6 +282,30 @@ def test_a_manifest_that_is_none(before: str, after: str, message: str) -> None:
         archive.load(text.replace(before, after, 1).encode(), "/b/x.apiary")
 
 
+@pytest.mark.parametrize(
+    ("path", "good"),
+    [
+        ("seed.iso", True),
+        ("hooks/pre start~", True),
+        ("hooks/caf\udce9", True),
+        ("guest.json", False),
+        ("hooks/..", False),
+        ("hooks/../x", False),
+        ("/etc/passwd", False),
+        ("boot.1/bhyve.conf", False),
+    ],
+)
+def test_only_files_of_a_guest_come_out(path: str, good: bool) -> None:
+    one = manifest()
+    hook = Member(archive.file_member(path), "file", 1, "4" * 64, path=path)
+    text = archive.dump(replace(one, members=(one.members[0], hook))).encode()
+    if good:
+        assert archive.load(text, "x").members[1].path == path
+        return
+    with pytest.raises(ApiaryError, match="does not belong to a guest"):
+        archive.load(text, "x")
+
+
 # the guest on another host
 
 

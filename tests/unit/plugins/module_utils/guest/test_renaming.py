@@ -129,6 +129,15 @@ def test_a_renaming_that_never_came_to_pass_leaves_no_note(fleet: Any, request_o
     assert steps(plan(fleet, request_of()), "web1") == ["write record /apiary/web1/guest.json"]
 
 
+def test_a_record_of_the_former_name_is_the_guests_after_a_rollback_only(fleet: Any) -> None:
+    text = record.dump(fleet.make(memory="2G", disks=[ROOT]))
+    with pytest.raises(UnknownState, match="is the record of 'web1', not of 'shop1'"):
+        record.load(text, "/apiary/shop1/guest.json", "shop1")
+    rolled_back = record.load(text, "/apiary/shop1/guest.json", "shop1", rolled_back=True)
+    assert rolled_back.guest.name == "shop1" and rolled_back.renaming == Renaming("web1", "shop1")
+    assert record.load(text, "/apiary/web1/guest.json", "web1", rolled_back=True).renaming is None
+
+
 def test_whoever_names_the_guest_follows(fleet: Any, request_of: Make) -> None:
     fleet.make(memory="2G", disks=[ROOT])
     fleet.make(request_of(name="app1", memory="2G", disks=[ROOT], boot={"after": ["web1"]}))
