@@ -249,6 +249,25 @@ def test_two_tasks_at_once_do_it_once(web1: StandinHost, modules: Modules) -> No
     assert residue(web1) == []
 
 
+def test_one_that_fails_does_not_keep_the_others(web1: StandinHost, modules: Modules) -> None:
+    modules.good("bhyve_vm", {**TINY, "name": "app1", "disks": [{"name": "root", "size": "1M"}]})
+    other = {"vm": "app1", "path": "/backup/app1.apiary"}
+    copies = [COPY, {"path": other["path"], "name": "app2", "keep_identity": False}]
+    for module, task, key, names in (
+        ("bhyve_export", {"exports": [EXPORT, other]}, "exports", [FILE]),
+        ("bhyve_import", {"imports": copies}, "imports", ["web2"]),
+    ):
+        web1.set_faults([{"match": ["zstd"], "kth": 1, "mode": "fail", "stderr": "zstd: no memory"}])
+        result = modules.run(module, task)
+        web1.set_faults([])
+        assert result["failed"] and [one["name"] for one in result["failures"]] == names
+        assert "no memory" in result["msg"]
+        assert [one["changed"] for one in result[key]] == [False, True]
+        assert residue(web1) == []
+        again = modules.good(module, task)
+        assert [one["changed"] for one in again[key]] == [True, False]
+
+
 DAMAGES: Dict[str, str] = {
     "cut off": "data = data[: len(data) // 2]",
     "cut off at the end": "data = data[: data.index(b'SHA256SUMS') + 600]",
