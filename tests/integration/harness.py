@@ -30,15 +30,6 @@ ANSIBLE_BIN = Path(sys.executable).parent
 PYTHON = "/usr/local/bin/python3.11"
 PAYLOAD = "/var/tmp/payload"
 
-# AnsiballZ does the same: set the arguments, then run the module as a program.
-RUNNER = """\
-import json, runpy, sys
-from ansible.module_utils import basic
-basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.stdin.read())}).encode()
-basic._ANSIBLE_PROFILE = "legacy"
-runpy.run_module("ansible_collections.apiary.bhyve.plugins.modules." + sys.argv[1], run_name="__main__")
-"""
-
 
 def tiny_guest() -> Path:
     """The directory of the guest of five kilobytes, built when it is missing; workers take turns."""
@@ -59,10 +50,8 @@ def _payload() -> bytes:
         tar.add(utils.parent / "release.py", "ansible/release.py")
         tar.add(utils, "ansible/module_utils", filter=_no_bytecode)
         tar.add(ROOT / "plugins", "ansible_collections/apiary/bhyve/plugins", filter=_no_bytecode)
-        for name, text in (("ansible/__init__.py", ""), ("runner.py", RUNNER)):
-            member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
+        tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
+        tar.add(Path(__file__).with_name("runner.py"), "runner.py")
     return buffer.getvalue()
 
 
@@ -75,6 +64,13 @@ class Modules:
 
     def __init__(self, host: StandinHost) -> None:
         self.host = host
+        if host.exists_in(PAYLOAD):
+            self._ready()
+
+    def _ready(self) -> None:
+        # Now, so that it is among the processes of the host before a test looks at them.
+        done = self.host.run([PYTHON, PAYLOAD + "/runner.py", "ready"])
+        assert done.returncode == 0, done.stderr
 
     def install(self) -> Modules:
         """Put the modules onto the host. Once per host: they stay on its disk."""
@@ -84,6 +80,7 @@ class Modules:
         )
         done = self.host.run([PYTHON, "-c", code], stdin=_payload())
         assert done.returncode == 0, done.stderr
+        self._ready()
         return self
 
     def start(self, module: str, args: Mapping[str, Any], check: bool = False) -> subprocess.Popen[str]:
