@@ -32,22 +32,22 @@ uuid:
   type: str
 clone_from:
   description:
-    - The guest of this host, or with a snapshot of it V(GUEST@SNAPSHOT), whose clone this guest becomes when it is made.
-      Later it is only compared; a guest that is a clone of something else, or of nothing, is an error.
-    - Without a snapshot the guest has to be off. A snapshot of all that it has is taken at one moment, C(apiary-clone-NAME);
-      ZFS destroys it by itself when the last clone of it is gone. With a snapshot (M(apiary.bhyve.bhyve_snapshot)) the
+    - The guest of this host, or with a snapshot of it V(GUEST@SNAPSHOT), whose clone this guest becomes when it is
+      made. Later it is only compared; a guest that is a clone of something else, or of nothing, is an error.
+    - Without a snapshot the guest has to be off. A snapshot of all that it has is taken at one moment,
+      C(apiary-clone-NAME); ZFS destroys it by itself when the last clone of it is gone. With a snapshot (M(apiary.bhyve.bhyve_snapshot)) the
       guest may run; the clone is then what the guest was at that time, its declaration included.
     - New in the clone are its name, UUID, MAC addresses (explicit ones are not copied), VNC port, taps, serial consoles
       and its file of firmware variables.
     - That file has the content of the source's, for the boot entries of most systems are in it and the clone would not
       boot without them. When the task gives O(uefi), with C(vars), it begins with that template instead.
     - The clone is not O(protected), and has no detached disks and no C(hooks).
-    - All else stays. Disks keep content, size, controller, slot and serial; memory, CPUs, tags and the rest are those of
-      the source. What the task gives besides is laid over that, for instance more O(memory) or a larger disk.
+    - All else stays. Disks keep content, size, controller, slot and serial; memory, CPUs, tags and the rest are those
+      of the source. What the task gives besides is laid over that, for instance more O(memory) or a larger disk.
     - A disk on a C(path) that is read-only, such as an ISO image, is shared. One that is written to is an error, unless
       the task gives it another path or leaves it out.
-    - The record of the guest is written first and says which disks are missing. It cannot be started before all are there.
-      A run that was interrupted is completed by the next task that names the guest.
+    - The record of the guest is written first and says which disks are missing. It cannot be started before all are
+      there. A run that was interrupted is completed by the next task that names the guest.
     - A protected guest can be cloned.
   type: str
 clone_mode:

@@ -145,8 +145,8 @@ def _check_unused(host: Host, new: str, old: str, observed: Observed) -> None:
     for path in paths:
         for opener in openers(host, path, observed):
             raise BadInput(
-                f"guest {new}: rename_from: {path} of guest {old} is in use by {opener.command} (pid {opener.pid}); end "
-                "that first"
+                f"guest {new}: rename_from: {path} of guest {old} is in use by {opener.command} (pid {opener.pid}); "
+                "end that first"
             )
 
 
