@@ -35,9 +35,9 @@ clone_from:
     - The guest of this host, or with a snapshot of it V(GUEST@SNAPSHOT), whose clone this guest becomes when it is
       made. Later it is only compared; a guest that is a clone of something else, or of nothing, is an error.
     - Without a snapshot the guest has to be off. A snapshot of all that it has is taken at one moment,
-      C(apiary-clone-NAME); ZFS destroys it by itself when the last clone of it is gone. With a snapshot
-      (M(apiary.bhyve.bhyve_snapshot)) the guest may run; the clone is then what the guest was at that time, its
-      declaration included.
+      C(apiary-clone-NAME); ZFS destroys it by itself when the last clone of it is gone.
+    - With a snapshot (M(apiary.bhyve.bhyve_snapshot)) the guest may run; the clone is then what the guest was at that
+      time, its declaration included.
     - New in the clone are its name, UUID, MAC addresses (explicit ones are not copied), VNC port, taps, serial consoles
       and its file of firmware variables.
     - That file has the content of the source's, for the boot entries of most systems are in it and the clone would not
