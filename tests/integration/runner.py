@@ -122,7 +122,7 @@ def call(module: str) -> NoReturn:
 
 
 def main() -> None:
-    """``MODULE``; ``alone MODULE`` for a user who may not reach the server; ``serve``; ``ready``, wait for the server."""
+    """``MODULE``, ``alone MODULE`` (for a user who may not reach the server), ``serve``, ``ready`` (wait for it)."""
     word = sys.argv[1]
     if word == "serve":
         serve()
