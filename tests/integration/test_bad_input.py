@@ -64,8 +64,8 @@ def everything(host: StandinHost) -> List[str]:
     """
     files = host.run(["/.linux/usr/bin/dash", "-c", FILES]).stdout.splitlines()
     state = host.sh(STATE).stdout.splitlines()
-    # Those that look are no change.
-    return sorted([*files, *(line for line in state if "ps -axww" not in line and "grep -v" not in line)])
+    # Those that look are no change. Stripped, for ps gives its column of pids the width of the largest.
+    return sorted([*files, *(line.strip() for line in state if "ps -axww" not in line and "grep -v" not in line)])
 
 
 def refused(
