@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
-from harness import ROOT, Modules, Playbooks
+from harness import ROOT, Modules, Playbooks, tried
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from test_guests import comparable, differences, fingerprint, tiny
@@ -316,7 +316,7 @@ def test_a_task_that_fails_at_any_command_is_completed_by_the_next(host: Standin
     arrange(host, modules)
     count = modules.good("bhyve_disk", HALF_WAY)["commands_started"]
     assert count > 8
-    for kth in range(1, count + 1):
+    for kth in tried(count):
         arrange(host, modules)
         full = "cannot do that: out of space\n"
         host.set_faults([{"match": ["*"], "kth": kth, "mode": "fail", "exit": 1, "stderr": full}])

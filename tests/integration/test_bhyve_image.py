@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks
+from harness import PYTHON, ROOT, Modules, Playbooks, tried
 from standin.host import StandinHost
 
 MIB = 1 << 20
@@ -448,7 +448,7 @@ def test_a_failure_at_every_command(host: StandinHost, modules: Modules, mode: s
     remove = len(host.commands())
     assert make >= 8 and remove >= 4
     for first, second, count in ((gone, task, make), (task, gone, remove)):
-        for k in range(1, count + 1):
+        for k in tried(count):
             modules.good("bhyve_image", first)
             host.clear_commands()
             host.set_faults([{"match": ["*"], "kth": k, "mode": mode, "exit": 1, "stderr": "it failed"}])
@@ -577,7 +577,7 @@ def test_a_failure_at_every_command_that_makes_a_disk_from_an_image(host: Standi
     modules.good("bhyve_vm", task)
     count = len(host.commands())
     assert any("clone" in call.argv for call in host.commands())
-    for k in range(1, count + 1):
+    for k in tried(count):
         modules.good("bhyve_vm", gone)
         host.clear_commands()
         host.set_faults([{"match": ["*"], "kth": k, "mode": "fail", "exit": 1, "stderr": "it failed"}])

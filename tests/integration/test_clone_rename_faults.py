@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from harness import Modules
+from harness import Modules, tried
 from standin.host import StandinHost
 from test_clone_rename import CLONE, TINY, WEB1, record, snapshots, sums, write
 from test_every_fault import sample, wait_for_fault
@@ -112,7 +112,7 @@ def sweep(request: pytest.FixtureRequest, host: StandinHost, modules: Modules) -
 
 
 def test_a_command_that_fails(sweep: Sweep) -> None:
-    for k in range(1, len(sweep.commands) + 1):
+    for k in tried(len(sweep.commands)):
         sweep.set_fault(k, mode="fail", exit=1, stderr="it failed")
         sweep.modules.run("bhyve_vm", sweep.step.task)
         sweep.judge(k)
@@ -120,7 +120,7 @@ def test_a_command_that_fails(sweep: Sweep) -> None:
 
 
 def test_a_command_that_did_its_work_and_says_it_failed(sweep: Sweep) -> None:
-    for k in range(1, len(sweep.commands) + 1):
+    for k in tried(len(sweep.commands)):
         sweep.set_fault(k, mode="half")
         sweep.modules.run("bhyve_vm", sweep.step.task)
         sweep.judge(k)

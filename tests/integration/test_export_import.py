@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks
+from harness import PYTHON, ROOT, Modules, Playbooks, tried
 from standin.host import StandinHost
 from test_every_fault import wait_for_fault
 from test_guests import comparable, differences, fingerprint
@@ -450,7 +450,7 @@ def some(count: int) -> List[int]:
 
 
 def test_a_command_that_fails(sweep: Sweep) -> None:
-    for k in range(1, sweep.count + 1):
+    for k in tried(sweep.count):
         sweep.set_fault(k, mode="fail", exit=1, stderr="it failed")
         sweep.modules.run(sweep.module, sweep.task)
         sweep.judge(k, seen=True)
