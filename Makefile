@@ -4,7 +4,7 @@ TOOLS := tests/tools
 CORE := build/venv-2.19
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test setup setup-lab lint docs unit lab integration smoke molecule sanity bench test-host clean
+.PHONY: help demo demo-down test setup setup-lab lint docs unit lab integration faults smoke molecule sanity bench test-host clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ sanity: setup ## ansible-test sanity, on both releases of ansible-core
 
 integration: setup ## every module, role and playbook through real Ansible on stand-in hosts
 	$(TOOLS)/integration 2.19
+
+faults: setup ## a failure at every command that a module starts, each in turn: what `make test` tries a share of
+	APIARY_FAULTS=all $(TOOLS)/integration 2.19 -k "fail or did_its_work or cut or hang or killed"
 
 smoke: setup ## a short integration run on the current ansible-core
 	[ ! -d build/venv-2.21 ] || $(TOOLS)/integration 2.21 --smoke
