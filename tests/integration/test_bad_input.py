@@ -217,7 +217,7 @@ GUESTS: List[Any] = [
     ),
     pytest.param(
         tiny("new1", disks=[{"name": "root", "size": "99T"}]),
-        ["disks of new1", "zroot/apiary has", "G free", "sparse"],
+        ["guest new1: disk root", "zroot/apiary has", "GiB free", "sparse"],
         id="more than there is space for",
     ),
     pytest.param(nic(switch="lo0"), ["nic lan: switch", "lo0 is not a bridge"], id="a switch that is no bridge"),
