@@ -247,7 +247,7 @@ class Host:
         """Give a file or directory another name in its file system, at once and for good; a file is replaced."""
         with _reported(f"rename to {target}", source):
             os.rename(source, target)
-            for directory in {os.path.dirname(source) or ".", os.path.dirname(target) or "."}:
+            for directory in sorted({os.path.dirname(source) or ".", os.path.dirname(target) or "."}):
                 _sync_directory(directory)
 
     def rmdir(self, path: str) -> None:
