@@ -13,12 +13,11 @@ import json
 import lzma
 import random
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks, tried
+from harness import PYTHON, ROOT, Modules, Playbooks, tried, until
 from standin.host import StandinHost
 
 MIB = 1 << 20
@@ -94,15 +93,6 @@ def leftovers(host: StandinHost) -> List[str]:
 def info(modules: Modules, name: str = "web") -> List[Dict[str, Any]]:
     found: List[Dict[str, Any]] = modules.good("bhyve_image_info", {"names": [name]})["images"]
     return found
-
-
-def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > deadline:
-            return value
-        time.sleep(0.1)
 
 
 def test_check_apply_again_and_absent(host: StandinHost, modules: Modules, mirror: Mirror) -> None:

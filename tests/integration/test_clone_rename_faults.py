@@ -128,7 +128,7 @@ def test_a_command_that_did_its_work_and_says_it_failed(sweep: Sweep) -> None:
 
 
 def test_a_power_cut_at_a_command(sweep: Sweep) -> None:
-    for k in sample(sweep.commands):
+    for k in sample(range(1, len(sweep.commands) + 1)):
         sweep.set_fault(k, mode="cut")
         process = sweep.modules.start("bhyve_vm", sweep.step.task)
         process.communicate(timeout=120)
@@ -140,7 +140,7 @@ def test_a_power_cut_at_a_command(sweep: Sweep) -> None:
 
 
 def test_a_command_that_hangs_and_the_task_is_killed(sweep: Sweep) -> None:
-    for k in sample(sweep.commands):
+    for k in sample(range(1, len(sweep.commands) + 1)):
         sweep.set_fault(k, mode="hang")
         process = sweep.modules.start("bhyve_vm", sweep.step.task)
         wait_for_fault(sweep.host, process)

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, TypeVar
 
 import pytest
 from harness import Modules
@@ -38,6 +38,7 @@ GUEST: Dict[str, Any] = {
     "nics": [{"name": "lan", "switch": "bridge0"}],
     "stop_timeout": 5,
 }
+T = TypeVar("T")
 #: The sweep over all commands is cut into as many tests, for workers to share.
 SHARDS = 8
 #: No task of these takes longer, whatever fails in it: seconds.
@@ -92,7 +93,7 @@ def recorded(host: StandinHost, modules: Modules, step: Step) -> List[Call]:
     return [call for same in calls.values() for call in dict.fromkeys((same[0], same[-1]))]
 
 
-def sample(calls: List[Call]) -> List[Call]:
+def sample(calls: Sequence[T]) -> List[T]:
     """Some of the calls, the first and the last among them."""
     return [calls[index] for index in sorted({number * (len(calls) - 1) // 3 for number in range(4)})]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks, tried
+from harness import PYTHON, ROOT, Modules, Playbooks, tried, until
 from standin.host import StandinHost
 from test_every_fault import wait_for_fault
 from test_guests import comparable, differences, fingerprint
@@ -212,7 +212,10 @@ def test_an_administrator_unpacks_it_by_hand(web1: StandinHost, modules: Modules
     ]
     web1.sh("zstd -d -c /hand/disks/root.zfs.zst | zfs receive zroot/apiary/hand", check=True)
     web1.sh("zstd -q -d /hand/disks/logs.img.zst -o /hand/logs.img", check=True)
+    # The node of a volume comes a moment after the command that made it.
+    assert until(lambda: web1.exists_in("/dev/zvol/zroot/apiary/hand"))
     done = web1.run([PYTHON, "-c", _READ, "/dev/zvol/zroot/apiary/hand", "/hand/logs.img"])
+    assert done.returncode == 0, done.stderr
     assert str(done.stdout).split() == [data[0], data[2]]
 
 

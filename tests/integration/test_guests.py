@@ -8,11 +8,10 @@ from __future__ import annotations
 import copy
 import json
 import re
-import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import pytest
-from harness import Modules
+from harness import Modules, until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 
@@ -33,16 +32,6 @@ def tiny(name: str, **options: Any) -> Dict[str, Any]:
 def the(result: Dict[str, Any], name: str) -> Dict[str, Any]:
     """A guest out of a module's result."""
     return next(vm for vm in result["vms"] if vm["name"] == name)
-
-
-def until(what: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Poll until something is true, and give it back."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > deadline:
-            return value
-        time.sleep(0.1)
 
 
 def state_of(modules: Modules, name: str) -> Dict[str, Any]:
