@@ -243,6 +243,11 @@ GUESTS: List[Any] = [
         id="unknown option of a disk",
     ),
     pytest.param(
+        tiny("new1", state="started", memory="15G", wired=True),
+        ["guest new1: wired", "15G", "vm.max_user_wired", "sysctls of bhyve_host"],
+        id="more wired memory than the kernel allows",
+    ),
+    pytest.param(
         tiny("new1", boot={"after": ["nobody"]}),
         ["guest new1: boot.after", "there is no guest nobody"],
         id="after nobody",

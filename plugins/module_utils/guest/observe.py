@@ -33,6 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, WiredMemory, parse_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
@@ -52,6 +53,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Storage
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _GENERATION = re.compile(r"boot\.(\d+)")
@@ -156,6 +158,7 @@ class Observed:
     open_files: Optional[Sequence[OpenFile]] = None
     mounts: Optional[Sequence[Mount]] = None
     pool_members: Optional[Sequence[PoolMember]] = None
+    wired: Optional[WiredMemory] = None
     #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
     sources: Mapping[str, Source] = field(default_factory=dict)
     storage: Storage = Storage()
@@ -226,9 +229,14 @@ def observe(host: Host) -> Observed:
 
 
 def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
-    """Read what this plan needs beyond the usual: "listeners" (VNC ports), "disks" (who uses them)."""
+    """Read what this plan needs beyond the usual.
+
+    "listeners" (VNC ports), "disks" (who uses them), "wired" (memory that may still be wired).
+    """
     if "listeners" in needs:
         observed = replace(observed, listeners=read_listeners(host))
+    if "wired" in needs:
+        observed = replace(observed, wired=parse_wired(read_sysctls(host, SYSCTLS)))
     if "disks" in needs and observed.open_files is None:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)

@@ -22,7 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces im
 
 
 def needs(desired: Sequence[Desired]) -> Set[str]:
-    """What has to be read beyond the usual to judge this task: "listeners", "disks"."""
+    """What has to be read beyond the usual to judge this task: see observe_more()."""
     result: Set[str] = set()
     for one in desired:
         if one.record is None:
@@ -31,6 +31,8 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
             continue
         if one.guest.vnc is not None and (one.will_start or one.old is None or one.old.vnc != one.guest.vnc):
             result.add("listeners")
+        if one.guest.wired and (one.will_start or one.request.get("restart") == "if_needed"):
+            result.add("wired")
         if (
             any(gone.destroy for gone in one.removed)
             or _goes_read_only(one)
