@@ -96,8 +96,8 @@ memory:
   type: str
 wired:
   description:
-    - Whether the guest's memory is wired, which is all taken from the host when the guest starts. The default is V(false).
-    - A guest that is to start with more than the kernel still lets be wired (C(vm.max_user_wired), in pages) is refused.
+    - Whether the guest's memory is wired, all taken from the host when the guest starts. The default is V(false).
+    - A guest is refused to start with more than the kernel still lets be wired (C(vm.max_user_wired), in pages).
   type: bool
 cpus:
   description: The number of virtual CPUs. The default is V(1).

@@ -45,6 +45,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     read_processes,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.labels import Labels, read_labels
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import (
     Mount,
     PoolMember,
@@ -157,6 +158,7 @@ class Observed:
     listeners: Optional[Sequence[Listener]] = None
     open_files: Optional[Sequence[OpenFile]] = None
     mounts: Optional[Sequence[Mount]] = None
+    labels: Optional[Labels] = None
     pool_members: Optional[Sequence[PoolMember]] = None
     wired: Optional[WiredMemory] = None
     #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
@@ -231,7 +233,8 @@ def observe(host: Host) -> Observed:
 def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
     """Read what this plan needs beyond the usual.
 
-    "listeners" (VNC ports), "disks" (who uses them), "wired" (memory that may still be wired).
+    "listeners" (VNC ports), "disks" (who uses them), "labels" (other names of disks), "wired" (memory that may still
+    be wired).
     """
     if "listeners" in needs:
         observed = replace(observed, listeners=read_listeners(host))
@@ -240,6 +243,8 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
     if "disks" in needs and observed.open_files is None:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
+    if "labels" in needs:
+        observed = replace(observed, labels=read_labels(host))
     return observed
 
 

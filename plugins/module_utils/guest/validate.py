@@ -16,7 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
@@ -39,6 +39,8 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
             or any(_to_check(one, disk) for disk in one.guest.attached)
         ):
             result.add("disks")
+        if any(disk.backing == PATH and disk.path.startswith("/dev/") for disk in disks_to_check(one)):
+            result.add("labels")
     return result
 
 
