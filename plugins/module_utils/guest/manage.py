@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
@@ -22,7 +22,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
@@ -45,19 +44,6 @@ class Report:
     skipped: Dict[str, List[str]] = field(default_factory=dict)
     failed: Dict[str, ApiaryError] = field(default_factory=dict)
     stages: Dict[str, str] = field(default_factory=dict)
-
-
-def requests_of(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    """The guests of a task as a list, whichever form it has. BadInput when the forms are mixed."""
-    single = {key: params.get(key) for key in guest_options()}
-    if params.get("vms") is None:
-        if not params.get("name"):
-            raise BadInput("name: give one guest by name, or many by vms")
-        return [single]
-    mixed = sorted(key for key, value in single.items() if value is not None)
-    if mixed:
-        raise BadInput(f"vms: {', '.join(mixed)} beside it; with vms every option of a guest stands in its element")
-    return [dict(element) for element in params["vms"]]
 
 
 def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) -> Report:

@@ -227,9 +227,9 @@ def test_options_that_do_not_fit() -> None:
     assert exports_of({"exports": [one]}) == [Export("web1", "/b/x")]
     assert imports_of({"path": "/b/x"}) == [Import("/b/x")]
     for params, message in (
-        ({"vm": "web1"}, "path: needed"),
+        ({"vm": "web1"}, "path: give one export by vm and path, or many by exports"),
         ({"vm": "web1", "path": "x"}, "not the absolute path"),
-        ({**one, "exports": [one]}, "exports: vm, path beside it"),
+        ({**one, "exports": [one]}, "exports: path, vm beside it"),
         ({"exports": [one, {**one, "vm": "db1"}]}, "/b/x is there twice"),
     ):
         with pytest.raises(BadInput, match=message):

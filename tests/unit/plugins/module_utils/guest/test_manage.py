@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage, options
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 
 Make = Callable[..., Dict[str, Any]]
@@ -173,9 +173,9 @@ def test_a_task_that_changes_nothing_starts_nothing(stage: Stage, fleet: Any, re
 
 def test_both_forms_in_one_task_are_refused(request_of: Make) -> None:
     single = request_of()
-    assert [one["name"] for one in manage.requests_of({**single, "vms": None})] == ["web1"]
+    assert [one["name"] for one in options.requests_of({**single, "vms": None})] == ["web1"]
     with pytest.raises(BadInput, match="memory, name beside it"):
-        manage.requests_of({**single, "memory": "1G", "vms": [request_of()]})
+        options.requests_of({**single, "memory": "1G", "vms": [request_of()]})
     with pytest.raises(BadInput, match="give one guest by name, or many by vms"):
-        manage.requests_of({**single, "name": None, "vms": None})
-    assert manage.requests_of({**{key: None for key in single}, "vms": []}) == []
+        options.requests_of({**single, "name": None, "vms": None})
+    assert options.requests_of({**{key: None for key in single}, "vms": []}) == []
