@@ -39,11 +39,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     volumes_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK, RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space, streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import open_reader
@@ -88,11 +87,6 @@ class _Reading:
     elements: List[Element]
 
 
-def work_lock(guest: str) -> str:
-    """Held while a guest is exported, or made by an import; the host lock is not, for that takes long."""
-    return f"{RUN}/.work/{guest}.lock"
-
-
 def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     """Write the exports that are asked for; in check mode only say what would be done.
 
@@ -100,7 +94,7 @@ def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     others go on.
     """
     read_conf(host)
-    with contextlib.nullcontext() if check_mode else host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with host_lock_unless(check_mode, host):
         report = Report(_read(host, wanted).elements)
     for number, element in enumerate(report.elements):
         if check_mode:
@@ -176,8 +170,8 @@ def _source(host: Host, wanted: Export, seen: ObservedGuest, observed: Observed)
 def _export(host: Host, planned: Element, report: Report) -> Element:
     """Write one export. What it is made of is fixed under the host lock, the long part holds the guest's lock only."""
     wanted, steps = planned.wanted, report.steps.setdefault(planned.wanted.path, [])
-    with host.lock(work_lock(wanted.vm), LOCK_TIMEOUT), contextlib.ExitStack() as stack:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with work_lock(host, wanted.vm), contextlib.ExitStack() as stack:
+        with host_lock(host):
             reading = _read(host, [wanted])
             element, layout = reading.elements[0], reading.observed.conf.layout
             dataset = source_dataset(layout, wanted.vm)

@@ -19,7 +19,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import names_to_read, read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import Import
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exporting import work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place import (
@@ -31,13 +30,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place im
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted, adapt, needs, taken_on
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_read import Opened, opened
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
@@ -80,7 +78,7 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
     read_conf(host)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(opened(one)) for one in wanted]
-        with contextlib.nullcontext() if check_mode else host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock_unless(check_mode, host):
             report = _read(host, files, (lambda: UNALLOCATED) if check_mode else _new_uuid)
         for element in report.elements:
             if element.plan is not None:
@@ -198,8 +196,8 @@ def _import(host: Host, element: Element) -> bool:
 
     False when another task has imported it in the meantime.
     """
-    with host.lock(work_lock(element.name), LOCK_TIMEOUT):
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with work_lock(host, element.name):
+        with host_lock(host):
             observed = observe(host)
             if _is_there(host, element, observed):
                 return False
@@ -209,7 +207,7 @@ def _import(host: Host, element: Element) -> bool:
             place.prepare(host, root is not None and root.value("volmode") != "dev")
         try:
             import_make.make(host, element.opened, element.adapted, place)
-            with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+            with host_lock(host):
                 _settle(host, element, place)
         except BaseException:
             # What cannot be removed now, the next run removes.

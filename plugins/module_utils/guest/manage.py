@@ -20,7 +20,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
@@ -28,10 +27,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
-
-#: Seconds to wait for another task that is reading, planning or changing this host.
-LOCK_TIMEOUT = 120.0
 
 
 @dataclass
@@ -56,7 +53,7 @@ def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) 
     if check_mode:
         plan, observed = _plan(host, requests, lambda: UNALLOCATED, frozenset())
         return Report(plan, observed, {one.name: one.describe() for one in plan.guests})
-    with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with host_lock(host):
         plan, observed = _plan(host, requests, _new_uuid, frozenset())
         report = Report(plan, observed)
         if not plan.stops:
@@ -104,7 +101,7 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
         if one.name in report.failed:
             report.skipped[one.name] = [step for step in one.describe() if step != "stop"]
     try:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock(host):
             plan, report.observed = _plan(host, remaining, _new_uuid, stopped)
             for name in plan.stops:
                 if name in stopped:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Dict, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import RUNTIME
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUNTIME, guest_log
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*): (?P<what>.*)")
 _STOPPED = re.compile(r"stopped \((?P<stage>[a-z]+)\)")
@@ -59,7 +59,7 @@ def _answer(result: Result, names: Sequence[str], verb: str, good: Sequence[str]
             continue
         if words is not None and words.startswith("failed: "):
             reason = words[len("failed: ") :]
-            log = f"/var/log/apiary/{name}.log"
+            log = guest_log(name)
             answer.failed[name] = ApiaryError(f"cannot {verb} guest {name}: {reason} (see {log})")
             continue
         answer.failed[name] = CommandError(

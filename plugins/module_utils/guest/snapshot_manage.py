@@ -16,8 +16,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_note import Note
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_options import ROLLED_BACK, Wanted
@@ -36,6 +34,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_rollba
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import read_storage, with_tags
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
@@ -63,7 +62,7 @@ def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
         for element in report.elements:
             report.steps.setdefault(element.wanted.vm, []).extend(element.describe())
         return report
-    with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with host_lock(host):
         report = Report(_plan(host, wanted, frozenset()))
         stops = [element.wanted.vm for element in report.elements if element.stop]
         if not stops:
@@ -144,7 +143,7 @@ def _stop_and_apply(host: Host, wanted: Sequence[Wanted], stops: Sequence[str], 
     starts: List[str] = []
     remaining = [one for one in wanted if one.vm not in report.failed]
     try:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock(host):
             elements = _plan(host, remaining, stopped)
             again = {element.wanted.vm for element in elements if element.stop}
             if again:

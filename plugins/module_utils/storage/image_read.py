@@ -14,6 +14,7 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import FileError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
     IMAGE_NAME,
     PARTIAL,
@@ -161,7 +162,7 @@ def read_snapshots(host: Host, store: Store) -> Dict[str, List[str]]:
 
 def lock_of(name: str) -> str:
     """The lock that a task holds while it makes or removes an image."""
-    return f"/var/run/apiary/.images/{name}.lock"
+    return f"{RUN}/.images/{name}.lock"
 
 
 def busy(name: str) -> bool:
