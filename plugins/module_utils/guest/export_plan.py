@@ -222,7 +222,7 @@ def _leftovers(wanted: Export, observed: Observed, marks: Marks) -> List[str]:
 
 def _of(marks: Marks, snapshot: str) -> List[str]:
     dataset = snapshot.partition("@")[0]
-    return [name for name in marks.props if name == snapshot or name.startswith(f"{dataset}/")]
+    return [name for name in marks.found if name == snapshot or name.startswith(f"{dataset}/")]
 
 
 def _members(
@@ -276,9 +276,9 @@ def _disk(wanted: Export, disk: Disk, observed: Observed, marks: Marks, source: 
         disk_member(disk.name, kind),
         kind,
         disk=disk.name,
-        bytes=marks.number(snapshot, "volsize"),
-        held=marks.number(snapshot, "referenced"),
-        block=marks.number(volume, "volblocksize") if marks.has(volume) else disk.volblocksize,
+        bytes=marks.size(snapshot, "volsize"),
+        held=marks.size(snapshot, "referenced"),
+        block=marks.size(volume, "volblocksize") if marks.has(volume) else disk.volblocksize,
         thick=disk.backing == "zvol",
     )
 
