@@ -160,7 +160,8 @@ exports:
       returned: when it failed
       type: str
 failures:
-  description: The files that could not be written, each with C(name), its path, and C(msg), the reason.
+  description: The files that could not be written, each by its path, with the reason and what was and was not
+    done.
   returned: when some failed
   type: list
   elements: dict

@@ -152,7 +152,8 @@ imports:
       returned: when it failed
       type: str
 failures:
-  description: The guests that could not be made, each with C(name) and C(msg), the reason. Nothing of them is left.
+  description: The guests that could not be made, each with the reason and what was and was not done. Nothing of
+    them is left.
   returned: when some failed
   type: list
   elements: dict

@@ -161,13 +161,13 @@ def plan(
     element.write = not _same(target, manifest, wanted, seen, observed, marks)
     shown = manifest if element.write else target.manifest or manifest
     _check_target(element, target, seen)
-    element.entry = entry_of(wanted, shown, None if element.write else shown.id)
+    element.entry = exported(wanted, shown, None if element.write else shown.id)
     element.before = view_of(target.manifest) if target.manifest is not None else {}
     element.after = {**view_of(shown), **({"id": "to be allocated"} if element.write else {})}
     return element
 
 
-def entry_of(wanted: Export, manifest: Manifest, known: Optional[str]) -> Dict[str, Any]:
+def exported(wanted: Export, manifest: Manifest, known: Optional[str]) -> Dict[str, Any]:
     """What the module returns of an export; ``known``: its id, if it is there."""
     return {
         "vm": wanted.vm,

@@ -36,7 +36,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PAT
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 
@@ -61,8 +62,7 @@ class Report:
 
     elements: List[Element]
     observed: Observed
-    steps: Dict[str, List[str]] = field(default_factory=dict)
-    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
 
     @property
     def warnings(self) -> List[str]:
@@ -87,13 +87,13 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
             if element.plan is None:
                 continue
             if check_mode:
-                report.steps[element.name] = describe(element)
+                report.outcome.done[element.name] = describe(element)
                 continue
             try:
                 if _import(host, element):
-                    report.steps[element.name] = describe(element)
+                    report.outcome.done[element.name] = describe(element)
             except ApiaryError as error:
-                report.failed[element.name] = error
+                report.outcome.failed[element.name] = error
     return report
 
 
@@ -257,25 +257,19 @@ def _entry(element: Element, observed: Observed) -> Dict[str, Any]:
 
 def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
     """The module's result: each element of the task, what was done, and every failure by guest."""
-    done = {name: steps for name, steps in report.steps.items() if steps}
-    observed = observe(host) if done and not check_mode else report.observed
+    outcome = report.outcome
+    observed = observe(host) if outcome.changed and not check_mode else report.observed
     entries, diff = [], Plan()
     for element in report.elements:
         name = element.name
-        entry = {**element.entry, "changed": name in done, "changes": done.get(name, [])}
-        if name in done and not check_mode:
+        entry = entry_of(element.entry, name, outcome)
+        if entry["changed"] and not check_mode:
             entry["vm"] = info.entry(name, observed, time.time())
-        if name in report.failed:
-            entry["failed"] = str(report.failed[name])
         if element.plan is not None:
             after = {**element.plan.after, **view.options_of(element.adapted.record)}
             diff.before[name], diff.after[name] = {}, after
         entries.append(entry)
-    result: Dict[str, Any] = {"changed": bool(done), "imports": entries}
+    result: Dict[str, Any] = {"changed": outcome.changed, "imports": entries, **failed_part(outcome)}
     if with_diff:
         result["diff"] = diff.diff()
-    if report.failed:
-        result["failed"] = True
-        result["failures"] = [{"name": name, "msg": str(error)} for name, error in report.failed.items()]
-        result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
     return result
