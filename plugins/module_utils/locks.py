@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 from typing import ContextManager
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import HOST_LOCK, RUN
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import HOST_LOCK, WORK
 
 #: Seconds to wait for another task that is reading, planning or changing the host. Nobody keeps it for long.
 HOST_TIMEOUT = 120.0
@@ -30,9 +33,29 @@ def host_lock_unless(check_mode: bool, host: Host) -> ContextManager[None]:
 
 def work_path(guest: str) -> str:
     """The file of a guest's work lock."""
-    return f"{RUN}/.work/{guest}.lock"
+    return f"{WORK}/{guest}.lock"
 
 
 def work_lock(host: Host, guest: str) -> ContextManager[None]:
     """Held while a guest is exported, or made by an import; the host lock is not, for that takes long. ApiaryError."""
     return host.lock(work_path(guest), WORK_TIMEOUT)
+
+
+def is_held(path: str) -> bool:
+    """Whether some task holds a lock now: the kernel's word. FileError when it cannot be asked."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FileError("open the lock", path, error) from error
+    try:
+        # Shared: those that only ask are not in each other's way.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise FileError("ask for the lock", path, error) from error
+    finally:
+        os.close(descriptor)
+    return False

@@ -20,6 +20,8 @@ MADE = f"{STATE}/made.json"
 #: What is gone when the host boots: locks, pids, how guests run.
 RUN = "/var/run/apiary"
 HOST_LOCK = f"{RUN}/host.lock"
+#: Of guests that are exported or imported: locks, and how far that is.
+WORK = f"{RUN}/.work"
 
 LOGS = "/var/log/apiary"
 

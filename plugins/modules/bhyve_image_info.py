@@ -50,8 +50,8 @@ images:
   contains:
     name:
       description:
-        - The image's name. Beside it stands all that RV(apiary.bhyve.bhyve_image#module:images) tells of an image that is
-          there, but for C(changed), C(changes) and C(failed).
+        - The image's name. Beside it stands all that RV(apiary.bhyve.bhyve_image#module:images) tells of an image that
+          is there, but for C(changed), C(changes) and C(failed).
       type: str
       sample: freebsd-14.3
     state:

@@ -41,6 +41,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import EXPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
@@ -198,7 +199,9 @@ def _export(host: Host, planned: Element, report: Report) -> Element:
                 if snapshot == MARK and disk not in known:
                     streams.mark(host, volume, marks)
 
-        done = export_write.write(host, wanted.path, manifest, layout, base, snapshot, before_last)
+        origin = export_write.Origin(layout, base, snapshot)
+        with Work(host, wanted.vm, EXPORT, wanted.path) as work:
+            done = export_write.write(host, wanted.path, manifest, origin, work, before_last)
         steps += [step for step in element.describe() if step not in steps]
         element.entry = exported(wanted, done, done.id)
     return element

@@ -34,6 +34,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import IMPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
@@ -80,21 +81,33 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
         files = [stack.enter_context(opened(one)) for one in wanted]
         with host_lock_unless(check_mode, host):
             report = _read(host, files, (lambda: UNALLOCATED) if check_mode else _new_uuid)
-        for element in report.elements:
-            if element.plan is not None:
-                element.opened.verify()
-        for element in report.elements:
-            if element.plan is None:
-                continue
-            if check_mode:
+        todo = [element for element in report.elements if element.plan is not None]
+        if check_mode:
+            for element in todo:
+                element.opened.verify(None)
                 report.outcome.done[element.name] = describe(element)
-                continue
+        else:
+            _import_all(host, todo, report)
+    return report
+
+
+def _import_all(host: Host, todo: Sequence[Element], report: Report) -> None:
+    """Verify all files, then import one guest after the other. ApiaryError before the first change."""
+    with contextlib.ExitStack() as stack:
+        works: Dict[str, Work] = {}
+        # In the same order by every task, so that no two wait for each other.
+        for element in sorted(todo, key=lambda one: one.name):
+            stack.enter_context(work_lock(host, element.name))
+            work = Work(host, element.name, IMPORT, element.opened.incoming.wanted.path)
+            works[element.name] = stack.enter_context(work)
+        for element in todo:
+            element.opened.verify(works[element.name])
+        for element in todo:
             try:
-                if _import(host, element):
+                if _import(host, element, works[element.name]):
                     report.outcome.done[element.name] = describe(element)
             except ApiaryError as error:
                 report.outcome.failed[element.name] = error
-    return report
 
 
 def _new_uuid() -> str:
@@ -191,31 +204,30 @@ def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List
     return plans
 
 
-def _import(host: Host, element: Element) -> bool:
-    """Import one guest: its data under a hidden name and the guest's lock, the rest under the host lock.
+def _import(host: Host, element: Element, work: Work) -> bool:
+    """Import one guest, whose work lock is held: its data under a hidden name, the rest under the host lock.
 
     False when another task has imported it in the meantime.
     """
-    with work_lock(host, element.name):
+    with host_lock(host):
+        observed = observe(host)
+        if _is_there(host, element, observed):
+            return False
+        place = Place(element.name, observed.conf.layout)
+        place.clear(host, place.dataset in observed.datasets)
+        root = observed.datasets.get(place.layout.dataset)
+        place.prepare(host, root is not None and root.value("volmode") != "dev")
+    try:
+        import_make.make(host, element.opened, element.adapted, place, work)
         with host_lock(host):
-            observed = observe(host)
-            if _is_there(host, element, observed):
-                return False
-            place = Place(element.name, observed.conf.layout)
-            place.clear(host, place.dataset in observed.datasets)
-            root = observed.datasets.get(place.layout.dataset)
-            place.prepare(host, root is not None and root.value("volmode") != "dev")
-        try:
-            import_make.make(host, element.opened, element.adapted, place)
-            with host_lock(host):
-                _settle(host, element, place)
-        except BaseException:
-            # What cannot be removed now, the next run removes.
-            with contextlib.suppress(ApiaryError):
-                place.clear(host, True)
-            raise
-        place.wait(host, import_make.volumes(element.opened, element.adapted))
-        return True
+            _settle(host, element, place)
+    except BaseException:
+        # What cannot be removed now, the next run removes.
+        with contextlib.suppress(ApiaryError):
+            place.clear(host, True)
+        raise
+    place.wait(host, import_make.volumes(element.opened, element.adapted))
+    return True
 
 
 def _settle(host: Host, element: Element, place: Place) -> None:
