@@ -89,7 +89,12 @@ class Element:
 
     @property
     def needed(self) -> int:
-        """About how many bytes the file will have: what the disks hold, of which ZFS compresses some already."""
+        """Bytes that have to be free for the file: what the disks hold (zfsprops(7), referenced; stat(2), st_blocks).
+
+        That is more than what zstd(1) makes of it, but for volumes that ZFS compresses harder than that; if they do not
+        fit after all, writing fails and leaves nothing. ``zfs send -nP`` knows only how long the stream is before
+        zstd(1), which would refuse exports that fit, and needs a command for each volume.
+        """
         return sum(member.held for member in self.manifest.members) if self.write else 0
 
     def describe(self) -> List[str]:
