@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import json
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Tuple, Union
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -54,6 +54,28 @@ class Outcome:
     def changed(self) -> bool:
         """Whether anything on the host is different from before."""
         return any(self.done.values())
+
+    def did(self, subject: str, step: str) -> None:
+        """Note a step that was done, after those before it."""
+        self.done.setdefault(subject, []).append(step)
+
+    def left(self, subject: str, step: str) -> None:
+        """Note a step that was not done."""
+        self.skipped.setdefault(subject, []).append(step)
+
+    def leave_without(self, subject: str, needs: Sequence[str]) -> None:
+        """Let a subject fail, if it has not yet, because some of those that it needs have failed."""
+        lacking = [need for need in needs if need in self.failed]
+        if lacking:
+            self.failed.setdefault(subject, ApiaryError(f"left as it is, since {', '.join(lacking)} failed"))
+
+    def add(self, later: Outcome) -> None:
+        """Note what became of another plan, after this one."""
+        pairs = ((self.done, later.done), (self.undone, later.undone), (self.skipped, later.skipped))
+        for mine, others in pairs:
+            for subject, steps in others.items():
+                mine.setdefault(subject, []).extend(steps)
+        self.failed.update(later.failed)
 
 
 @dataclass
@@ -99,11 +121,9 @@ class Plan:
         outcome = Outcome()
         applied: Dict[str, List[Change]] = {}
         for change in self.changes:
-            lacking = [need for need in self.needs.get(change.subject, ()) if need in outcome.failed]
-            if lacking and change.subject not in outcome.failed:
-                outcome.failed[change.subject] = ApiaryError(f"left as it is, since {', '.join(lacking)} failed")
+            outcome.leave_without(change.subject, self.needs.get(change.subject, ()))
             if change.subject in outcome.failed:
-                outcome.skipped.setdefault(change.subject, []).append(change.describe())
+                outcome.left(change.subject, change.describe())
                 continue
             try:
                 change.apply(host)
@@ -111,13 +131,13 @@ class Plan:
                 outcome.failed[change.subject] = _undo(host, change, error, applied.get(change.subject, []), outcome)
             else:
                 applied.setdefault(change.subject, []).append(change)
-                outcome.done.setdefault(change.subject, []).append(change.describe())
+                outcome.did(change.subject, change.describe())
         return outcome
 
 
 def _undo(host: Host, failed: Change, error: ApiaryError, applied: List[Change], outcome: Outcome) -> ApiaryError:
     """Take back what one subject had done before it failed, newest first; returns the error to report."""
-    outcome.skipped.setdefault(failed.subject, []).append(failed.describe())
+    outcome.left(failed.subject, failed.describe())
     for change in reversed(applied):
         try:
             undone = change.undo(host)
