@@ -33,8 +33,8 @@ MODULE_UTILS = "ansible_collections.apiary.bhyve.plugins.module_utils"
 def run(module: str) -> None:
     """Be the module: AnsiballZ does the same, it sets the arguments and runs the module as a program."""
     basic = importlib.import_module("ansible.module_utils.basic")
-    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.stdin.read())}).encode()
-    basic._ANSIBLE_PROFILE = "legacy"
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.stdin.read())}).encode()
+    vars(basic).update(_ANSIBLE_ARGS=arguments, _ANSIBLE_PROFILE="legacy")
     runpy.run_module(f"{MODULES}.{module}", run_name="__main__")
 
 

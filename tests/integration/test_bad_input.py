@@ -118,7 +118,7 @@ def inhabited(shared_host: StandinHost) -> Iterator[Inhabited]:
     )
     argv = [PYTHON, "-c", stranger, "127.0.0.1,5970", "0.0.0.0,5971"]
     listening = shared_host.spawn(argv, stdin=-3, stdout=-1, text=True)
-    assert listening.stdout.readline() == "ready\n"
+    assert listening.stdout is not None and listening.stdout.readline() == "ready\n"
     yield Inhabited(modules, everything(shared_host))
     listening.kill()
     listening.wait()
