@@ -14,19 +14,12 @@ from pathlib import Path
 from typing import Callable, Iterator, Optional
 
 import pytest
-from harness import Modules, Playbooks, tiny_guest
+from harness import Modules, Playbooks, bring_tiny_guest
+from images import Mirror
 from standin.host import StandinHost
 from standin.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def bring_tiny_guest(host: StandinHost) -> None:
-    """Put the guest of five kilobytes under /tiny, as bhyveload's -h wants it."""
-    built = tiny_guest()
-    for path in sorted(built.rglob("*")):
-        if path.is_file():
-            host.write(f"/tiny/{path.relative_to(built)}", path.read_bytes())
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +77,16 @@ def modules(host: StandinHost) -> Modules:
 def playbooks(host: StandinHost, tmp_path: Path) -> Playbooks:
     """Real Ansible against this test's own host."""
     return Playbooks(host, tmp_path)
+
+
+@pytest.fixture
+def mirror(host: StandinHost) -> Iterator[Mirror]:
+    """A mirror on this test's own host."""
+    made = Mirror(host)
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture

@@ -10,26 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
+from guests import tiny
 from harness import PAYLOAD, PYTHON, Modules
 from standin.host import StandinHost
 from standin.settings import Settings
 
 Maker = Callable[..., StandinHost]
 
-TINY: Dict[str, Any] = {
-    "memory": "64M",
-    "cpus": 1,
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
 #: The address of db1's NIC.
 MAC = "5a:00:00:00:00:01"
-
-
-def tiny(name: str, **options: Any) -> Dict[str, Any]:
-    """A guest of five kilobytes."""
-    return {**TINY, "name": name, **options}
 
 
 def disk(path: str, **options: Any) -> Dict[str, Any]:
