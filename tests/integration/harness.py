@@ -60,7 +60,8 @@ def _payload() -> bytes:
         tar.add(utils, "ansible/module_utils", filter=_no_bytecode)
         tar.add(ROOT / "plugins", "ansible_collections/apiary/bhyve/plugins", filter=_no_bytecode)
         tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
-        tar.add(Path(__file__).with_name("runner.py"), "runner.py")
+        for name in ("runner.py", "module_server.py"):
+            tar.add(Path(__file__).with_name(name), name)
     return buffer.getvalue()
 
 

@@ -270,7 +270,7 @@ def test_a_disk_that_is_mounted(bare_host: Maker) -> None:
 def test_not_root(inhabited: Inhabited, module: str) -> None:
     tasks: Dict[str, Dict[str, Any]] = {"bhyve_vm": tiny("new1"), "rc_conf": {"name": "a", "value": "b"}}
     done = inhabited.modules.host.run(
-        ["su", "-m", "nobody", "-c", f"{PYTHON} {PAYLOAD}/runner.py alone {module}"],
+        ["su", "-m", "nobody", "-c", f"{PYTHON} {PAYLOAD}/module_server.py alone {module}"],
         stdin=json.dumps(tasks.get(module, {})),
     )
     result = json.loads(done.stdout)

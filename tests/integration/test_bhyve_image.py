@@ -10,13 +10,11 @@ import bz2
 import gzip
 import lzma
 import random
-from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, List
 
 from harness import ROOT, Modules, Playbooks, until
 from images import DATA, DISK, MIB, STORE, Mirror, content_of, image, info, leftovers, qcow2_of, sha256, the, zstd_of
 from standin.host import StandinHost
-from standin.settings import Settings
 
 
 def test_check_apply_again_and_absent(host: StandinHost, modules: Modules, mirror: Mirror) -> None:
@@ -335,13 +333,8 @@ def test_a_power_cut_costs_no_more_than_time(host: StandinHost, modules: Modules
     assert leftovers(host) == []
 
 
-def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    host = bare_host(Settings("plain1", zfs=False), name="plain1")
-    prepared = Playbooks(host, tmp_path).play(
-        str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_dataset": ""}
-    )
-    assert prepared.rc == 0, prepared.output
-    modules = Modules(host).install()
+def test_a_host_without_zfs_has_files(plain_host: StandinHost) -> None:
+    host, modules = plain_host, Modules(plain_host)
     host.write("/var/tmp/disk.raw", DISK)
     task = image(source="/var/tmp/disk.raw")
     assert "zvol needs ZFS" in modules.run("bhyve_image", dict(task, kind="zvol"))["msg"]

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Dict
 
 import pytest
 from guests import DISKS, checksums, place, record, snapshots, sums, the, tiny, write
-from harness import ROOT, Modules, Playbooks, bring_tiny_guest
+from harness import Modules
 from standin.host import StandinHost
-from standin.settings import Settings
 
 WEB1 = tiny("web1", tags=["shop"], disks=DISKS, nics=[{"name": "lan", "switch": "bridge0"}])
 CLONE = {"name": "web2", "clone_from": "web1"}
@@ -200,14 +198,8 @@ def test_a_disk_that_somebody_has_open_is_not_renamed(web1: StandinHost, modules
     modules.good("bhyve_vm", {"name": "reader", "state": "stopped"})
 
 
-def test_a_host_without_zfs(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    host = bare_host(Settings("plain1", zfs=False), name="plain1")
-    prepared = Playbooks(host, tmp_path).play(
-        str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_dataset": ""}
-    )
-    assert prepared.rc == 0, prepared.output
-    bring_tiny_guest(host)
-    modules = Modules(host).install()
+def test_a_host_without_zfs(plain_host: StandinHost) -> None:
+    host, modules = plain_host, Modules(plain_host)
     modules.good("bhyve_vm", tiny("web1", disks=[{"name": "logs", "size": "64M"}], state="started"))
     assert "guest web1 runs; stop it first" in modules.run("bhyve_vm", CLONE)["msg"]
     assert "web1 runs" in modules.run("bhyve_vm", {"name": "shop1", "rename_from": "web1"})["msg"]
