@@ -11,6 +11,7 @@ mounted, in its own namespace only). It runs until it is shut down, cut or destr
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -58,6 +59,17 @@ def default_directory(name: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(base.LIBRARY)), "build", "lab", name)
 
 
+@functools.cache
+def _compile() -> None:
+    """Once for all hosts: the library is read-only in them, so Python cannot keep compiled modules from there."""
+    subprocess.run(
+        [_PYTHON, "-IS", "-m", "compileall", "-q", base.PACKAGE],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
 class StandinHost:
     """One host. Making the object does nothing; ``up`` makes the host if it is new and boots it."""
 
@@ -91,7 +103,7 @@ class StandinHost:
             raise LabError("a stand-in host needs namespaces and overlay mounts: run this as root")
         settings = self.settings()
         self._clear("kernel")
-        self._compile()
+        _compile()
         self._save("kernel/uname", f"{settings['release']}\n{settings['version']}\n{settings['machine']}\n")
         self._save("kernel/boot.json", json.dumps({"time": time.time()}))
         self._save(
@@ -285,15 +297,6 @@ class StandinHost:
     def _clear(self, name: str) -> None:
         shutil.rmtree(self._path(name), ignore_errors=True)
         os.makedirs(self._path(name), exist_ok=True)
-
-    def _compile(self) -> None:
-        """The library is read-only in the host, so Python cannot keep compiled modules from there."""
-        subprocess.run(
-            [_PYTHON, "-IS", "-m", "compileall", "-q", base.PACKAGE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
 
     def _start(self, rc: bool, timeout: float) -> None:
         ready, tell = os.pipe()
