@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List
+from typing import Any, Dict, List, Sequence
 
+from harness import Modules
 from standin.host import StandinHost
 
 # Random until it is allocated, and what derives from it.
@@ -51,3 +52,23 @@ def differences(left: Any, right: Any, where: str = "") -> List[str]:
     if isinstance(left, str) and isinstance(right, str) and "\n" in left:
         return differences(left.splitlines(), right.splitlines(), where)
     return [] if left == right else [f"{where}: {left!r} != {right!r}"]
+
+
+def unforetold(modules: Modules, module: str, tasks: Sequence[Dict[str, Any]]) -> List[str]:
+    """Run tasks one after the other, each in check mode, for good, and again: what is wrong with that.
+
+    Check mode must change nothing and predict what the task does; the task must change something, show it in its diff,
+    and then have nothing left to do.
+    """
+    wrong: List[str] = []
+    for number, task in enumerate(tasks):
+        untouched = fingerprint(modules.host)
+        predicted = modules.good(module, task, check=True)
+        wrong += [f"{number}: check mode changed the host"] if fingerprint(modules.host) != untouched else []
+        applied = modules.good(module, task)
+        wrong += [f"{number}: not changed"] if not (predicted["changed"] and applied["changed"]) else []
+        wrong += [f"{number}{line}" for line in differences(comparable(predicted), comparable(applied))]
+        wrong += [f"{number}: no diff"] if all(part["before"] == part["after"] for part in applied["diff"]) else []
+        again = modules.good(module, task)
+        wrong += [f"{number}: changed again: {again['diff']}"] if again["changed"] else []
+    return wrong

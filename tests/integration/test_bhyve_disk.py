@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 import pytest
-from compare import comparable, differences, fingerprint
+from compare import fingerprint, unforetold
 from faults import Sweep, tried
 from guests import tiny
 from harness import ROOT, Modules, Playbooks
@@ -68,17 +68,7 @@ STORY: List[Dict[str, Any]] = [
 @pytest.mark.usefixtures("web1")
 def test_check_mode_changes_nothing_and_predicts_what_apply_does(host: StandinHost, modules: Modules) -> None:
     host.sh("mkdir /iso && echo a > /iso/a.iso && echo b > /iso/b.iso", check=True)
-    wrong: List[str] = []
-    for number, task in enumerate(STORY):
-        untouched = fingerprint(host)
-        predicted = modules.good("bhyve_disk", task, check=True)
-        wrong += [f"{number}: check mode changed the host"] if fingerprint(host) != untouched else []
-        applied = modules.good("bhyve_disk", task)
-        wrong += [f"{number}: not changed"] if not (predicted["changed"] and applied["changed"]) else []
-        wrong += [f"{number}{line}" for line in differences(comparable(predicted), comparable(applied))]
-        wrong += [f"{number}: no diff"] if all(part["before"] == part["after"] for part in applied["diff"]) else []
-        again = modules.good("bhyve_disk", task)
-        wrong += [f"{number}: changed again: {again['changes']}"] if again["changed"] else []
+    wrong = unforetold(modules, "bhyve_disk", STORY)
     assert not wrong, "\n".join(wrong)
     # Forgotten, not destroyed; what was to be destroyed is.
     assert host.sh("zfs list -Ho name -r -t volume zroot/apiary/web1").stdout.split() == [
