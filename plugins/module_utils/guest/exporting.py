@@ -46,7 +46,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space, streams
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import snapshots, space, streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import open_reader
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK, Marks
@@ -72,7 +72,7 @@ class _Dropping:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            streams.drop(self._host, self._dataset, MARK)
+            snapshots.destroy(self._host, self._dataset, [MARK])
         except ApiaryError:
             if error is None:
                 raise
@@ -182,7 +182,7 @@ def _export(host: Host, planned: Element, report: Report) -> Element:
             base, snapshot = element.source.base, wanted.snapshot
             if not snapshot and dataset in reading.observed.datasets:
                 snapshot = MARK
-                streams.take(host, dataset)
+                snapshots.take(host, [f"{dataset}@{MARK}"])
                 stack.enter_context(_Dropping(host, dataset))
                 base = f"{base}/{SNAPDIR}/snapshot/{MARK}"
             elif not snapshot:
@@ -214,7 +214,7 @@ def _clean(host: Host, element: Element, reading: _Reading, steps: List[str]) ->
         if name == scratch_clone(layout, wanted.vm):
             Zfs(host).destroy(name)
         else:
-            streams.drop(host, layout.guest_dataset(wanted.vm), MARK)
+            snapshots.destroy(host, layout.guest_dataset(wanted.vm), [MARK])
         steps.append(step)
 
 

@@ -20,6 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.clones import rename
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import PROPERTIES as USUAL
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import (
     Dataset,
@@ -109,7 +110,7 @@ class Place:
             return
         final = self.layout.guest_dataset(self.name)
         try:
-            host.run(["zfs", "rename", self.dataset, final], what=f"cannot rename {self.dataset} to {final}")
+            rename(host, self.dataset, final)
         except CommandError:
             # Whatever went wrong: a guest that is seen is whole, and is not taken apart again.
             if host.stat(self.layout.record(self.name)) is None:

@@ -17,12 +17,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zf
 _NO_SNAPSHOT = "could not find any snapshots to destroy; check snapshot names."
 
 
-def take_base(host: Host, dataset: str, name: str) -> None:
-    """One snapshot of a dataset and of all below it, at one moment, for clones to be made from."""
-    full = f"{dataset}@{name}"
-    host.run(["zfs", "snapshot", "-r", full], what=f"cannot take the snapshot {full}")
-
-
 def drop_base(host: Host, dataset: str, name: str, defer: bool) -> None:
     """Let a snapshot go, on a dataset and on all below it; one that is gone already is fine.
 
