@@ -59,7 +59,7 @@ def free_name(name: str, taken: Any) -> str:
 
 
 def plain(clone: Clone, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """On a host without ZFS: files that nobody writes to are copied."""
+    """On a host without ZFS: files that nobody writes to are copied. BadInput when that cannot be."""
     if clone.snapshot and clone.begun is None:
         raise BadInput(
             f"{clone.where}{clone.snapshot}: the guests of this host are in plain directories, snapshots need ZFS"
@@ -76,7 +76,7 @@ def plain(clone: Clone, seen: ObservedGuest, record: Record, observed: Observed)
 
 
 def now(clone: Clone, origin: Origin, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """The guest as it is, of which a snapshot is taken first where there is ZFS."""
+    """The guest as it is, of which a snapshot is taken first where there is ZFS. BadInput when it cannot be cloned."""
     layout = observed.conf.layout
     sizes: Dict[str, Present] = {}
     held: Dict[str, int] = {}
@@ -106,7 +106,7 @@ def now(clone: Clone, origin: Origin, seen: ObservedGuest, record: Record, obser
 
 
 def past_of(host: Host, clone: Clone, observed: Observed) -> Source:
-    """The guest as a snapshot that somebody took has it."""
+    """The guest as a snapshot that somebody took has it. BadInput when there is none, or it is not whole."""
     layout = observed.conf.layout
     snapshots = guest_snapshots(layout.guest_dataset(clone.guest), observed.storage)
     snapshot = snapshots.get(clone.snapshot)
@@ -131,7 +131,7 @@ def past_of(host: Host, clone: Clone, observed: Observed) -> Source:
 
 
 def resumed(clone: Clone, begun: Origin, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """A clone that was begun: what is missing comes from the snapshot that the rest came from."""
+    """A clone that was begun: what is missing comes from the snapshot that the rest came from. BadInput without it."""
     layout = observed.conf.layout
     own = observed.guest(clone.name)
     target = own.record.guest if own.record is not None else record.guest

@@ -80,7 +80,7 @@ def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:
 
 
 def destroyed_disks(one: Desired, observed: Observed, stops: bool) -> List[Change]:
-    """What destroys the disks that the task gives up. ``stops``: it stops the guest first."""
+    """What destroys the disks that the task gives up. ``stops``: it stops the guest first. BadInput if one stays."""
     steps: List[Change] = []
     layout = observed.conf.layout
     for gone in one.removed:

@@ -221,7 +221,7 @@ def _check_openers(host: Host, one: Desired, disk: Disk, path: str, at: str, obs
 
 
 def openers(host: Host, path: str, observed: Observed) -> List[OpenFile]:
-    """The processes that have a device or file open."""
+    """The processes that have a device or file open (fstat(1)). UnknownState when that was not read."""
     if observed.open_files is None or observed.mounts is None:
         raise UnknownState("who has which disk open was not read")
     named = [file for file in observed.open_files if file.name == path]

@@ -71,7 +71,7 @@ class Place:
         return self.layout.image(self.hidden, disk)
 
     def led(self, change: Change) -> Change:
-        """A step of the planner, led to the hidden place."""
+        """A step of the planner, led to the hidden place. ApiaryError for one that has none there."""
         fields = _PLACES.get(type(change))
         if fields is None:
             raise ApiaryError(f"guest {self.name}: an import cannot {change.describe()}")

@@ -21,7 +21,7 @@ def drop_base(host: Host, dataset: str, name: str, defer: bool) -> None:
     """Let a snapshot go, on a dataset and on all below it; one that is gone already is fine.
 
     With ``defer`` what clones are made of stays until the last of them is gone: ZFS destroys it then (zfs-destroy(8),
-    -d). Promoted, it moves to the clone and keeps that mark.
+    -d). Promoted, it moves to the clone and keeps that mark. CommandError.
     """
     full = f"{dataset}@{name}"
     flags = ["-d", "-r"] if defer else ["-r"]

@@ -142,7 +142,7 @@ def with_tags(host: Host, storage: Storage) -> Storage:
 
 
 def read_holds(host: Host, snapshots: Sequence[str]) -> Dict[str, List[str]]:
-    """The tags that hold these snapshots (full names), by snapshot."""
+    """The tags that hold these snapshots (full names), by snapshot. UnknownState for a line that cannot be read."""
     held: Dict[str, List[str]] = {}
     answer = host.run(["zfs", "holds", "-H", *snapshots], what="cannot read who holds the snapshots")
     for line in answer.stdout.splitlines():

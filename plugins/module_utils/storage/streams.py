@@ -83,7 +83,10 @@ def read_marks(host: Host, datasets: Sequence[str]) -> Marks:
 
 
 def mark(host: Host, volume: str, marks: Marks) -> None:
-    """Let a volume's bookmark be that of its snapshot. A pool that can have none does without: see Marks.unwritten."""
+    """Let a volume's bookmark be that of its snapshot. A pool that can have none does without: see Marks.unwritten.
+
+    CommandError for anything else.
+    """
     name = f"{volume}#{MARK}"
     if marks.has(name):
         host.run(["zfs", "destroy", name], what=f"cannot destroy the bookmark {name}")
@@ -111,7 +114,7 @@ def compressed(host: Host, path: str) -> Chunks:
 
 
 def plain(path: str) -> Chunks:
-    """The content of a file as it is."""
+    """The content of a file as it is. FileError."""
     with _opened(path) as descriptor:
         try:
             yield from _read(descriptor)
