@@ -97,14 +97,17 @@ def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     read_conf(host)
     with host_lock_unless(check_mode, host):
         report = Report(_read(host, wanted).elements)
+    outcome = report.outcome
     for number, element in enumerate(report.elements):
+        path, steps = element.wanted.path, element.describe()
         if check_mode:
-            report.outcome.done[element.wanted.path] = element.describe()
+            outcome.done[path] = steps
         elif element.changed:
             try:
-                report.elements[number] = _export(host, element, report)
+                report.elements[number] = _export(host, element, outcome.done.setdefault(path, []))
             except ApiaryError as error:
-                report.outcome.failed[element.wanted.path] = error
+                outcome.failed[path] = error
+                outcome.skipped[path] = [step for step in steps if step not in outcome.done[path]]
     return report
 
 
@@ -168,9 +171,12 @@ def _source(host: Host, wanted: Export, seen: ObservedGuest, observed: Observed)
     return Source(base, record, files)
 
 
-def _export(host: Host, planned: Element, report: Report) -> Element:
-    """Write one export. What it is made of is fixed under the host lock, the long part holds the guest's lock only."""
-    wanted, steps = planned.wanted, report.outcome.done.setdefault(planned.wanted.path, [])
+def _export(host: Host, planned: Element, steps: List[str]) -> Element:
+    """Write one export, adding to ``steps`` what was done.
+
+    What it is made of is fixed under the host lock, the long part holds the guest's lock only.
+    """
+    wanted = planned.wanted
     with work_lock(host, wanted.vm), contextlib.ExitStack() as stack:
         with host_lock(host):
             reading = _read(host, [wanted])

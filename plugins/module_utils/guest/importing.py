@@ -108,6 +108,7 @@ def _import_all(host: Host, todo: Sequence[Element], report: Report) -> None:
                     report.outcome.done[element.name] = describe(element)
             except ApiaryError as error:
                 report.outcome.failed[element.name] = error
+                report.outcome.skipped[element.name] = describe(element)
 
 
 def _new_uuid() -> str:
