@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Container, Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
@@ -49,7 +49,7 @@ def check_off(clone: Clone, seen: ObservedGuest) -> None:
         )
 
 
-def free_name(name: str, taken: Any) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
     """The name of the clone's own snapshot: one that was left by an earlier guest of its name is not used again."""
     number, free = 1, f"{BASE}{name}"
     while free in taken:

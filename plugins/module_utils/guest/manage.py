@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
@@ -69,7 +69,7 @@ def _new_uuid() -> str:
 
 
 def _plan(
-    host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Any, stopped: FrozenSet[str]
+    host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Callable[[], str], stopped: FrozenSet[str]
 ) -> tuple[FleetPlan, Observed]:
     observed = observe(host)
     observed = read_sources(host, requests, look_for_renames(host, requests, observed))
