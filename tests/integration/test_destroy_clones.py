@@ -46,7 +46,7 @@ def test_what_a_clone_depends_on_stays_while_the_clone_cannot_go(host: StandinHo
     modules.good("bhyve_vm", {**WEB1, "name": "db1"})
     vms = [*GONE["vms"], {"name": "db1", "state": "absent", "destroy": True}]
     # Somebody is at work in the dataset of web3.
-    held = host.spawn(["/bin/sh", "-c", "cd /apiary/web3 && echo ready && sleep 600"], stdout=-1, text=True)
+    held = host.spawn(["/bin/sh", "-c", "cd /apiary/web3 && echo ready && exec sleep 600"], stdout=-1, text=True)
     assert held.stdout.readline() == "ready\n"
     failed = modules.run("bhyve_vm", {"vms": vms})
     held.kill()
