@@ -13,7 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import actual_block, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import Present
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import BASE, CLONE, COPY, Origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past

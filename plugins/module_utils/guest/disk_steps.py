@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
     creation_properties,
     plan_properties,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 

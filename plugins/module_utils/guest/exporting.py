@@ -39,7 +39,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     volumes_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import EXPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host

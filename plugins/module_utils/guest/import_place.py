@@ -16,7 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change

@@ -31,7 +31,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place im
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted, adapt, needs, taken_on
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_read import Opened, opened
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of

@@ -21,7 +21,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
