@@ -95,7 +95,9 @@ memory:
     - Required when the guest is made, unless it is a clone.
   type: str
 wired:
-  description: Whether the guest's memory is wired. The default is V(false).
+  description:
+    - Whether the guest's memory is wired, all taken from the host when the guest starts. The default is V(false).
+    - A guest is refused to start with more than the kernel still lets be wired (C(vm.max_user_wired), in pages).
   type: bool
 cpus:
   description: The number of virtual CPUs. The default is V(1).

@@ -243,6 +243,11 @@ GUESTS: List[Any] = [
         id="unknown option of a disk",
     ),
     pytest.param(
+        tiny("new1", state="started", memory="15G", wired=True),
+        ["guest new1: wired", "15G", "vm.max_user_wired", "sysctls of bhyve_host"],
+        id="more wired memory than the kernel allows",
+    ),
+    pytest.param(
         tiny("new1", boot={"after": ["nobody"]}),
         ["guest new1: boot.after", "there is no guest nobody"],
         id="after nobody",
@@ -273,8 +278,10 @@ def test_a_disk_that_is_mounted(bare_host: Maker) -> None:
     assert "/dev/gpt/rootfs" in host.sh("mount -p").stdout
     host.sh("mkdir -p /tiny/boot")
     host.write("/dev/gpt/rootfs", b"\0" * 4096)
-    says = ["guest new1: disk data: path", "/dev/gpt/rootfs is mounted on this host"]
-    refused(modules, "bhyve_vm", disk("/dev/gpt/rootfs"), says)
+    # By its label, by the partition's own name, and by the disk that it is a part of.
+    for path in ("/dev/gpt/rootfs", "/dev/ada0p4", "/dev/ada0"):
+        says = ["guest new1: disk data: path", f"{path} is mounted on this host (/dev/gpt/rootfs on /)"]
+        refused(modules, "bhyve_vm", disk(path), says)
 
 
 @pytest.mark.parametrize("module", ["bhyve_vm", "bhyve_vm_info", "bhyve_host", "rc_conf"])

@@ -27,6 +27,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import
     ObservedGuest,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, parse_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, RUN
@@ -35,11 +36,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     read_open_files,
     read_processes,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.labels import read_labels
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import (
     read_mounts,
     read_pool_members,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset, read_datasets
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -88,12 +91,20 @@ def observe(host: Host) -> Observed:
 
 
 def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
-    """Read what this plan needs beyond the usual: "listeners" (VNC ports), "disks" (who uses them)."""
+    """Read what this plan needs beyond the usual.
+
+    "listeners" (VNC ports), "disks" (who uses them), "labels" (other names of disks), "wired" (memory that may still
+    be wired).
+    """
     if "listeners" in needs:
         observed = replace(observed, listeners=read_listeners(host))
+    if "wired" in needs:
+        observed = replace(observed, wired=parse_wired(read_sysctls(host, SYSCTLS)))
     if "disks" in needs and observed.open_files is None:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)
+    if "labels" in needs:
+        observed = replace(observed, labels=read_labels(host))
     return observed
 
 

@@ -21,6 +21,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import bhyve_title
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import WiredMemory
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUNTIME
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
@@ -29,6 +30,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     Process,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.labels import Labels
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import (
     Mount,
     PoolMember,
@@ -137,7 +139,9 @@ class Observed:
     listeners: Optional[Sequence[Listener]] = None
     open_files: Optional[Sequence[OpenFile]] = None
     mounts: Optional[Sequence[Mount]] = None
+    labels: Optional[Labels] = None
     pool_members: Optional[Sequence[PoolMember]] = None
+    wired: Optional[WiredMemory] = None
     #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
     sources: Mapping[str, Source] = field(default_factory=dict)
     storage: Storage = Storage()

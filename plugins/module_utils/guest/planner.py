@@ -36,7 +36,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import
     tap_bridge,
     validate,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
 
 
 @dataclass
@@ -148,8 +150,21 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             for key in unknown_keys(one.guest.options)
         ]
         warnings += cloning.warnings(one, observed)
+    starting = {one.name for one in guests if one.start}
+    check_wired((_wired_of(one) for one in desired if one.name in starting), observed.wired)
     needs = destroy_needs(desired, observed)
     return FleetPlan(guests, warnings, shutdown_seconds(guests_after(desired, observed)), needs)
+
+
+def _wired_of(one: Desired) -> Wish:
+    """The memory that a guest wires when it starts, and that which it has wired until it stops."""
+    running = one.seen.running if one.seen.pid is not None else None
+    keys = config.parse(running.conf) if running is not None and running.conf is not None else {}
+    size = keys.get("memory.size", "0")
+    has = 0
+    if keys.get("memory.wired") == "true":
+        has = int(size) if size.isdigit() else parse_size(size, "memory.size")
+    return Wish(one.name, one.guest.memory if one.guest.wired else 0, has)
 
 
 def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:

@@ -16,13 +16,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
 
 def needs(desired: Sequence[Desired]) -> Set[str]:
-    """What has to be read beyond the usual to judge this task: "listeners", "disks"."""
+    """What has to be read beyond the usual to judge this task: see observe_more()."""
     result: Set[str] = set()
     for one in desired:
         if one.record is None:
@@ -31,12 +31,16 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
             continue
         if one.guest.vnc is not None and (one.will_start or one.old is None or one.old.vnc != one.guest.vnc):
             result.add("listeners")
+        if one.guest.wired and (one.will_start or one.request.get("restart") == "if_needed"):
+            result.add("wired")
         if (
             any(gone.destroy for gone in one.removed)
             or _goes_read_only(one)
             or any(_to_check(one, disk) for disk in one.guest.attached)
         ):
             result.add("disks")
+        if any(disk.backing == PATH and disk.path.startswith("/dev/") for disk in disks_to_check(one)):
+            result.add("labels")
     return result
 
 

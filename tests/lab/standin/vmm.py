@@ -17,7 +17,7 @@ import os
 import stat
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from . import modules, paths, state
+from . import modules, paths, state, wiring
 
 #: VM_MAX_NAMELEN of sys/amd64/include/vmm.h.
 MAX_NAME = 229
@@ -214,8 +214,7 @@ def setup_memory(name: str, size: int, wired: bool) -> None:
             if node["wired"] != wired:
                 raise OSError(errno.EEXIST, "vm_setup_memory")
             return
-        others = sum(other["memory"] for other in _nodes(doc).values() if other["wired"])
-        if size > _ADDRESS_SPACE or (wired and size + others > hardware().physmem):
+        if size > _ADDRESS_SPACE or (wired and size + wiring.wired(doc) > wiring.limit()):
             raise OSError(errno.ENOMEM, "vm_setup_memory")
         node.update(memory=size, wired=wired)
 

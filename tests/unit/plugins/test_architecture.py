@@ -26,7 +26,7 @@ MAY_USE: Dict[str, Set[str]] = {
     "network": DOING,
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "results", *DOING},
+    "guest": {"storage", "network", "system", "results", *DOING},
     "modules": {"guest", "storage", "system", "module", "results", *DOING},
 }
 

@@ -65,7 +65,7 @@ hw.realmem ulong r @realmem - Amount of memory (in bytes) reported by the firmwa
 hw.usermem ulong r @usermem - Amount of memory (in bytes) which is not wired
 hw.hv_vendor str r @hv_vendor - Hypervisor vendor
 vm.max_user_wired ulong w @max_user_wired - system-wide limit to user-wired page count
-vm.user_wire_count ulong r 0 - Current number of user-wired pages
+vm.user_wire_count ulong r @user_wired - Current number of user-wired pages
 vm.swap_total u64 r 0 - Total amount of available swap storage.
 vm.swap_reserved u64 r 625434624 - Amount of swap storage needed to back all allocated anonymous memory.
 vm.swap_enabled int w 1 - Enable entire process swapout
@@ -75,6 +75,7 @@ vm.loadavg struct r @loadavg - Machine loadaverage history
 vm.vmtotal struct r @vmtotal - System virtual memory statistics
 vm.stats.vm.v_page_size uint r 4096 - Page size in bytes
 vm.stats.vm.v_page_count uint r @page_count - Total number of pages in system
+vm.stats.vm.v_user_wire_count ulong r @user_wired - User-wired virtual memory
 vm.stats.vm.v_wire_count uint r @wire_count - Wired pages
 vm.stats.vm.v_free_count uint r @free_count - Free pages
 vm.stats.vm.v_active_count uint r @active_count - Active pages

@@ -10,7 +10,7 @@ import re
 import time
 from typing import Any, Callable, Dict
 
-from .. import paths, state
+from .. import paths, state, wiring
 
 _MODELS = {
     "intel": "Intel(R) Xeon(R) Gold 6338 CPU @ 2.00GHz",
@@ -115,6 +115,7 @@ def compute(word: str) -> str:
         "realmem": lambda: str(int(build.get("memory", 16 << 30))),
         "usermem": lambda: str(memory * 9 // 10),
         "hv_vendor": lambda: "",
+        "user_wired": lambda: str(wiring.wired(state.peek("kernel", "vmm")) // wiring.PAGE),
         "max_user_wired": lambda: str(pages * 4 // 5),
         "loadavg": _loadavg,
         "vmtotal": lambda: _vmtotal(pages * 4 * 4 // 5),
