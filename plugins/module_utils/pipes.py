@@ -85,16 +85,12 @@ def pipeline(
     """
     stages: List[_Stage] = []
     feeder: Optional[_Feeder] = None
-    fed = source is not None and not isinstance(source, int)
     with contextlib.ExitStack() as stack:
         try:
+            first = source if source is None or isinstance(source, int) else subprocess.PIPE
             for argv in commands:
-                stdin: Optional[Union[int, IO[bytes]]]
-                if stages:
-                    stdin = stages[-1].process.stdout
-                else:
-                    stdin = source if isinstance(source, int) else subprocess.PIPE if fed else None
                 errors = stack.enter_context(tempfile.TemporaryFile())
+                stdin = stages[-1].process.stdout if stages else first
                 process = host.start(argv, what=what, stdin=stdin, stderr=errors, hint=hint)
                 if stages and stages[-1].process.stdout is not None:
                     stages[-1].process.stdout.close()  # it is the next one's now, which alone may keep it open

@@ -46,11 +46,10 @@ def test_what_a_clone_depends_on_stays_while_the_clone_cannot_go(host: StandinHo
     modules.good("bhyve_vm", {**WEB1, "name": "db1"})
     vms = [*GONE["vms"], {"name": "db1", "state": "absent", "destroy": True}]
     # Somebody is at work in the dataset of web3.
-    held = host.spawn(["/bin/sh", "-c", "cd /apiary/web3 && echo ready && sleep 600"], stdout=-1, text=True)
-    assert held.stdout.readline() == "ready\n"
+    held = host.spawn(["/bin/sh", "-c", "cd /apiary/web3 && echo ready && read line"], stdin=-1, stdout=-1, text=True)
+    assert held.stdout is not None and held.stdout.readline() == "ready\n"
     failed = modules.run("bhyve_vm", {"vms": vms})
-    held.kill()
-    held.wait()
+    held.communicate()
     assert [one["name"] for one in failed["failures"]] == ["web3", "web2", "web1"]
     reasons = {one["name"]: one["msg"] for one in failed["failures"]}
     assert reasons["web2"] == "left as it is, since web3 failed"

@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes i
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER, tap_description
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_steps import EndRollback
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 

@@ -85,7 +85,8 @@ class Allocator:
     def port(self, guest: str, fixed: int, address: str, own_pid: Optional[int]) -> int:
         """The guest's VNC port: the fixed one, the one it has, or the lowest free one.
 
-        ``own_pid`` is that of the guest's bhyve, which is no stranger. BadInput when the fixed one is another's.
+        ``own_pid`` is that of the guest's bhyve, which is no stranger. BadInput when the fixed one is another's,
+        ApiaryError when none is free.
         """
         if fixed:
             self._check_fixed(guest, fixed, address, own_pid)

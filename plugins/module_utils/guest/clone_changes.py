@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import clones
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import clones, snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import fill_holes
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import copy_sparse
 
@@ -28,7 +28,7 @@ class TakeBase(Change):
         return f"take snapshot {self.dataset}@{self.snapshot}"
 
     def apply(self, host: Host) -> None:
-        clones.take_base(host, self.dataset, self.snapshot)
+        snapshots.take(host, [f"{self.dataset}@{self.snapshot}"])
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Container, Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import actual_block, actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import Present
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import BASE, CLONE, COPY, Origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
@@ -49,7 +49,7 @@ def check_off(clone: Clone, seen: ObservedGuest) -> None:
         )
 
 
-def free_name(name: str, taken: Any) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
     """The name of the clone's own snapshot: one that was left by an earlier guest of its name is not used again."""
     number, free = 1, f"{BASE}{name}"
     while free in taken:
@@ -59,7 +59,7 @@ def free_name(name: str, taken: Any) -> str:
 
 
 def plain(clone: Clone, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """On a host without ZFS: files that nobody writes to are copied."""
+    """On a host without ZFS: files that nobody writes to are copied. BadInput when that cannot be."""
     if clone.snapshot and clone.begun is None:
         raise BadInput(
             f"{clone.where}{clone.snapshot}: the guests of this host are in plain directories, snapshots need ZFS"
@@ -76,7 +76,7 @@ def plain(clone: Clone, seen: ObservedGuest, record: Record, observed: Observed)
 
 
 def now(clone: Clone, origin: Origin, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """The guest as it is, of which a snapshot is taken first where there is ZFS."""
+    """The guest as it is, of which a snapshot is taken first where there is ZFS. BadInput when it cannot be cloned."""
     layout = observed.conf.layout
     sizes: Dict[str, Present] = {}
     held: Dict[str, int] = {}
@@ -106,7 +106,7 @@ def now(clone: Clone, origin: Origin, seen: ObservedGuest, record: Record, obser
 
 
 def past_of(host: Host, clone: Clone, observed: Observed) -> Source:
-    """The guest as a snapshot that somebody took has it."""
+    """The guest as a snapshot that somebody took has it. BadInput when there is none, or it is not whole."""
     layout = observed.conf.layout
     snapshots = guest_snapshots(layout.guest_dataset(clone.guest), observed.storage)
     snapshot = snapshots.get(clone.snapshot)
@@ -131,7 +131,7 @@ def past_of(host: Host, clone: Clone, observed: Observed) -> Source:
 
 
 def resumed(clone: Clone, begun: Origin, seen: ObservedGuest, record: Record, observed: Observed) -> Source:
-    """A clone that was begun: what is missing comes from the snapshot that the rest came from."""
+    """A clone that was begun: what is missing comes from the snapshot that the rest came from. BadInput without it."""
     layout = observed.conf.layout
     own = observed.guest(clone.name)
     target = own.record.guest if own.record is not None else record.guest

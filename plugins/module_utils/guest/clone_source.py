@@ -20,7 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_kinds imp
     resumed,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import (
     CLONE,
     Origin,

@@ -23,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
     SetProperties,
     creation_properties,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import CLONE, COPY
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.promotion import (
     check_promotion,

@@ -22,7 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, normalise_uuid
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record, load
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import followed, followed_origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest

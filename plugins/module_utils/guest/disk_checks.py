@@ -22,7 +22,9 @@ _BOOT_ORDER_MOST = 999
 
 
 def check_plain(text: str, option: str) -> None:
-    """Refuse what a line of a bhyve_config(5) file cannot hold or would change: %, backslash, control characters."""
+    """Refuse what a line of a bhyve_config(5) file cannot hold or would change: %, backslash, control
+    characters. BadInput.
+    """
     if any(character in "%\\" or not character.isprintable() for character in text):
         raise BadInput(
             f"{option}: {text!r} holds a '%', a backslash or a control character, which bhyve_config(5) would interpret"

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning, image_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, actual_block, actual_size
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space

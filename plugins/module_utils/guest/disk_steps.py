@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
     creation_properties,
     plan_properties,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
@@ -80,7 +80,7 @@ def _grow(name: str, disk: Disk, actual: int, observed: Observed) -> Change:
 
 
 def destroyed_disks(one: Desired, observed: Observed, stops: bool) -> List[Change]:
-    """What destroys the disks that the task gives up. ``stops``: it stops the guest first."""
+    """What destroys the disks that the task gives up. ``stops``: it stops the guest first. BadInput if one stays."""
     steps: List[Change] = []
     layout = observed.conf.layout
     for gone in one.removed:

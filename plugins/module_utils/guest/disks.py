@@ -18,7 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import d
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import destroyed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties, makes_read_only
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import disks_to_check
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, is_block_or_character_device
@@ -224,7 +224,7 @@ def _check_openers(host: Host, one: Desired, disk: Disk, path: str, at: str, obs
 
 
 def openers(host: Host, path: str, observed: Observed) -> List[OpenFile]:
-    """The processes that have a device or file open."""
+    """The processes that have a device or file open (fstat(1)). UnknownState when that was not read."""
     if observed.open_files is None or observed.mounts is None:
         raise UnknownState("who has which disk open was not read")
     named = [file for file in observed.open_files if file.name == path]

@@ -27,7 +27,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import 
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import AUTO, Export
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_plan import interrupted
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING

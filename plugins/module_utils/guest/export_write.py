@@ -50,7 +50,8 @@ def write(
 ) -> Manifest:
     """Write an export; the manifest with sizes and checksums.
 
-    ``before_last`` is called when all is written, before the file gets its name. What fails leaves nothing.
+    ``before_last`` is called when all is written, before the file gets its name. ApiaryError; nothing is
+    left then.
     """
     temporary = os.path.join(os.path.dirname(path), f".partial-{os.path.basename(path)}")
     try:

@@ -39,14 +39,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     volumes_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import EXPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space, streams
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import snapshots, space, streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import open_reader
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK, Marks
@@ -72,7 +73,7 @@ class _Dropping:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            streams.drop(self._host, self._dataset, MARK)
+            snapshots.destroy(self._host, self._dataset, [MARK])
         except ApiaryError:
             if error is None:
                 raise
@@ -97,14 +98,17 @@ def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     read_conf(host)
     with host_lock_unless(check_mode, host):
         report = Report(_read(host, wanted).elements)
+    outcome = report.outcome
     for number, element in enumerate(report.elements):
+        path, steps = element.wanted.path, element.describe()
         if check_mode:
-            report.outcome.done[element.wanted.path] = element.describe()
+            outcome.done[path] = steps
         elif element.changed:
             try:
-                report.elements[number] = _export(host, element, report)
+                report.elements[number] = _export(host, element, outcome.done.setdefault(path, []))
             except ApiaryError as error:
-                report.outcome.failed[element.wanted.path] = error
+                outcome.failed[path] = error
+                outcome.skipped[path] = [step for step in steps if step not in outcome.done[path]]
     return report
 
 
@@ -168,9 +172,12 @@ def _source(host: Host, wanted: Export, seen: ObservedGuest, observed: Observed)
     return Source(base, record, files)
 
 
-def _export(host: Host, planned: Element, report: Report) -> Element:
-    """Write one export. What it is made of is fixed under the host lock, the long part holds the guest's lock only."""
-    wanted, steps = planned.wanted, report.outcome.done.setdefault(planned.wanted.path, [])
+def _export(host: Host, planned: Element, steps: List[str]) -> Element:
+    """Write one export, adding to ``steps`` what was done.
+
+    What it is made of is fixed under the host lock, the long part holds the guest's lock only.
+    """
+    wanted = planned.wanted
     with work_lock(host, wanted.vm), contextlib.ExitStack() as stack:
         with host_lock(host):
             reading = _read(host, [wanted])
@@ -182,7 +189,7 @@ def _export(host: Host, planned: Element, report: Report) -> Element:
             base, snapshot = element.source.base, wanted.snapshot
             if not snapshot and dataset in reading.observed.datasets:
                 snapshot = MARK
-                streams.take(host, dataset)
+                snapshots.take(host, [f"{dataset}@{MARK}"])
                 stack.enter_context(_Dropping(host, dataset))
                 base = f"{base}/{SNAPDIR}/snapshot/{MARK}"
             elif not snapshot:
@@ -214,7 +221,7 @@ def _clean(host: Host, element: Element, reading: _Reading, steps: List[str]) ->
         if name == scratch_clone(layout, wanted.vm):
             Zfs(host).destroy(name)
         else:
-            streams.drop(host, layout.guest_dataset(wanted.vm), MARK)
+            snapshots.destroy(host, layout.guest_dataset(wanted.vm), [MARK])
         steps.append(step)
 
 

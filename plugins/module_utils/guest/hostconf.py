@@ -55,7 +55,7 @@ def read_conf(host: Host) -> HostConf:
 
 
 def parse_conf(text: str) -> Dict[str, str]:
-    """The KEY='value' lines of apiary.conf."""
+    """The KEY='value' lines of apiary.conf. UnknownState for a line that is none."""
     values: Dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
@@ -72,7 +72,7 @@ def parse_conf(text: str) -> Dict[str, str]:
 
 
 def read_capabilities(host: Host) -> Capabilities:
-    """capabilities.json, as bhyve_host wrote it."""
+    """capabilities.json, as bhyve_host wrote it. BadInput when it is missing, UnknownState when it makes no sense."""
     text = host.read(CAPABILITIES)
     if text is None:
         raise not_prepared(f"{CAPABILITIES} is missing")

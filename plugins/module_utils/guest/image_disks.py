@@ -16,7 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties
     SetProperties,
     creation_properties,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, ZVOL, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FIL
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ZVOL, Disk
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import MAKING, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import streams
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import snapshots, streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import create_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, volume_node
 
@@ -33,7 +33,7 @@ def make(host: Host, opened: Opened, adapted: Adapted, place: Place, work: Work)
         chunks = work.count(opened.chunks(member), member.size)
         _make_disk(host, chunks, member, adapted.disk(member), place)
     if any(member.kind == STREAM for member in manifest.disks):
-        streams.drop(host, place.dataset, streams.RECEIVED)
+        snapshots.destroy(host, place.dataset, [streams.RECEIVED])
     for member in manifest.members:
         if member.kind == FILE:
             _make_file(host, opened, member, place)

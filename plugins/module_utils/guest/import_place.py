@@ -16,10 +16,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.clones import rename
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import PROPERTIES as USUAL
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import (
     Dataset,
@@ -70,7 +71,7 @@ class Place:
         return self.layout.image(self.hidden, disk)
 
     def led(self, change: Change) -> Change:
-        """A step of the planner, led to the hidden place."""
+        """A step of the planner, led to the hidden place. ApiaryError for one that has none there."""
         fields = _PLACES.get(type(change))
         if fields is None:
             raise ApiaryError(f"guest {self.name}: an import cannot {change.describe()}")
@@ -109,7 +110,7 @@ class Place:
             return
         final = self.layout.guest_dataset(self.name)
         try:
-            host.run(["zfs", "rename", self.dataset, final], what=f"cannot rename {self.dataset} to {final}")
+            rename(host, self.dataset, final)
         except CommandError:
             # Whatever went wrong: a guest that is seen is whole, and is not taken apart again.
             if host.stat(self.layout.record(self.name)) is None:

@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import Import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, with_eui64
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space

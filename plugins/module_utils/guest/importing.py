@@ -10,9 +10,10 @@ import contextlib
 import time
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, import_make, info, record, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import RECORD
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
@@ -30,7 +31,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place im
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted, adapt, needs, taken_on
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_read import Opened, opened
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
@@ -44,12 +46,31 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import 
 
 
 @dataclass
-class Element:
-    """One element of a task; ``adapted`` and ``plan`` are None when the guest is there already."""
+class Todo:
+    """A guest that is to be made: what it is here, and the planner's steps, which are planned anew once its disks are
+    there.
+    """
 
     opened: Opened
-    adapted: Any = None
-    plan: Any = None
+    adapted: Adapted
+    plan: GuestPlan
+
+    @property
+    def name(self) -> str:
+        return self.opened.incoming.name
+
+    @property
+    def after(self) -> Dict[str, Any]:
+        """The options that it has then."""
+        return view.options_of(self.adapted.record)
+
+
+@dataclass
+class Element:
+    """One element of a task; without ``todo`` the guest is there already."""
+
+    opened: Opened
+    todo: Optional[Todo] = None
     entry: Dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -66,8 +87,13 @@ class Report:
     outcome: Outcome = field(default_factory=Outcome)
 
     @property
+    def todo(self) -> List[Todo]:
+        """The guests that are to be made."""
+        return [one.todo for one in self.elements if one.todo is not None]
+
+    @property
     def warnings(self) -> List[str]:
-        return [text for one in self.elements if one.adapted is not None for text in one.adapted.warnings]
+        return [text for one in self.todo for text in one.adapted.warnings]
 
 
 def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
@@ -81,60 +107,59 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
         files = [stack.enter_context(opened(one)) for one in wanted]
         with host_lock_unless(check_mode, host):
             report = _read(host, files, (lambda: UNALLOCATED) if check_mode else _new_uuid)
-        todo = [element for element in report.elements if element.plan is not None]
         if check_mode:
-            for element in todo:
-                element.opened.verify(None)
-                report.outcome.done[element.name] = describe(element)
+            for todo in report.todo:
+                todo.opened.verify(None)
+                report.outcome.done[todo.name] = describe(todo)
         else:
-            _import_all(host, todo, report)
+            _import_all(host, report)
     return report
 
 
-def _import_all(host: Host, todo: Sequence[Element], report: Report) -> None:
+def _import_all(host: Host, report: Report) -> None:
     """Verify all files, then import one guest after the other. ApiaryError before the first change."""
     with contextlib.ExitStack() as stack:
         works: Dict[str, Work] = {}
         # In the same order by every task, so that no two wait for each other.
-        for element in sorted(todo, key=lambda one: one.name):
-            stack.enter_context(work_lock(host, element.name))
-            work = Work(host, element.name, IMPORT, element.opened.incoming.wanted.path)
-            works[element.name] = stack.enter_context(work)
-        for element in todo:
-            element.opened.verify(works[element.name])
-        for element in todo:
+        for todo in sorted(report.todo, key=lambda one: one.name):
+            stack.enter_context(work_lock(host, todo.name))
+            work = Work(host, todo.name, IMPORT, todo.opened.incoming.wanted.path)
+            works[todo.name] = stack.enter_context(work)
+        for todo in report.todo:
+            todo.opened.verify(works[todo.name])
+        for todo in report.todo:
             try:
-                if _import(host, element, works[element.name]):
-                    report.outcome.done[element.name] = describe(element)
+                if _import(host, todo, works[todo.name]):
+                    report.outcome.done[todo.name] = describe(todo)
             except ApiaryError as error:
-                report.outcome.failed[element.name] = error
+                report.outcome.failed[todo.name] = error
+                report.outcome.skipped[todo.name] = describe(todo)
 
 
 def _new_uuid() -> str:
     return str(uuid.uuid4())
 
 
-def describe(element: Element) -> List[str]:
+def describe(todo: Todo) -> List[str]:
     """The steps for humans, in order."""
-    incoming, adapted = element.opened.incoming, element.adapted
+    incoming, adapted = todo.opened.incoming, todo.adapted
     steps = [
         f"make disk {member.disk} ({adapted.disk(member).backing}) from {incoming.wanted.path}"
         for member in incoming.manifest.disks
     ]
-    return [*steps, *(change.describe() for change in _steps(element)), f"show guest {element.name}"]
+    return [*steps, *(change.describe() for change in _steps(todo)), f"show guest {todo.name}"]
 
 
-def _steps(element: Element) -> List[Change]:
+def _steps(todo: Todo) -> List[Change]:
     """The planner's steps, with the record that the guest gets here.
 
     Without the mark of a first boot: the export brings it if the guest has never booted.
     """
-    plan: GuestPlan = element.plan
     steps: List[Change] = []
-    for change in plan.changes:
-        if isinstance(change, changes.WriteFile) and change.path.endswith(f"/{element.name}/{RECORD}"):
-            steps.append(replace(change, content=record.dump(element.adapted.record)))
-        elif not (isinstance(change, changes.WriteFile) and change.path.endswith(f"/{element.name}/firstboot")):
+    for change in todo.plan.changes:
+        if isinstance(change, changes.WriteFile) and change.path.endswith(f"/{todo.name}/{RECORD}"):
+            steps.append(replace(change, content=record.dump(todo.adapted.record)))
+        elif not (isinstance(change, changes.WriteFile) and change.path.endswith(f"/{todo.name}/firstboot")):
             steps.append(change)
     return steps
 
@@ -143,40 +168,43 @@ def _read(host: Host, files: Sequence[Opened], new_uuid: Callable[[], str]) -> R
     """Read the host and plan all of a task. BadInput when something cannot be."""
     observed = observe_more(host, observe(host), {"listeners"})
     report = Report([Element(one) for one in files], observed)
-    names = [one.name for one in report.elements]
-    for element in report.elements:
-        if names.count(element.name) > 1:
-            raise BadInput(f"imports: two of them are guest {element.name}; give each a name of its own")
-    todo = [one for one in report.elements if not _is_there(host, one, observed)]
-    taken, desired, wanted = taken_on(observed), [], []
-    for element in todo:
-        incoming = element.opened.incoming
-        paths = (disk.path for disk in incoming.record.guest.disks if disk.backing == PATH and disk.path)
-        there = frozenset(path for path in paths if host.stat(path) is not None)
-        element.adapted = adapt(incoming, observed, taken, there, new_uuid)
-        wanted += needs(incoming, element.adapted)
-        place = Place(element.name, observed.conf.layout)
-        observed = as_if_there(observed, place, incoming.manifest, element.adapted)
-        desired.append(_desired(element, observed))
-    free = observed.free_bytes if observed.with_zfs else free_space(observed.conf.layout.root)
-    place_text = f"dataset {observed.conf.layout.dataset}" if observed.with_zfs else observed.conf.layout.root
-    space.check_room(wanted, free, place_text, "make room first")
-    # Asks ZFS whether it knows the declared properties; what they are is known.
-    read_properties(host, desired, observed)
-    for element, plan in zip(todo, _planned(host, desired, observed)):
-        element.plan = plan
+    check_once([one.name for one in report.elements], "imports")
+    new = [one for one in report.elements if not _is_there(host, one.opened, observed)]
+    _plan(host, new, observed, new_uuid)
     for element in report.elements:
         element.entry = _entry(element, report.observed)
     return report
 
 
-def _is_there(host: Host, element: Element, observed: Observed) -> bool:
+def _plan(host: Host, new: Sequence[Element], observed: Observed, new_uuid: Callable[[], str]) -> None:
+    """Plan the guests that are not there, together, as if their disks were."""
+    taken, wanted = taken_on(observed), []
+    adapted: List[Adapted] = []
+    desired: List[Desired] = []
+    for incoming in (one.opened.incoming for one in new):
+        paths = (disk.path for disk in incoming.record.guest.disks if disk.backing == PATH and disk.path)
+        there = frozenset(path for path in paths if host.stat(path) is not None)
+        adapted.append(adapt(incoming, observed, taken, there, new_uuid))
+        wanted += needs(incoming, adapted[-1])
+        place = Place(incoming.name, observed.conf.layout)
+        observed = as_if_there(observed, place, incoming.manifest, adapted[-1])
+        desired.append(_desired(incoming.name, adapted[-1], observed))
+    free = observed.free_bytes if observed.with_zfs else free_space(observed.conf.layout.root)
+    place_text = f"dataset {observed.conf.layout.dataset}" if observed.with_zfs else observed.conf.layout.root
+    space.check_room(wanted, free, place_text, "make room first")
+    # Asks ZFS whether it knows the declared properties; what they are is known.
+    read_properties(host, desired, observed)
+    for element, own, plan in zip(new, adapted, _planned(host, desired, observed)):
+        element.todo = Todo(element.opened, own, plan)
+
+
+def _is_there(host: Host, opened: Opened, observed: Observed) -> bool:
     """Whether the guest is there and came from this export. BadInput when its name or place is another's."""
-    incoming, layout = element.opened.incoming, observed.conf.layout
-    seen = observed.guest(element.name)
+    incoming, layout = opened.incoming, observed.conf.layout
+    seen = observed.guest(incoming.name)
     if seen.error is not None:
         raise seen.error
-    note = f"{layout.directory(element.name)}/{NOTE}"
+    note = f"{layout.directory(incoming.name)}/{NOTE}"
     if seen.record is not None:
         if came_from(host.read(note), note) == incoming.manifest.id:
             return True
@@ -184,17 +212,16 @@ def _is_there(host: Host, element: Element, observed: Observed) -> bool:
             f"{incoming.where}name: there is a guest of that name on this host, which did not come from "
             f"{incoming.wanted.path}; choose another name"
         )
-    if seen.entries or seen.exists or layout.guest_dataset(element.name) in observed.datasets:
+    if seen.entries or seen.exists or layout.guest_dataset(incoming.name) in observed.datasets:
         raise BadInput(
-            f"{incoming.where}name: {layout.directory(element.name)} is there, with what may be the disks of a former "
+            f"{incoming.where}name: {layout.directory(incoming.name)} is there, with what may be the disks of a former "
             "guest; move it away, or choose another name"
         )
     return False
 
 
-def _desired(element: Element, observed: Observed) -> Desired:
-    adapted: Adapted = element.adapted
-    return Desired(element.name, "present", {}, observed.guest(element.name), adapted.whole)
+def _desired(name: str, adapted: Adapted, observed: Observed) -> Desired:
+    return Desired(name, "present", {}, observed.guest(name), adapted.whole)
 
 
 def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List[GuestPlan]:
@@ -204,65 +231,65 @@ def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List
     return plans
 
 
-def _import(host: Host, element: Element, work: Work) -> bool:
+def _import(host: Host, todo: Todo, work: Work) -> bool:
     """Import one guest, whose work lock is held: its data under a hidden name, the rest under the host lock.
 
     False when another task has imported it in the meantime.
     """
     with host_lock(host):
         observed = observe(host)
-        if _is_there(host, element, observed):
+        if _is_there(host, todo.opened, observed):
             return False
-        place = Place(element.name, observed.conf.layout)
+        place = Place(todo.name, observed.conf.layout)
         place.clear(host, place.dataset in observed.datasets)
         root = observed.datasets.get(place.layout.dataset)
         place.prepare(host, root is not None and root.value("volmode") != "dev")
     try:
-        import_make.make(host, element.opened, element.adapted, place, work)
+        import_make.make(host, todo.opened, todo.adapted, place, work)
         with host_lock(host):
-            _settle(host, element, place)
+            _settle(host, todo, place)
     except BaseException:
         # What cannot be removed now, the next run removes.
         with contextlib.suppress(ApiaryError):
             place.clear(host, True)
         raise
-    place.wait(host, import_make.volumes(element.opened, element.adapted))
+    place.wait(host, import_make.volumes(todo.opened, todo.adapted))
     return True
 
 
-def _settle(host: Host, element: Element, place: Place) -> None:
+def _settle(host: Host, todo: Todo, place: Place) -> None:
     """Make a guest of the disks: allocations, record, boot generation by the same planner; then let it be seen."""
     observed = observe_more(host, observe(host), {"listeners"})
-    _is_there(host, element, observed)
-    adapted: Adapted = element.adapted
-    desired = [_desired(element, observed)]
-    observed = as_received(host, observed, place, names_to_read(desired), adapted)
-    element.plan = _planned(host, [_desired(element, observed)], observed)[0]
+    _is_there(host, todo.opened, observed)
+    wanted = names_to_read([_desired(todo.name, todo.adapted, observed)])
+    observed = as_received(host, observed, place, wanted, todo.adapted)
+    todo.plan = _planned(host, [_desired(todo.name, todo.adapted, observed)], observed)[0]
     try:
-        for change in _steps(element):
+        for change in _steps(todo):
             place.led(change).apply(host)
-        import_make.write_note(host, element.opened, place)
+        import_make.write_note(host, todo.opened, place)
         place.show(host)
     except BaseException:
         with contextlib.suppress(ApiaryError):
-            changes.Allocate(element.name, observed.allocations.of(element.name)).apply(host)
+            changes.Allocate(todo.name, observed.allocations.of(todo.name)).apply(host)
         raise
 
 
 def _entry(element: Element, observed: Observed) -> Dict[str, Any]:
-    incoming = element.opened.incoming
-    if element.plan is not None:
-        vm = {**element.plan.entry, **view.options_of(element.adapted.record)}
-    else:
+    incoming, todo = element.opened.incoming, element.todo
+    disks: List[Dict[str, Any]] = []
+    if todo is None:
         vm = info.entry(element.name, observed, time.time())
-    disks = incoming.manifest.disks if element.plan is not None else ()
+    else:
+        vm = {**todo.plan.entry, **todo.after}
+        disks = [{"name": one.disk, "backing": todo.adapted.disk(one).backing} for one in incoming.manifest.disks]
     return {
         "path": incoming.wanted.path,
         "name": element.name,
         "exported_as": incoming.manifest.guest,
         "id": incoming.manifest.id,
         "consistency": incoming.manifest.consistency,
-        "disks": [{"name": one.disk, "backing": element.adapted.disk(one).backing} for one in disks],
+        "disks": disks,
         "vm": vm,
     }
 
@@ -277,9 +304,8 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         entry = entry_of(element.entry, name, outcome)
         if entry["changed"] and not check_mode:
             entry["vm"] = info.entry(name, observed, time.time())
-        if element.plan is not None:
-            after = {**element.plan.after, **view.options_of(element.adapted.record)}
-            diff.before[name], diff.after[name] = {}, after
+        if element.todo is not None:
+            diff.before[name], diff.after[name] = {}, {**element.todo.plan.after, **element.todo.after}
         entries.append(entry)
     result: Dict[str, Any] = {"changed": outcome.changed, "imports": entries, **failed_part(outcome)}
     if with_diff:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import pending_now
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}

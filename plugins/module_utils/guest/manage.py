@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
@@ -21,7 +21,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
@@ -69,7 +70,7 @@ def _new_uuid() -> str:
 
 
 def _plan(
-    host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Any, stopped: FrozenSet[str]
+    host: Host, requests: Sequence[Mapping[str, Any]], new_uuid: Callable[[], str], stopped: FrozenSet[str]
 ) -> tuple[FleetPlan, Observed]:
     observed = observe(host)
     observed = read_sources(host, requests, look_for_renames(host, requests, observed))

@@ -20,6 +20,8 @@ POLICIES = ("destroy", "restart", "preserve")
 CONTROLLERS = ("virtio-blk", "nvme", "ahci-hd", "ahci-cd", "virtio-scsi")
 BACKINGS = ("zvol", "sparse-zvol", "file", "sparse-file", "path")
 NIC_MODELS = ("virtio-net", "e1000")
+COM_PORTS = ("com1", "com2")
+CONSOLES = ("nmdm", "none")
 
 
 def disk_options() -> Dict[str, Any]:
@@ -72,6 +74,28 @@ def vnc_options() -> Dict[str, Any]:
     }
 
 
+def loader_options() -> Dict[str, Any]:
+    """The argument specification of ``loader``."""
+    return {
+        "disk": {"type": "str"},
+        "host_path": {"type": "path"},
+        "program": {"type": "path"},
+        "env": {"type": "dict"},
+    }
+
+
+def boot_options() -> Dict[str, Any]:
+    """The argument specification of ``boot``."""
+    ready = {"address": {"type": "str"}, "tcp": {"type": "int"}, "timeout": {"type": "int"}}
+    return {
+        "autostart": {"type": "bool"},
+        "order": {"type": "int"},
+        "delay": {"type": "int"},
+        "after": {"type": "list", "elements": "str"},
+        "ready": {"type": "dict", "options": ready},
+    }
+
+
 def guest_options() -> Dict[str, Any]:
     """The argument specification of one guest."""
     return {
@@ -93,23 +117,12 @@ def guest_options() -> Dict[str, Any]:
         "threads": {"type": "int"},
         "firmware": {"type": "str", "choices": ["uefi", "bhyveload"]},
         "uefi": {"type": "dict", "options": {"code": {"type": "path"}, "vars": {"type": "path"}}},
-        "loader": {
-            "type": "dict",
-            "options": {
-                "disk": {"type": "str"},
-                "host_path": {"type": "path"},
-                "program": {"type": "path"},
-                "env": {"type": "dict"},
-            },
-        },
+        "loader": {"type": "dict", "options": loader_options()},
         "disks": {"type": "list", "elements": "dict", "options": disk_options()},
         "nics": {"type": "list", "elements": "dict", "options": nic_options()},
         "console": {
             "type": "dict",
-            "options": {
-                "com1": {"type": "str", "choices": ["nmdm", "none"]},
-                "com2": {"type": "str", "choices": ["nmdm", "none"]},
-            },
+            "options": {port: {"type": "str", "choices": list(CONSOLES)} for port in COM_PORTS},
         },
         "vnc": {"type": "dict", "options": vnc_options()},
         "rtc": {"type": "str", "choices": ["utc", "localtime"]},
@@ -123,23 +136,7 @@ def guest_options() -> Dict[str, Any]:
         "restart_limit": {"type": "int"},
         "restart_window": {"type": "int"},
         "stop_timeout": {"type": "int"},
-        "boot": {
-            "type": "dict",
-            "options": {
-                "autostart": {"type": "bool"},
-                "order": {"type": "int"},
-                "delay": {"type": "int"},
-                "after": {"type": "list", "elements": "str"},
-                "ready": {
-                    "type": "dict",
-                    "options": {
-                        "address": {"type": "str"},
-                        "tcp": {"type": "int"},
-                        "timeout": {"type": "int"},
-                    },
-                },
-            },
-        },
+        "boot": {"type": "dict", "options": boot_options()},
         "options": {"type": "dict"},
         "protected": {"type": "bool"},
         "restart": {"type": "str", "choices": ["never", "if_needed"]},

@@ -79,7 +79,7 @@ def renaming_from_json(data: Optional[Mapping[str, Any]]) -> Optional[Renaming]:
 
 
 def split_option(name: str, option: str) -> Tuple[str, str]:
-    """The guest and the snapshot ('' for none) that ``clone_from`` of the guest ``name`` means."""
+    """The guest and the snapshot ('' for none) that ``clone_from`` of the guest ``name`` means. BadInput."""
     guest, sign, snapshot = option.partition("@")
     if not guest or (sign and not snapshot) or "@" in snapshot:
         raise BadInput(f"guest {name}: clone_from: {option!r} is neither a guest nor GUEST@SNAPSHOT")

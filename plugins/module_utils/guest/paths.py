@@ -49,7 +49,10 @@ def read_sizes(host: Host, paths: Sequence[str]) -> Dict[str, int]:
 
 
 def parse_diskinfo(text: str) -> Dict[str, int]:
-    """Bytes by device, from the lines of diskinfo(8): name, sector size, size in bytes, and more, by tabs."""
+    """Bytes by device, from the lines of diskinfo(8): name, sector size, size in bytes, and more, by tabs.
+
+    UnknownState for any other line.
+    """
     sizes: Dict[str, int] = {}
     for line in text.splitlines():
         fields = line.split("\t")

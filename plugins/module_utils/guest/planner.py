@@ -28,7 +28,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import (
     bridges_of,

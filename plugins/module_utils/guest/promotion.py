@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes import Promote
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import BASE
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ZVOL
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change

@@ -17,7 +17,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import with_eui64
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name, tap_description
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Renaming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record

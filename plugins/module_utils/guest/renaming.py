@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_changes import (
     DestroyNode,
     FollowRename,

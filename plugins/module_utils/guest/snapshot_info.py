@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_state import listed
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import read_storage

@@ -16,7 +16,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_note import Note
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_options import ROLLED_BACK, Wanted
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import read_past

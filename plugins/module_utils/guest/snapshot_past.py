@@ -14,7 +14,7 @@ from typing import Dict, FrozenSet, List, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 

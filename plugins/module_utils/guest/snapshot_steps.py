@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Alive
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change

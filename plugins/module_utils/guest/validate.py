@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of

@@ -17,17 +17,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zf
 _NO_SNAPSHOT = "could not find any snapshots to destroy; check snapshot names."
 
 
-def take_base(host: Host, dataset: str, name: str) -> None:
-    """One snapshot of a dataset and of all below it, at one moment, for clones to be made from."""
-    full = f"{dataset}@{name}"
-    host.run(["zfs", "snapshot", "-r", full], what=f"cannot take the snapshot {full}")
-
-
 def drop_base(host: Host, dataset: str, name: str, defer: bool) -> None:
     """Let a snapshot go, on a dataset and on all below it; one that is gone already is fine.
 
     With ``defer`` what clones are made of stays until the last of them is gone: ZFS destroys it then (zfs-destroy(8),
-    -d). Promoted, it moves to the clone and keeps that mark.
+    -d). Promoted, it moves to the clone and keeps that mark. CommandError.
     """
     full = f"{dataset}@{name}"
     flags = ["-d", "-r"] if defer else ["-r"]

@@ -105,7 +105,7 @@ def convert_qcow2(host: Host, source: str, target: str, what: str, note: Note) -
     """Convert a qcow2 image, checked by qcow2.parse_header() before, to a raw file. ``note`` is told percents.
 
     qemu-img takes what is missing at the end of a truncated image for zeros and says nothing, so it is let check the
-    image first.
+    image first. ApiaryError.
     """
     check = [QEMU_IMG, "check", "-q", "-f", "qcow2", source]
     cannot = f"{what} cannot be checked"

@@ -18,7 +18,7 @@ _CHUNK = b"\0" * (1 << 20)
 
 
 def create_file(host: Host, path: str, size: int, sparse: bool) -> None:
-    """Make a disk file of ``size`` bytes, mode 0600; an existing file is an error and left as it is.
+    """Make a disk file of ``size`` bytes, mode 0600. FileError; an existing file is one, and left as it is.
 
     Not sparse means that its blocks are allocated. ZFS cannot allocate ahead (and stores no zeros), there the file is
     written full of zeros as far as the file system keeps them.
@@ -42,7 +42,7 @@ def create_file(host: Host, path: str, size: int, sparse: bool) -> None:
 
 
 def grow_file(path: str, size: int, sparse: bool) -> None:
-    """Make a disk file larger, up to ``size`` bytes; what it holds stays."""
+    """Make a disk file larger, up to ``size`` bytes; what it holds stays. FileError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -59,7 +59,7 @@ def grow_file(path: str, size: int, sparse: bool) -> None:
 
 
 def fill_holes(path: str, size: int) -> None:
-    """Let a file's holes have blocks of their own, where the file system can do that; what it holds stays."""
+    """Let a file's holes have blocks of their own, where the file system can; what it holds stays. FileError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:

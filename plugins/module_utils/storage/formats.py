@@ -58,7 +58,7 @@ def detect(head: bytes, what: str) -> str:
 
 
 def detect_inner(head: bytes, what: str) -> str:
-    """As detect(), for what came out of a compressed file: that may not be compressed again."""
+    """As detect(), for what came out of a compressed file: that may not be compressed again. ApiaryError."""
     kind = detect(head, what)
     if kind in COMPRESSIONS:
         raise ApiaryError(f"{what} is compressed twice ({kind} within); uncompress it once by hand")

@@ -51,7 +51,7 @@ def parse_mounts(text: str) -> List[Mount]:
 
 
 def parse_pool_members(text: str) -> List[PoolMember]:
-    """Read ``zpool status -P``: the lines of its config tables that are paths."""
+    """Read ``zpool status -P``: the lines of its config tables that are paths. UnknownState."""
     members: List[PoolMember] = []
     pool = ""
     for line in text.splitlines():

@@ -142,7 +142,7 @@ def with_tags(host: Host, storage: Storage) -> Storage:
 
 
 def read_holds(host: Host, snapshots: Sequence[str]) -> Dict[str, List[str]]:
-    """The tags that hold these snapshots (full names), by snapshot."""
+    """The tags that hold these snapshots (full names), by snapshot. UnknownState for a line that cannot be read."""
     held: Dict[str, List[str]] = {}
     answer = host.run(["zfs", "holds", "-H", *snapshots], what="cannot read who holds the snapshots")
     for line in answer.stdout.splitlines():
@@ -153,12 +153,13 @@ def read_holds(host: Host, snapshots: Sequence[str]) -> Dict[str, List[str]]:
     return held
 
 
-def take(host: Host, snapshots: Sequence[str], state: str) -> None:
-    """Snapshots of datasets of one pool and of all below them, at one moment: all or none are made."""
-    host.run(
-        ["zfs", "snapshot", "-r", "-o", f"{STATE}={state}", *snapshots],
-        what=f"cannot take the snapshot {', '.join(snapshots)}",
-    )
+def take(host: Host, snapshots: Sequence[str], state: str = "") -> None:
+    """Snapshots of datasets of one pool and of all below them, at one moment: all or none are made.
+
+    ``state``, stopped or crash_consistent, makes them ours in what others read; those for a moment have none.
+    """
+    ours = ["-o", f"{STATE}={state}"] if state else []
+    host.run(["zfs", "snapshot", "-r", *ours, *snapshots], what=f"cannot take the snapshot {', '.join(snapshots)}")
 
 
 def destroy(host: Host, dataset: str, names: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import (
     volume_node,
 )
 
-#: The snapshot that an export is made of, and the bookmark that stays when it goes.
+#: The name of the snapshot that an export is made of, and of the bookmark that stays when it goes.
 MARK = "apiary-export"
 #: The name of the snapshot that comes with a received stream.
 RECEIVED = "apiary-import"
@@ -82,20 +82,11 @@ def read_marks(host: Host, datasets: Sequence[str]) -> Marks:
     return Marks(read_with_points(host, datasets, _PROPERTIES))
 
 
-def take(host: Host, dataset: str) -> None:
-    """The snapshot of a dataset and of all below it that an export is made of."""
-    host.run(["zfs", "snapshot", "-r", f"{dataset}@{MARK}"], what=f"cannot take the snapshot {dataset}@{MARK}")
-
-
-def drop(host: Host, dataset: str, snapshot: str) -> None:
-    """Destroy the snapshots of this name on a dataset and on all below it."""
-    host.run(
-        ["zfs", "destroy", "-r", f"{dataset}@{snapshot}"], what=f"cannot destroy the snapshot {dataset}@{snapshot}"
-    )
-
-
 def mark(host: Host, volume: str, marks: Marks) -> None:
-    """Let a volume's bookmark be that of its snapshot. A pool that can have none does without: see Marks.unwritten."""
+    """Let a volume's bookmark be that of its snapshot. A pool that can have none does without: see Marks.unwritten.
+
+    CommandError for anything else.
+    """
     name = f"{volume}#{MARK}"
     if marks.has(name):
         host.run(["zfs", "destroy", name], what=f"cannot destroy the bookmark {name}")
@@ -123,7 +114,7 @@ def compressed(host: Host, path: str) -> Chunks:
 
 
 def plain(path: str) -> Chunks:
-    """The content of a file as it is."""
+    """The content of a file as it is. FileError."""
     with _opened(path) as descriptor:
         try:
             yield from _read(descriptor)

@@ -74,7 +74,7 @@ class Dataset:
         return self.value(name) if self.source(name) in OWN_SOURCES else ""
 
     def size(self, name: str) -> int:
-        """A property that is a number of bytes; 0 where ZFS has none (``-`` or ``none``)."""
+        """A property that is a number of bytes; 0 where ZFS has none (``-``, ``none``). UnknownState for any other."""
         value = self.value(name)
         if value in ("-", "none"):
             return 0

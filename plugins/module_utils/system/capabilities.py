@@ -127,7 +127,7 @@ def _bhyvectl_usage(host: Host, hint: str) -> str:
 
 
 def parse_usage(text: str) -> List[str]:
-    """The option letters in the usage text of ``bhyve -h``."""
+    """The option letters in the usage text of ``bhyve -h``. UnknownState when it is none."""
     letters = sorted({match["letter"] for match in map(_OPTION.match, text.splitlines()) if match is not None})
     if "Usage: bhyve" not in text or not letters:
         raise UnknownState(f"`bhyve -h` did not print its usage but {text[:80]!r}")

@@ -37,7 +37,7 @@ class LoadModule(Change):
 def parse_kldstat(text: str) -> Set[str]:
     """What is in the kernel: files without ``.ko`` and the modules in them, so built-in ones count as well.
 
-    A driver is listed as ``bus/driver``; both that and the driver's name are in the result.
+    A driver is listed as ``bus/driver``; both that and the driver's name are in the result. UnknownState.
     """
     names: Set[str] = set()
     lines = text.splitlines()

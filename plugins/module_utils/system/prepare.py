@@ -26,7 +26,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     STATE,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, plan_variables, read_values
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made, shutdown
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities import (
     DMESG_BOOT,
@@ -48,6 +47,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import (
     check_modules,
     read_modules,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted, plan_variables, read_values
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import plan_root
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, check_name, read_sysctls
 

@@ -24,7 +24,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     STATE,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, edit_list, plan_variables, read_values
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveDirectory, RemoveFile, plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import (
@@ -33,6 +32,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import
     SYSCTL_CONF,
     guests_in,
     read_conf,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import (
+    Wanted,
+    edit_list,
+    plan_variables,
+    read_values,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import DestroyRoot, read_root
 

@@ -38,7 +38,7 @@ def check_name(name: str, option: str) -> None:
 
 
 def read_sysctls(host: Host, names: Sequence[str]) -> Dict[str, str]:
-    """The values of those variables that the kernel knows, with one command."""
+    """The values of those variables that the kernel knows, with one command. CommandError, UnknownState."""
     what = "cannot read kernel variables"
     result = host.run(["sysctl", "-ie", *names], what=what)
     found: Dict[str, str] = {}

@@ -11,7 +11,7 @@ from typing import Any, Dict
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted
 from ansible_collections.apiary.bhyve.plugins.modules.rc_conf import ARGUMENTS, wanted_of
 
 

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Capabilities, HostConf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Generation, Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record

@@ -44,7 +44,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan imp
     taken_on,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Loader, Nic, Vnc

@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import Unknown
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import parse_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Alive, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import FORCED, shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, info, record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface

@@ -104,7 +104,7 @@ def read_values(
 def plan_variables(host: Host, plan: Plan, wanted: Sequence[Wanted], path: Optional[str] = None) -> List[Variable]:
     """Add to the plan one write for each file that has to change; returns the variables as they will be.
 
-    With ``path`` only that file counts, neither defaults nor other files.
+    With ``path`` only that file counts, neither defaults nor other files. BadInput, UnknownState.
     """
     check(wanted, path)
     names = list(dict.fromkeys(item.name for item in wanted))

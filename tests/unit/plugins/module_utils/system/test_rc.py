@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Variable, Wanted
+from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Variable, Wanted
 
 RC_CONF = """\
 hostname="bhyve0"
