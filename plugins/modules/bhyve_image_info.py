@@ -77,14 +77,19 @@ images:
     origin:
       description: Which of these it came from.
       type: str
+    sets:
+      description:
+        - Of which distribution sets it is made, with the keys C(release), C(architecture), C(names), C(size) and
+          C(packages); empty for any other.
+      type: dict
     checksum:
       description: The declared checksum, V('') if there was none.
       type: str
     sha256:
-      description: The SHA-256 digest of the file at the source.
+      description: The SHA-256 digest of the file at the source; of distribution sets that of their C(MANIFEST).
       type: str
     format:
-      description: How it came.
+      description: How it came; V(sets) if it was made of distribution sets.
       type: str
       sample: raw.xz
     size:
@@ -108,7 +113,8 @@ images:
       sample: [guest web1 disk install]
     phase:
       description:
-        - V(ready), or what is being done, V(downloading), V(verifying), V(uncompressing), V(converting) or V(writing).
+        - V(ready), or what is being done, V(downloading), V(verifying), V(uncompressing), V(converting) or V(writing);
+          of distribution sets also V(extracting), V(installing) (packages) and V(building).
       type: str
       sample: downloading
     progress:

@@ -15,6 +15,7 @@ from typing import Callable, Iterator, Optional
 
 import pytest
 from harness import Modules, Playbooks, tiny_guest
+from imagelab import Mirror
 from standin.host import StandinHost
 from standin.settings import Settings
 
@@ -101,3 +102,13 @@ def bare_host(tmp_path: Path) -> Iterator[Callable[..., StandinHost]]:
     finally:
         for host in made:
             host.destroy()
+
+
+@pytest.fixture
+def mirror(host: StandinHost) -> Iterator[Mirror]:
+    """A mirror on this test's own host."""
+    made = Mirror(host)
+    try:
+        yield made
+    finally:
+        made.stop()

@@ -88,7 +88,9 @@ def requests_of(params: Mapping[str, Any]) -> List[Request]:
         if not params.get("name"):
             raise BadInput("name: give one image by name, or many by images")
         return [parse_request(params)]
-    mixed = sorted(key for key in ("name", "source", "sets", "checksum", "kind", "volblocksize") if params.get(key) is not None)
+    mixed = sorted(
+        key for key in ("name", "source", "sets", "checksum", "kind", "volblocksize") if params.get(key) is not None
+    )
     if mixed:
         raise BadInput(
             f"images: {', '.join(mixed)} beside it; with images every option of an image stands in its element"

@@ -73,7 +73,10 @@ class Store:
         return volume_node(self.volume(name)) if kind == ZVOL else self.file(name, kind)
 
     def partial(self, name: str, what: str) -> str:
-        """Of an image that is being made: ``json`` (how far it is), ``download`` or ``raw``; ``sets`` is a directory."""
+        """A file of an image that is being made: ``json`` (how far it is), ``download``, ``raw`` and others.
+
+        ``sets`` is a directory.
+        """
         return f"{self.directory}/{PARTIAL}{name}.{what}"
 
     def partial_volume(self, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import formats, sets
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import sets
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum, digests_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import (
@@ -252,10 +252,11 @@ def _clear_flags(top: str) -> None:
 
     FileError when the system does not allow it (securelevel(7)).
     """
-    chflags = getattr(os, "chflags", None)
-    for path, flags in _flagged(top) if chflags is not None else ():
+    if not hasattr(os, "chflags"):
+        return
+    for path, flags in _flagged(top):
         try:
-            chflags(path, 0, follow_symlinks=False)
+            os.chflags(path, 0, follow_symlinks=False)
         except OSError as error:
             raise FileError(f"clear the file flags ({flags:#x}) of", path, error) from error
 

@@ -114,9 +114,7 @@ def parse_sets(params: Mapping[str, Any], option: str) -> Tuple[Sets, Tuple[str,
     for directory in directories:
         _check_directory(directory, f"{option}.source")
     if len(directories) > 1 and any(one.startswith("/") for one in directories):
-        raise BadInput(
-            f"{option}.source: several are mirrors, so all are URLs; a directory of the host stands alone"
-        )
+        raise BadInput(f"{option}.source: several are mirrors, so all are URLs; a directory of the host stands alone")
     size = parse_size(params.get("size") or format_size(DEFAULT_SIZE), f"{option}.size")
     if size % _MIB:
         raise BadInput(f"{option}.size: {format_size(size)} is not a whole number of MiB")
@@ -144,7 +142,9 @@ def parse_sets(params: Mapping[str, Any], option: str) -> Tuple[Sets, Tuple[str,
 def _branch(release: str, option: str) -> str:
     match = _RELEASE.fullmatch(release)
     if match is None or not (_RELEASES.fullmatch(match["branch"]) or _SNAPSHOTS.fullmatch(match["branch"])):
-        hint = "; there are no sets of patch levels, freebsd-update(8) brings the guest there" if "-p" in release else ""
+        hint = (
+            "; there are no sets of patch levels, freebsd-update(8) brings the guest there" if "-p" in release else ""
+        )
         raise BadInput(f"{option}: {release!r}; write it as uname(1) does without a patch level, 14.3-RELEASE{hint}")
     return match["branch"]
 
@@ -186,7 +186,7 @@ def _packages(given: Sequence[Any], option: str) -> Tuple[str, ...]:
     return tuple(str(name) for name in given)
 
 
-def _variables(given: Mapping[Any, Any], option: str, names: "re.Pattern[str]") -> Tuple[Tuple[str, str], ...]:
+def _variables(given: Mapping[Any, Any], option: str, names: re.Pattern[str]) -> Tuple[Tuple[str, str], ...]:
     found: List[Tuple[str, str]] = []
     for name, value in given.items():
         if not names.fullmatch(str(name)):
@@ -271,7 +271,7 @@ def authorized_keys(sets: Sets) -> str:
 
 #: The size of the EFI system partition, the least that is FAT32 (fat32min in tools/boot/install-boot.sh), in KiB.
 ESP_KIB = 33292
-#: Each partition and the image's end lie on a multiple of this, as does a volume's size: so the second GPT is at the end.
+#: Each partition begins on a multiple of this, and the image ends on one: a volume has the second GPT at its end.
 ALIGNMENT = _MIB
 
 

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How large an .xz file is when it is uncompressed, from the index at its end (The .xz File Format, sections 2.1, 4)."""
+"""How large an .xz file is when it is uncompressed, from the index at its end ("The .xz File Format", 2.1 and 4)."""
 
 from __future__ import annotations
 
 import os
+import zlib
 from typing import Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import FileError
@@ -35,7 +36,7 @@ def uncompressed_size(path: str) -> Optional[int]:
 
 def index_total(index: bytes) -> Optional[int]:
     """The sum of the uncompressed sizes of an index; None if it is none."""
-    if index[:1] != b"\0":
+    if index[:1] != b"\0" or zlib.crc32(index[:-4]) != int.from_bytes(index[-4:], "little"):
         return None
     try:
         count, position = _number(index, 1)

@@ -12,5 +12,5 @@ SETTINGS = {"release": "14.0-CURRENT", "zfs": False}
 
 def prepare(host: StandinHost) -> None:
     """The tree of the first commands."""
-    script = "mkdir -p /tmp/esp/EFI/BOOT; echo > /tmp/esp/autoexec.ipxe; dd if=/dev/random of=/tmp/esp/EFI/BOOT/BOOTX64.EFI bs=64k count=10"
-    host.sh(script, check=True)
+    host.sh("mkdir -p /tmp/esp/EFI/BOOT; echo > /tmp/esp/autoexec.ipxe", check=True)
+    host.sh("dd if=/dev/random of=/tmp/esp/EFI/BOOT/BOOTX64.EFI bs=64k count=10", check=True)

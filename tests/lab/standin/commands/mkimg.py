@@ -155,10 +155,12 @@ def _header(sectors: int, disk: bytes, table: bytes, first: bool) -> bytes:
 def _protective(bootcode: bytes, sectors: int) -> bytes:
     entry = struct.pack("<BBBBBBBBII", 0, 0, 2, 0, 0xEE, 0xFF, 0xFF, 0xFF, 1, min(sectors - 1, 0xFFFFFFFF))
     # DOSPARTOFF is 446: what the boot code has behind that goes.
-    return bootcode[:446].ljust(446, b"\0") + entry[:2] + entry[2:] + bytes(48) + b"\x55\xaa"
+    return bootcode[:446].ljust(446, b"\0") + entry + bytes(48) + b"\x55\xaa"
 
 
-def _write(target: int, partitions: Sequence[Optional[_Partition]], sectors: int, boot: bytes, predictable: bool) -> None:
+def _write(
+    target: int, partitions: Sequence[Optional[_Partition]], sectors: int, boot: bytes, predictable: bool
+) -> None:
     table = _table(partitions, predictable)
     disk = _identifier(predictable, "disk")
     os.ftruncate(target, sectors * _SECTOR)

@@ -169,7 +169,9 @@ def _set_field_times(content: bytearray, place: int, end: int, short: bytes) -> 
         if content[place : place + 2] == b"TF":
             content[place + 5 : place + size] = (short * 3)[: size - 5]
         elif content[place : place + 2] == b"CE":
-            block, offset, length = (int.from_bytes(content[place + at : place + at + 4], "little") for at in (4, 12, 20))
+            block, offset, length = (
+                int.from_bytes(content[place + at : place + at + 4], "little") for at in (4, 12, 20)
+            )
             start = block * 2048 + offset
             _set_field_times(content, start, start + length, short)
         place += size

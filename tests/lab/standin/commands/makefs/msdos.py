@@ -169,7 +169,7 @@ def _format(image: str, layout: _Layout, label: str, serial: int, seconds: Optio
     argv += ["-f", str(_FATS), "-S", str(_SECTOR), "-M", "0xf0", "-g", "255/63", "-i", f"{serial:08x}"]
     argv += [] if layout.type == 32 else ["-r", str(_ROOT_ENTRIES)]
     argv += ["-n", label] if label else []
-    # The label has a time of its own, which no time that is asked for reaches: mkfs.fat knows the present or one moment.
+    # The label has a time of its own, which mkfs.fat lets be the present or one fixed moment.
     argv += [] if seconds is None else ["--invariant"]
     done = subprocess.run(
         [*argv, image],
