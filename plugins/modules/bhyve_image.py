@@ -218,7 +218,7 @@ notes:
   - Large images take long. With C(async) and C(poll) the connection need not last, and M(apiary.bhyve.bhyve_image_info)
     tells from another task how far it is.
   - While an image is made there has to be room for the download, for what is in it, and for the volume; with
-    distribution sets twice for what is in them.
+    distribution sets three times for what is in them.
   - A volume's size is rounded up to whole MiB.
   - In check mode nothing is downloaded, so whether a URL can be read is not known.
 seealso:

@@ -374,7 +374,7 @@ def test_a_full_pool_is_one_error_with_the_numbers_and_leaves_nothing(
     task = image(put(mirror))
     host.sh(f"zfs create {STORE} && zfs set quota=3M {STORE}", check=True)
     result = modules.run("bhyve_image", task)
-    assert "not enough space: image web: what is in the sets, and a file system of it, take 2.6 MiB" in result["msg"]
+    assert "not enough space: image web: what is in the sets, a file system and a disk of it take 3.9 MiB" in result["msg"]
     assert leftovers(host) == [] and the(result)["state"] == "absent"
 
 
@@ -451,3 +451,9 @@ def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp
     assert root_of(host, made["path"]).look("boot/loader.efi").content == LOADER
     assert host.sh("ls -A /apiary/.images").stdout.split() == ["web.img", "web.json"]
     assert not modules.good("bhyve_image", task)["changed"]
+
+
+def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
+    target = ROOT / "tests/integration/targets/image_sets/tasks/main.yml"
+    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
+    assert run.rc == 0, run.output

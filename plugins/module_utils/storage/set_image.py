@@ -166,11 +166,11 @@ class SetBuilder:
                 raise ApiaryError(f"the sets hold no file /{name}, so no guest would boot from the image")
 
     def _check_room(self, archives: Mapping[str, str]) -> None:
-        """Room for the tree and the file system made of it."""
+        """Room for the tree, the file system made of it, and the disk with that, which are there at the same time."""
         sizes = [uncompressed_size(path) for path in archives.values()]
         known = sum(size for size in sizes if size is not None)
-        who = f"image {self._name}: what is in the sets, and a file system of it, take"
-        check_space(self._host, self._store, who, 2 * known)
+        who = f"image {self._name}: what is in the sets, a file system and a disk of it take"
+        check_space(self._host, self._store, who, 3 * known)
 
     # what is in it beside the sets
 
