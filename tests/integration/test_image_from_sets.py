@@ -374,7 +374,8 @@ def test_a_full_pool_is_one_error_with_the_numbers_and_leaves_nothing(
     task = image(put(mirror))
     host.sh(f"zfs create {STORE} && zfs set quota=3M {STORE}", check=True)
     result = modules.run("bhyve_image", task)
-    assert "not enough space: image web: what is in the sets, a file system and a disk of it take 3.9 MiB" in result["msg"]
+    reason = "not enough space: image web: what is in the sets, a file system and a disk of it take 3.9 MiB"
+    assert reason in result["msg"], result["msg"]
     assert leftovers(host) == [] and the(result)["state"] == "absent"
 
 

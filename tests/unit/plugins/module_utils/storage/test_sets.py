@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import os
 import shlex
@@ -18,6 +19,10 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import set_image, sets
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_options import Request, parse_request
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_plan import differences
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image, dump_image, load_image
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.making import Wanted
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sets import Sets, parse_manifest, parse_sets
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.xz import uncompressed_size
 
@@ -28,6 +33,7 @@ MANIFEST = (
     f'kernel.txz\t{B.upper()}\t906\tkernel\t"Kernel (MANDATORY)"\ton\n'
 )
 SETS = Sets("14.3-RELEASE")
+MADE = 1763730000
 
 
 def parsed(**given: Any) -> Tuple[Sets, Tuple[str, ...]]:
@@ -100,6 +106,77 @@ def test_what_an_image_is_made_of_keeps_no_password_and_tells_two_apart() -> Non
     first, second = replace(SETS, root_password="$6$a$b"), replace(SETS, root_password="$6$a$c")
     assert "$6$" not in str(first.key())
     assert first.key() != second.key() != SETS.key()
+
+
+IMAGE = Image(
+    name="web",
+    kind="zvol",
+    sources=("https://a.example.org/14.3-RELEASE",),
+    origin="https://a.example.org/14.3-RELEASE",
+    checksum="",
+    digests={"sha256": A},
+    format="sets",
+    size=6 << 20,
+    virtual_size=6 << 20,
+    made=MADE,
+    sets=SETS.key(),
+)
+
+
+def request(**given: Any) -> Request:
+    return parse_request({"name": "web", **given})
+
+
+def wanted(**given: Any) -> Request:
+    return request(sets={"release": "14.3-RELEASE", **given})
+
+
+def test_the_record_of_an_image_keeps_its_sets_and_an_older_record_has_none() -> None:
+    text = dump_image(IMAGE)
+    assert load_image(text, "x") == IMAGE
+    older = json.loads(text)
+    del older["sets"]
+    assert load_image(json.dumps(older), "x") == replace(IMAGE, sets={})
+    assert "sets" not in replace(IMAGE, sets={}).declared and IMAGE.declared["sets"] == SETS.key()
+
+
+def test_an_image_is_what_it_is_made_of_and_not_where_that_came_from() -> None:
+    assert differences(wanted(), IMAGE) == []
+    assert differences(wanted(source=["http://b.example.org/x"]), IMAGE) == []
+    assert differences(request(), IMAGE) == []
+    by_checksum = request(sets={"release": "14.3-RELEASE"}, checksum=f"sha256:{A}")
+    assert differences(by_checksum, IMAGE) == []
+    other = request(sets={"release": "14.3-RELEASE"}, checksum=f"sha256:{B}")
+    assert differences(other, IMAGE) == [f"checksum is sha256:{A}, wanted is sha256:{B}"]
+    assert differences(wanted(size="6G", rc_conf={"sshd_enable": True}), IMAGE) == [
+        "sets.size is 5G, wanted is 6G",
+        "sets.rc_conf is empty, wanted is sshd_enable=YES",
+    ]
+    assert differences(wanted(root_password="$6$a$b"), IMAGE) == ["sets.root_password is another one"]
+    assert differences(request(source=["/var/tmp/x"]), IMAGE) == [
+        "source is https://a.example.org/14.3-RELEASE, wanted is /var/tmp/x"
+    ]
+    assert differences(wanted(), replace(IMAGE, sets={}, origin="/var/tmp/x")) == [
+        "source is /var/tmp/x, wanted are the distribution sets of 14.3-RELEASE"
+    ]
+
+
+def test_the_work_of_an_earlier_run_is_of_use_only_for_the_same_image() -> None:
+    first = Wanted("web", "zvol", IMAGE.sources, sets=SETS)
+    assert json.loads(json.dumps(first.key())) == first.key() == IMAGE.declared
+    assert first.key() != replace(first, sets=replace(SETS, size=1 << 30)).key()
+    assert "sets" not in replace(first, sets=None).key()
+
+
+def test_sets_become_a_disk_whatever_the_directory_is_called() -> None:
+    assert wanted(source=["http://example.org/x.iso"]).default_kind(True) == "zvol"
+    assert not wanted(source=["http://example.org/x.qcow2"]).needs_qemu_img
+    for given, reason in (
+        ({"source": ["http://example.org/x"]}, "sets: source beside it"),
+        ({"kind": "iso"}, "kind: of distribution sets a disk is made"),
+    ):
+        with pytest.raises(BadInput, match=f"image web: {reason}"):
+            request(sets={"release": "14.3-RELEASE"}, **given)
 
 
 def test_the_manifest_has_a_digest_for_each_set() -> None:
