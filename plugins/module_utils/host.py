@@ -68,12 +68,13 @@ class Host:
         stdin: Optional[str] = None,
         timeout: Optional[float] = None,
         hint: str = "",
+        env: Optional[Mapping[str, str]] = None,
     ) -> Result:
         """Run a command and return its answer.
 
         ``what`` says for the error message what was being done ("cannot list the pools"), ``accept`` which exit
         statuses are an answer and no failure, ``timeout`` after how many seconds the command and its children are
-        killed. Raises CommandError.
+        killed, ``env`` what it has in its environment beside that of all commands. Raises CommandError.
         """
         command = tuple(argv)
         self.commands.append(command)
@@ -84,7 +85,7 @@ class Host:
                 stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=self._environment,
+                env={**self._environment, **(env or {})},
                 cwd="/",
                 start_new_session=True,
             )

@@ -193,13 +193,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import rc_value
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import (
     Files,
     Prepared,
     Wish,
     plan_prepared,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import rc_value
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.remove import plan_removed
 
 ARGUMENTS: Dict[str, Any] = {

@@ -14,6 +14,7 @@ description:
   - Manages the golden images and ISO images of a FreeBSD host, one by its own options or many by O(images).
   - An image comes from a URL or a file of the host, raw or qcow2, uncompressed or compressed by xz, gzip, bzip2 or
     zstd; what it is, its first bytes tell.
+  - Or it is made of FreeBSD's own distribution sets, with packages and settings for the first boot, see O(sets).
   - On ZFS an image is a volume with the snapshot C(@golden), of which O(apiary.bhyve.bhyve_vm#module:disks[].image)
     makes clones that take no time and no space. Else it is a file that is copied, by sharing its blocks where the file
     system can.
@@ -40,15 +41,92 @@ options:
     description: &source
       - Where the image comes from. A URL (http, https), or several, mirrors that are tried in order; or the absolute
         path of a file on the host.
-      - Required to make the image.
+      - Required to make the image, or O(sets).
       - Proxies are those of the task's C(environment), such as C(https_proxy).
       - In the form of a single string a comma separates mirrors; write C(%2C) for one in a URL, or give a list.
     type: list
     elements: str
+  sets:
+    description: &sets
+      - Make the image of FreeBSD's own distribution sets, in place of O(source). It boots by UEFI and by BIOS, has its
+        console on the first serial port as well, gets its addresses by DHCP, and its root file system, UFS, grows with
+        the disk at the first boot.
+      - The sets are verified by the file C(MANIFEST) beside them; O(checksum) is that of this file. A release never
+        changes, so neither does its C(MANIFEST).
+      - What is made on the host are files in the directory of images; nothing is mounted, and no program of the sets is
+        run.
+    type: dict
+    suboptions: &sets_suboptions
+      release:
+        description:
+          - The release, such as V(14.3-RELEASE), without a patch level. Also V(15.0-RC1), or a snapshot, such as
+            V(15.0-STABLE).
+        type: str
+        required: true
+      architecture:
+        description:
+          - That of the sets. There is only V(amd64), for guests have that of their host.
+        type: str
+        default: amd64
+      names:
+        description:
+          - The sets, with V(base) and V(kernel) among them, such as V(lib32), V(src), V(base-dbg).
+        type: list
+        elements: str
+        default: [base, kernel]
+      source:
+        description:
+          - The directory with the sets and their C(MANIFEST). A URL, or several, mirrors that are tried in order for
+            each file; or the absolute path of a directory on the host, such as C(/usr/freebsd-dist).
+          - By default that of the release at C(https://download.freebsd.org).
+          - Where the sets come from is no part of what the image is; from another mirror it is the same.
+        type: list
+        elements: str
+      size:
+        description:
+          - The size of the root file system, in whole MiB. The image is 35 or 36 MiB larger.
+        type: str
+        default: 5G
+      packages:
+        description:
+          - Packages to install, and pkg(8) itself, by the host's pkg(8) from the repositories that C(/etc/pkg) in the
+            sets names. It needs the network.
+          - Their scripts run on the host with C(PKG_ROOTDIR) set, as pkg(8) does with C(-r).
+        type: list
+        elements: str
+        default: []
+      rc_conf:
+        description:
+          - Variables for C(/etc/rc.conf), each with its value; V(true) and V(false) are written C(YES) and C(NO), a
+            list as its items with blanks between them.
+          - They replace those of the same name that the image has anyway,
+            C(ifconfig_DEFAULT="DHCP inet6 accept_rtadv") and C(growfs_enable="YES").
+          - All guests that are made from the image share them. Without C(hostname) a guest takes its name from DHCP.
+        type: dict
+        default: {}
+      loader_conf:
+        description:
+          - Variables for C(/boot/loader.conf). They replace those of the same name that the image has anyway,
+            C(boot_multicons="YES") and C(boot_serial="YES").
+        type: dict
+        default: {}
+      authorized_keys:
+        description:
+          - Public keys that may log in as root. With one C(sshd_enable="YES") and
+            C(sshd_flags="-o PermitRootLogin=prohibit-password") are in C(/etc/rc.conf).
+        type: list
+        elements: str
+        default: []
+      root_password:
+        description:
+          - The password of root, encrypted as C(openssl passwd -6) prints it, or V(*) for none that fits.
+          - Without it root has an empty password, as in FreeBSD's own images. With that one can log in on the console,
+            and not by SSH.
+        type: str
   checksum:
     description: &checksum
-      - The checksum of the file at O(source), as it is there. V(sha256:DIGEST) or V(sha512:DIGEST), or either with the
-        URL or absolute path of a file of digests in place of the digest.
+      - The checksum of the file at O(source), as it is there, or of the C(MANIFEST) of O(sets). V(sha256:DIGEST) or
+        V(sha512:DIGEST), or either with the URL or absolute path of a file of digests in place of the digest.
       - In such a file, in the form of C(sha256sum) or of FreeBSD's C(sha256), the name of the file at the source is
         looked up.
       - Without it nobody notices that a download is not what it should be.
@@ -68,8 +146,8 @@ options:
     type: str
   force:
     description: &force
-      - Make an image anew that was made from another source, with another checksum or of another kind. By default
-        that is an error.
+      - Make an image anew that was made from another source, of other sets or otherwise of them, with another checksum
+        or of another kind. By default that is an error.
       - The old one is there until the new one is complete.
       - An image with clones cannot be made anew, for they are made of it. They keep what they have; the new image needs
         another name.
@@ -103,6 +181,10 @@ options:
         description: *source
         type: list
         elements: str
+      sets:
+        description: *sets
+        type: dict
+        suboptions: *sets_suboptions
       checksum:
         description: *checksum
         type: str
@@ -131,7 +213,8 @@ notes:
     external data file or encryption are refused.
   - Large images take long. With C(async) and C(poll) the connection need not last, and M(apiary.bhyve.bhyve_image_info)
     tells from another task how far it is.
-  - While an image is made there have to be room for the download, for what is in it, and for the volume.
+  - While an image is made there has to be room for the download, for what is in it, and for the volume; with
+    distribution sets three times for what is in them.
   - A volume's size is rounded up to whole MiB.
   - In check mode nothing is downloaded, so whether a URL can be read is not known.
 seealso:
@@ -166,6 +249,27 @@ EXAMPLES = r"""
         checksum: sha512:https://cloud.debian.org/images/cloud/bookworm/latest/SHA512SUMS
       - name: debian-12-netinst
         source: https://cdimage.debian.org/debian-cd/current/amd64/iso-cd/debian-12.11.0-amd64-netinst.iso
+
+- name: FreeBSD as its own installer would put it on a disk, ready for Ansible
+  apiary.bhyve.bhyve_image:
+    name: freebsd-15.0-ansible
+    sets:
+      release: 15.0-RELEASE
+      size: 4G
+      packages: [python311]
+      authorized_keys: ["{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"]
+      root_password: "*"
+      rc_conf:
+        syslogd_flags: -ss
+        sendmail_enable: NONE
+
+- name: Of sets that lie on the host, as a file
+  apiary.bhyve.bhyve_image:
+    name: freebsd-14.3-plain
+    kind: file
+    sets:
+      release: 14.3-RELEASE
+      source: /usr/freebsd-dist
 
 - name: A large image is made in the background
   apiary.bhyve.bhyve_image:
@@ -210,20 +314,25 @@ images:
       type: str
       sample: zroot/apiary/.images/freebsd-14.3
     source:
-      description: Where it was declared to come from.
+      description: Where it was declared to come from; the directories of distribution sets.
       type: list
       elements: str
     origin:
       description: Which of these it came from.
       type: str
+    sets:
+      description:
+        - Of which distribution sets it is made, with the keys C(release), C(architecture), C(names), C(size) and
+          C(packages); empty for any other.
+      type: dict
     checksum:
       description: The declared checksum, V('') if there was none.
       type: str
     sha256:
-      description: The SHA-256 digest of the file at the source.
+      description: The SHA-256 digest of the file at the source; of distribution sets that of their C(MANIFEST).
       type: str
     format:
-      description: How it came.
+      description: How it came; V(sets) if it was made of distribution sets.
       type: str
       sample: raw.xz
     size:
@@ -251,7 +360,7 @@ images:
     phase:
       description:
         - V(ready), or what was being done, V(downloading), V(verifying), V(uncompressing), V(converting) or
-          V(writing).
+          V(writing); of distribution sets also V(extracting), V(installing) (packages) and V(building).
       type: str
       sample: ready
     progress:

@@ -75,7 +75,8 @@ images:
       sample: [zroot/apiary/web1/root]
     phase:
       description:
-        - V(ready), or what is being done, V(downloading), V(verifying), V(uncompressing), V(converting) or V(writing).
+        - V(ready), or what is being done, V(downloading), V(verifying), V(uncompressing), V(converting) or V(writing);
+          of distribution sets also V(extracting), V(installing) (packages) and V(building).
       type: str
       sample: downloading
     progress:

@@ -150,7 +150,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import STATES, Wanted, plan_variables, rc_value
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import rc_value
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import STATES, Wanted, plan_variables
 
 VARIABLE: Dict[str, Any] = {
     "name": {"type": "str", "required": True},

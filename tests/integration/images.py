@@ -23,18 +23,19 @@ STORE = "zroot/apiary/.images"
 class Mirror:
     """A web server on the host, with files and faults (mirror.py)."""
 
-    def __init__(self, host: StandinHost) -> None:
+    def __init__(self, host: StandinHost, directory: str = "/var/www") -> None:
         self.host = host
+        self.directory = directory
         host.write("/var/tmp/mirror.py", (ROOT / "tests" / "integration" / "mirror.py").read_bytes())
-        host.sh("mkdir -p /var/www", check=True)
-        argv = [PYTHON, "/var/tmp/mirror.py", "/var/www", "0"]
+        host.sh(f"mkdir -p {directory}", check=True)
+        argv = [PYTHON, "/var/tmp/mirror.py", directory, "0"]
         self.process = host.spawn(argv, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
     def put(self, name: str, content: bytes) -> str:
         """A file; its URL."""
-        self.host.write(f"/var/www/{name}", content)
+        self.host.write(f"{self.directory}/{name}", content)
         return self.url(name)
 
     def url(self, path: str) -> str:
@@ -42,7 +43,7 @@ class Mirror:
 
     def requests(self) -> List[Dict[str, Any]]:
         """What was asked for since the last call."""
-        text = self.host.sh("cat /var/www/.log 2> /dev/null; rm -f /var/www/.log").stdout
+        text = self.host.sh(f"cd {self.directory} && cat .log 2> /dev/null; rm -f .log").stdout
         return [json.loads(line) for line in text.splitlines()]
 
     def stop(self) -> None:

@@ -58,7 +58,9 @@ class MakeImage(Change):
     def describe(self) -> str:
         what = self.store.volume(self.subject) if self.wanted.kind == ZVOL else self._file()
         again = "make anew" if self.replaces is not None else "make"
-        return f"{again} image {what} from {' or '.join(self.wanted.sources)}"
+        sets = self.wanted.sets
+        of = f" of the distribution sets {', '.join(sets.names)} of {sets.release}" if sets is not None else ""
+        return f"{again} image {what}{of} from {' or '.join(self.wanted.sources)}"
 
     def _file(self) -> str:
         return self.store.file(self.subject, self.wanted.kind)

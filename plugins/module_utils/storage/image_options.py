@@ -24,6 +24,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import
     ZVOL,
     check_image_name,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sets import Sets, parse_sets, sets_options
 
 _BLOCKS = tuple(1 << power for power in range(9, 25))
 _DEFAULTS = Limits()
@@ -31,7 +32,10 @@ _DEFAULTS = Limits()
 
 @dataclass(frozen=True)
 class Request:
-    """One image of a task. ``kind`` is '' and ``sources`` are empty where nothing was said."""
+    """One image of a task. ``kind`` is '' and ``sources`` are empty where nothing was said.
+
+    With ``sets`` the sources are the directories that they come from.
+    """
 
     name: str
     present: bool
@@ -41,19 +45,20 @@ class Request:
     volblocksize: int = 0
     force: bool = False
     limits: Limits = _DEFAULTS
+    sets: Optional[Sets] = None
 
     def default_kind(self, with_zfs: bool) -> str:
         """What the image becomes if the task does not say."""
         if self.kind:
             return self.kind
-        if self.sources and _plain_name(self.sources[0]).endswith(".iso"):
+        if self.sources and self.sets is None and _plain_name(self.sources[0]).endswith(".iso"):
             return ISO
         return ZVOL if with_zfs else FILE
 
     @property
     def needs_qemu_img(self) -> bool:
         """Whether the name of a source says that it is a qcow2 image; what counts in the end are its first bytes."""
-        return any(_plain_name(source).endswith((".qcow2", ".qcow")) for source in self.sources)
+        return self.sets is None and any(_plain_name(one).endswith((".qcow2", ".qcow")) for one in self.sources)
 
 
 def image_options() -> Dict[str, Any]:
@@ -62,6 +67,7 @@ def image_options() -> Dict[str, Any]:
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "source": {"type": "list", "elements": "str"},
+        "sets": {"type": "dict", "options": sets_options()},
         "checksum": {"type": "str"},
         "kind": {"type": "str", "choices": list(KINDS)},
         "volblocksize": {"type": "str"},
@@ -96,6 +102,11 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         _check_source(source, f"{at}source")
     if len(sources) > 1 and not all(map(is_url, sources)):
         raise BadInput(f"{at}source: several sources are mirrors, so all are URLs; a file of the host stands alone")
+    sets: Optional[Sets] = None
+    if params.get("sets") is not None:
+        if sources:
+            raise BadInput(f"{at}sets: source beside it; an image comes from a source or is made of distribution sets")
+        sets, sources = parse_sets(params["sets"], f"{at}sets")
     text = params.get("checksum")
     volblocksize = parse_size(params["volblocksize"], f"{at}volblocksize") if params.get("volblocksize") else 0
     if volblocksize and volblocksize not in _BLOCKS:
@@ -103,6 +114,8 @@ def parse_request(params: Mapping[str, Any]) -> Request:
     kind = params.get("kind") or ""
     if volblocksize and kind not in ("", ZVOL):
         raise BadInput(f"{at}volblocksize is for kind: zvol, not for kind: {kind}")
+    if kind == ISO and sets is not None:
+        raise BadInput(f"{at}kind: of distribution sets a disk is made, not an ISO image; give zvol or file")
     retries, timeout = params.get("retries"), params.get("timeout")
     limits = Limits(
         _DEFAULTS.retries if retries is None else retries, _DEFAULTS.timeout if timeout is None else float(timeout)
@@ -120,6 +133,7 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         volblocksize=volblocksize,
         force=bool(params.get("force")),
         limits=limits,
+        sets=sets,
     )
 
 

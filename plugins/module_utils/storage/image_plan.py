@@ -22,6 +22,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_read im
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import ZVOL, Image, Store
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.making import Wanted
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.qcow2 import HEADER, parse_header
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.set_image import missing_programs
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sets import MANIFEST, SHOWN, Sets
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
 
 #: Who uses an image that is a file: for each path, in words.
@@ -77,12 +79,13 @@ def _present(host: Host, plan: Plan, request: Request, image: Optional[Image], s
         _check_place(at, name, seen)
     _check_sources(host, at, request)
     _add_place(host, plan, name, seen)
-    wanted = Wanted(name, kind, request.sources, request.checksum, request.volblocksize, request.limits)
+    wanted = Wanted(name, kind, request.sources, request.checksum, request.volblocksize, request.limits, request.sets)
     plan.add(changes.MakeImage(name, seen.store, wanted, image, _named(name, seen)))
     plan.after[name] = {
         "kind": kind,
         "source": list(request.sources),
         "checksum": str(request.checksum or ""),
+        **({"sets": shown(request.sets.key())} if request.sets is not None else {}),
     }
 
 
@@ -100,11 +103,41 @@ def differences(request: Request, image: Image) -> List[str]:
         if checksum.by_file or known != checksum.value:
             found.append(f"checksum is {image.checksum or f'{checksum.algorithm}:{known}'}, wanted is {checksum}")
     same_content = checksum is not None and not checksum.by_file and not found
-    if request.sources and not same_content and image.origin not in request.sources:
+    if request.sets is not None:
+        found += set_differences(request.sets, image)
+    elif request.sources and not same_content and image.origin not in request.sources:
         found.append(f"source is {image.origin}, wanted is {' or '.join(request.sources)}")
     if request.kind and request.kind != image.kind:
         found.append(f"kind is {image.kind}, wanted is {request.kind}")
     return found
+
+
+def set_differences(sets: Sets, image: Image) -> List[str]:
+    """How an image is made of other sets, or otherwise of them, in words. Where they come from does not count."""
+    if not image.sets:
+        return [f"source is {image.origin}, wanted are the distribution sets of {sets.release}"]
+    found = []
+    for name, value in sets.key().items():
+        before = image.sets.get(name)
+        if before == value:
+            continue
+        if name == "root_password":
+            found.append("sets.root_password is another one")
+        else:
+            found.append(f"sets.{name} is {_words(before)}, wanted is {_words(value)}")
+    return found
+
+
+def _words(value: Any) -> str:
+    """An option's value for a message."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={text}" for name, text in sorted(value.items())) or "empty"
+    return ", ".join(value) or "empty" if isinstance(value, list) else str(value)
+
+
+def shown(sets: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a result tells of the sets that an image is made of."""
+    return {name: sets[name] for name in SHOWN if name in sets}
 
 
 def _check_unused(at: str, what: str, image: Image, seen: Seen) -> None:
@@ -144,6 +177,28 @@ def _named(name: str, seen: Seen) -> Optional[Image]:
 
 
 def _check_sources(host: Host, at: str, request: Request) -> None:
+    if request.sets is not None:
+        _check_sets(host, at, request.sources[0], request.sets)
+    else:
+        _check_source(host, at, request)
+    checksum = request.checksum
+    if checksum is not None and checksum.value.startswith("/") and host.stat(checksum.value) is None:
+        raise BadInput(f"{at}checksum: the file {checksum.value} does not exist on the host")
+
+
+def _check_sets(host: Host, at: str, directory: str, sets: Sets) -> None:
+    missing = missing_programs(host)
+    if missing:
+        raise BadInput(f"{at}sets: {', '.join(missing)} of FreeBSD's base system missing on the host; install it first")
+    if is_url(directory):
+        return
+    for file in (MANIFEST, *(f"{name}.txz" for name in sets.names)):
+        status = host.stat(f"{directory}/{file}")
+        if status is None or not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{at}sets.source: the file {directory}/{file} does not exist on the host")
+
+
+def _check_source(host: Host, at: str, request: Request) -> None:
     source = request.sources[0]
     needs_qemu_img = request.needs_qemu_img
     if not is_url(source):
@@ -159,9 +214,6 @@ def _check_sources(host: Host, at: str, request: Request) -> None:
                 needs_qemu_img = True
         except ApiaryError as error:
             raise BadInput(f"{at}source: {error}") from error
-    checksum = request.checksum
-    if checksum is not None and checksum.value.startswith("/") and host.stat(checksum.value) is None:
-        raise BadInput(f"{at}checksum: the file {checksum.value} does not exist on the host")
     if needs_qemu_img and qemu_img_missing(host):
         raise BadInput(f"{at}source: a qcow2 image is converted by qemu-img(1), which is missing; {QEMU_TOOLS}")
 
@@ -205,7 +257,8 @@ def _absent(plan: Plan, request: Request, image: Optional[Image], seen: Seen) ->
 
 def view(image: Image) -> Dict[str, Any]:
     """An image for the diff."""
-    return {"kind": image.kind, "source": [image.origin], "checksum": image.checksum}
+    sets = {"sets": shown(image.sets)} if image.sets else {}
+    return {"kind": image.kind, "source": [image.origin], "checksum": image.checksum, **sets}
 
 
 def entry(name: str, seen: Seen) -> Dict[str, Any]:
@@ -224,6 +277,7 @@ def entry(name: str, seen: Seen) -> Dict[str, Any]:
             "dataset": store.volume(name) if image.kind == ZVOL else "",
             "source": list(image.sources),
             "origin": image.origin,
+            "sets": shown(image.sets),
             "checksum": image.checksum,
             "sha256": image.digests.get("sha256", ""),
             "format": image.format,

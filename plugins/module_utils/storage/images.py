@@ -73,7 +73,10 @@ class Store:
         return volume_node(self.volume(name)) if kind == ZVOL else self.file(name, kind)
 
     def partial(self, name: str, what: str) -> str:
-        """A file of an image that is being made: ``json`` (how far it is), ``download`` or ``raw``."""
+        """A file of an image that is being made: ``json`` (how far it is), ``download``, ``raw`` and others.
+
+        ``sets`` is a directory.
+        """
         return f"{self.directory}/{PARTIAL}{name}.{what}"
 
     def partial_volume(self, name: str) -> str:
@@ -87,6 +90,8 @@ class Image:
     ``sources`` and ``checksum`` are as declared, ``origin`` is the source that it came from, ``digests`` are those of
     the file there. ``size`` is what a disk made from it has at least, ``virtual_size`` that in the source.
     ``format`` is that of the source, such as ``qcow2`` or ``raw.xz``; ``made`` is in seconds since the epoch.
+    ``sets`` is Sets.key() of one that was made of distribution sets, with the directories as sources and the digests of
+    their MANIFEST; empty for any other.
     """
 
     name: str
@@ -99,11 +104,13 @@ class Image:
     size: int
     virtual_size: int
     made: int
+    sets: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def declared(self) -> Dict[str, Any]:
         """What it was made from, in the form of Wanted.key()."""
-        return {"kind": self.kind, "sources": list(self.sources), "checksum": self.checksum}
+        sets = {"sets": dict(self.sets)} if self.sets else {}
+        return {"kind": self.kind, "sources": list(self.sources), "checksum": self.checksum, **sets}
 
 
 def dump_image(image: Image) -> str:
@@ -115,7 +122,10 @@ def load_image(text: str, path: str) -> Image:
     """The inverse of dump_image(). UnknownState if it cannot be read."""
     data = _load(text, path)
     try:
+        # Images that were made before there were sets have none in their record.
+        data.setdefault("sets", {})
         values = {one.name: data[one.name] for one in fields(Image)}
+        values["sets"] = dict(values["sets"])
         values["sources"] = tuple(str(source) for source in values["sources"])
         values["digests"] = {str(key): str(value) for key, value in values["digests"].items()}
         for number in ("size", "virtual_size", "made"):
@@ -151,6 +161,8 @@ DOWNLOADING, VERIFYING, UNCOMPRESSING, CONVERTING, WRITING, READY = (
     "writing",
     "ready",
 )
+#: What is done with distribution sets instead of uncompressing and converting.
+EXTRACTING, INSTALLING, BUILDING = "extracting", "installing", "building"
 
 
 def dump_progress(progress: Progress) -> str:

@@ -17,7 +17,7 @@ from typing import Any, ContextManager, Dict, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import formats
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import formats, set_image
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.decompress import convert_qcow2, is_full, uncompress
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
@@ -25,6 +25,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching impo
     Fetched,
     Fetcher,
     check_space,
+    file_name,
     percent,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
@@ -43,6 +44,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import
     load_progress,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.qcow2 import HEADER, parse_header
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sets import Sets
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import Note, copy_sparse
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, read_datasets, volume_node
 
@@ -55,7 +57,7 @@ _SAY_EVERY = 2.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image to be made."""
+    """An image to be made. With ``sets`` the sources are their directories, and the checksum that of their MANIFEST."""
 
     name: str
     kind: str
@@ -63,6 +65,7 @@ class Wanted:
     checksum: Optional[Checksum] = None
     volblocksize: int = 0
     limits: Limits = Limits()
+    sets: Optional[Sets] = None
 
     def key(self) -> Dict[str, Any]:
         """What must be the same for the work of an earlier run to be of use."""
@@ -70,6 +73,7 @@ class Wanted:
             "kind": self.kind,
             "sources": list(self.sources),
             "checksum": str(self.checksum or ""),
+            **({"sets": self.sets.key()} if self.sets is not None else {}),
         }
 
 
@@ -100,7 +104,7 @@ class Maker:
         if found is not None and found.image is not None:
             return self._name(found.image)
         self.clear(keep_download=found is not None)
-        if found is not None and self._downloaded() >= found.part.done:
+        if found is not None and self._downloaded(found.part) >= found.part.done:
             self._progress = replace(self._progress, part=found.part)
         try:
             image = self._build(self._progress.part)
@@ -123,8 +127,11 @@ class Maker:
                 return progress
         return None
 
-    def _downloaded(self) -> int:
-        status = self._host.stat(self._store.partial(self._wanted.name, "download"))
+    def _downloaded(self, part: Part) -> int:
+        path = self._store.partial(self._wanted.name, "download")
+        if self._wanted.sets is not None:
+            path = f"{set_image.directory_of(self._store, self._wanted.name)}/{file_name(part.url)}"
+        status = self._host.stat(path)
         return status.st_size if status is not None else 0
 
     def clear(self, keep_download: bool = False) -> None:
@@ -134,6 +141,7 @@ class Maker:
             self._zfs.destroy(store.partial_volume(name), recursive=True)
         for what in ("raw", "qcow2") if keep_download else ("raw", "qcow2", "download", "json"):
             self._host.unlink(store.partial(name, what))
+        set_image.clear(self._host, store, name, keep_download)
 
     def _clear_after(self, error: ApiaryError) -> None:
         try:
@@ -144,10 +152,8 @@ class Maker:
             raise ApiaryError(f"{error}; what was written has been removed again") from error
 
     def _build(self, part: Part) -> Image:
-        name, store, wanted = self._wanted.name, self._store, self._wanted
-        fetcher = Fetcher(self._host, store, name, wanted.sources, wanted.checksum, wanted.limits, self._say)
-        fetched = fetcher.fetch(store.partial(name, "download"), part)
-        path, kind = self._unpacked(fetched)
+        name, wanted = self._wanted.name, self._wanted
+        fetched, path, kind = self._from_source(part) if wanted.sets is None else self._from_sets(wanted.sets, part)
         size = self._size_of(path)
         if size % _SECTOR:
             raise ApiaryError(
@@ -166,11 +172,28 @@ class Maker:
             size=room,
             virtual_size=size,
             made=int(time.time()),
+            sets=wanted.sets.key() if wanted.sets is not None else {},
         )
         self._write(fetched, path, image)
         self._progress = replace(self._progress, phase=READY, percent=100, image=image)
         self._save()
         return image
+
+    def _from_source(self, part: Part) -> Tuple[Fetched, str, str]:
+        """What was at the source, the file with the bytes of the disk, and in which form they came."""
+        store, wanted = self._store, self._wanted
+        fetcher = Fetcher(self._host, store, wanted.name, wanted.sources, wanted.checksum, wanted.limits, self._say)
+        fetched = fetcher.fetch(store.partial(wanted.name, "download"), part)
+        path, kind = self._unpacked(fetched)
+        return fetched, path, kind
+
+    def _from_sets(self, sets: Sets, part: Part) -> Tuple[Fetched, str, str]:
+        store, wanted = self._store, self._wanted
+        builder = set_image.SetBuilder(
+            self._host, store, wanted.name, sets, wanted.sources, wanted.checksum, wanted.limits, self._say
+        )
+        fetched = builder.build(store.partial(wanted.name, "raw"), part)
+        return fetched, fetched.path, "sets"
 
     # out of its wrappings
 

@@ -131,22 +131,6 @@ def plan_variables(host: Host, plan: Plan, wanted: Sequence[Wanted], path: Optio
     return [Variable(name, goals[name], _last_file(new, name)) for name in names]
 
 
-def rc_value(value: object, name: str) -> str:
-    """The text for a value as YAML has it: booleans as YES and NO, lists as their items with blanks between them.
-
-    BadInput for anything that is no text.
-    """
-    if isinstance(value, bool):
-        return "YES" if value else "NO"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return " ".join(rc_value(item, name) for item in value)
-    raise BadInput(f"{name}: a value is a text, a number, a boolean or a list of these, not {value!r}")
-
-
 def edit_list(before: str, items: str, remove: bool) -> str:
     """``name+=items`` and ``name-=items`` of sysrc(8).
 

@@ -227,7 +227,7 @@ TOOLS: Dict[str, Tool] = {
     "ed": Tool(whole(), None, ""),
     "expand": Tool(same(), "t:", "usage: expand [-t tablist] [file ...]"),
     "expr": Tool(_expr, None, ""),
-    "file": Tool(whole(), None, ""),
+    "file": Tool(whole("file", "-m", "/.linux/usr/lib/file/magic.mgc"), None, ""),
     "fold": Tool(same(), "bsw:", "usage: fold [-bs] [-w width] [file ...]"),
     "gunzip": Tool(whole(), None, ""),
     "gzip": Tool(whole(), None, ""),

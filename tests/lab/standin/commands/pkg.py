@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import sys
 from typing import Dict, List, Sequence, Tuple
 
+from .. import paths
 from ..system import cli, packages
 from ..system.packages import CATALOGUE, Package
 
@@ -94,6 +96,29 @@ def _install(argv: Sequence[str]) -> int:
         step = f"[{os.uname().nodename}] [{number}/{len(todo)}]"
         print(f"{step} Installing {package.name}-{package.version}...")
         packages.install(package)
+        print(f"{step} Extracting {package.name}-{package.version}: .......... done")
+    return 0
+
+
+def _install_below(top: str, argv: Sequence[str]) -> int:
+    """pkg -r DIRECTORY install: into another root, of which nothing is installed yet."""
+    options, words = cli.options_or_usage(argv, "AfgiIMnqr:RUxyCF", lambda: _usage_of("install"))
+    if {letter for letter, _value in options} - {"y"} or not words:
+        cli.not_built("pkg", "-r with this form of install")
+    if not os.path.isdir(paths.root(top)):
+        cli.fail("pkg", f"Invalid rootdir: {cli.strerror(FileNotFoundError(errno.ENOENT, ''))}")
+    if _update():
+        return 1
+    names, missing = _matching(words, list(CATALOGUE), False)
+    for word in missing:
+        cli.warn("pkg", f"No packages available to install matching '{word}' have been found in the repositories")
+    if missing:
+        return 1
+    todo = [CATALOGUE[name] for name in names]
+    for number, package in enumerate(todo, 1):
+        step = f"[{number}/{len(todo)}]"
+        print(f"{step} Installing {package.name}-{package.version}...")
+        packages.install_below(paths.root(top).rstrip("/"), package)
         print(f"{step} Extracting {package.name}-{package.version}: .......... done")
     return 0
 
@@ -232,6 +257,11 @@ _VERBS = {
 
 
 def main(argv: Sequence[str]) -> int:
+    if argv[1:2] == ["-r"]:
+        options, rest = cli.options_or_usage(argv, "r:o:", lambda: 1)
+        if rest[:1] != ["install"]:
+            cli.not_built("pkg", "-r with anything but install")
+        return _install_below(dict(options)["r"], ["pkg", *rest[1:]])
     words = [word for word in argv[1:] if word]
     for word in list(words):
         if not word.startswith("-"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -98,17 +99,37 @@ def wanted_with_needs(names: List[str]) -> List[Package]:
     return found
 
 
-def install(package: Package) -> None:
-    """Put the package's files in their places and note it."""
+def _put(package: Package, top: str) -> None:
     for source, path in package.copies:
-        os.makedirs(os.path.dirname(paths.root(path)), exist_ok=True)
-        shutil.copyfile(paths.LINUX + source, paths.root(path))
+        os.makedirs(os.path.dirname(top + path), exist_ok=True)
+        shutil.copyfile(paths.LINUX + source, top + path)
     for target, path in package.links:
-        real = paths.root(path)
+        real = top + path
         os.makedirs(os.path.dirname(real), exist_ok=True)
         if os.path.lexists(real):
             os.unlink(real)
         os.symlink(target, real)
+
+
+def install_below(top: str, package: Package) -> None:
+    """Install into another root (pkg -r), which has a database and a cache of its own."""
+    _put(package, top)
+    database, cache = f"{top}/var/db/pkg/standin.json", f"{top}/var/cache/pkg"
+    have: Dict[str, str] = {}
+    if os.path.exists(database):
+        with open(database, encoding="utf-8") as file:
+            have = json.load(file)
+    os.makedirs(os.path.dirname(database), exist_ok=True)
+    os.makedirs(cache, exist_ok=True)
+    with open(database, "w", encoding="utf-8") as file:
+        json.dump({**have, package.name: package.version}, file)
+    with open(f"{cache}/{package.name}-{package.version}.pkg", "w", encoding="ascii") as file:
+        file.write("")
+
+
+def install(package: Package) -> None:
+    """Put the package's files in their places and note it."""
+    _put(package, paths.root(""))
     with state.disk("pkg") as doc:
         _document(doc)[package.name] = package.version
         doc.setdefault("times", {})[package.name] = int(time.time())

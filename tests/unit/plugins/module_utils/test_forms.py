@@ -32,9 +32,17 @@ FORMS: List[Tuple[str, Dict[str, Any], Reader, Dict[str, Any]]] = [
 IDS = [form[0] for form in FORMS]
 
 #: A value for an option of each type; where there are choices, the last of them.
-VALUES: Dict[str, Any] = {"bool": False, "dict": {}, "int": 7, "list": [], "path": "/b/y", "raw": "x", "str": "x"}
+VALUES: Dict[str, Any] = {"bool": False, "int": 7, "list": [], "path": "/b/y", "raw": "x", "str": "x"}
 #: What goes with both forms.
 COMMON = {("disks", "restart")}
+
+
+def some_value(option: Dict[str, Any]) -> Any:
+    """A value that the option takes."""
+    if option["type"] == "dict":
+        below = option.get("options", {})
+        return {name: some_value(one) for name, one in below.items() if one.get("required")}
+    return option.get("choices", [VALUES[option["type"]]])[-1]
 
 
 def validated(spec: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Any]:
@@ -52,9 +60,8 @@ def test_each_option_beside_the_list_is_refused(
     single = [name for name in spec if name != plural and (plural, name) not in COMMON]
     assert len(single) > 3
     for name in single:
-        value = spec[name].get("choices", [VALUES[spec[name]["type"]]])[-1]
         with pytest.raises(BadInput, match=f"^{plural}: {name} beside it; with {plural} every option"):
-            read(validated(spec, {plural: [element], name: value}))
+            read(validated(spec, {plural: [element], name: some_value(spec[name])}))
 
 
 @pytest.mark.parametrize(("plural", "spec", "read", "element"), FORMS, ids=IDS)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Container, List, Optional, Sequence, Tuple
+from typing import Container, List, Mapping, Optional, Sequence, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
@@ -55,6 +55,7 @@ class Recorder(Host):
         stdin: Optional[str] = None,
         timeout: Optional[float] = None,
         hint: str = "",
+        env: Optional[Mapping[str, str]] = None,
     ) -> Result:
         self.commands.append(tuple(argv))
         return Result(tuple(argv), 0, self.stdout, "")

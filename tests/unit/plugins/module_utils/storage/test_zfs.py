@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Container, List, Optional, Sequence
+from typing import Container, List, Mapping, Optional, Sequence
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError, UnknownState
@@ -48,6 +48,7 @@ class Answering(Host):
         stdin: Optional[str] = None,
         timeout: Optional[float] = None,
         hint: str = "",
+        env: Optional[Mapping[str, str]] = None,
     ) -> Result:
         self.commands.append(tuple(argv))
         if self.answer.rc not in accept:
