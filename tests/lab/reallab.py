@@ -14,6 +14,7 @@ from zfslab import Lab, Place
 from zfsvm.machine import DISKS, Machine
 
 _FILES = "/run"  # of the machine's memory
+_DESTROY = "for pool in $(zpool list -Ho name); do zpool destroy -f $pool; done"
 
 
 class RealPlace(Place):
@@ -85,9 +86,13 @@ class RealLab(Lab):
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._exported = False  # what was exported a new pool minds, what was destroyed it does not
 
     def run(self, *argv: str, data: Optional[bytes] = None) -> subprocess.CompletedProcess[bytes]:
+        self._exported = self._exported or argv[:2] == ("zpool", "export")
         status, output, errors = self._machine.call("run", list(argv), data or b"")
+        if argv[:2] == ("zfs", "set") and status == 255:
+            status = 1  # as FreeBSD was recorded to end; OpenZFS 2.3 ends otherwise
         return subprocess.CompletedProcess(list(argv), status, output, errors)
 
     def python(self, script: str, *argv: str) -> None:
@@ -95,6 +100,11 @@ class RealLab(Lab):
 
     def node(self, name: str) -> Place:
         return RealPlace(self._machine, f"/dev/zvol/{name}")
+
+    def volume(self, dataset: str) -> Place:
+        node = self.node(dataset)
+        self._machine.call("wait_for", str(node))
+        return node
 
     def file(self, name: str, size: int) -> str:
         place = f"{_FILES}/{name}"
@@ -106,7 +116,6 @@ class RealLab(Lab):
 
     def clear(self) -> None:
         """Away with every pool, as if the disks were new."""
-        for name in self.zpool("list", "-Ho", "name").split():
-            self._good("zpool", "destroy", "-f", name)
-        for disk in DISKS:
+        self._good("sh", "-ec", _DESTROY)
+        for disk in DISKS if self._exported else ():
             self.run("zpool", "labelclear", "-f", f"/dev/{disk}")

@@ -19,7 +19,7 @@ import sys
 import time
 from typing import Any, BinaryIO, Callable, Dict, List, Tuple
 
-PORT = "/dev/virtio-ports/apiary"
+_PORT = "/dev/vport0p1"  # the only virtio device, and its only port: see machine.py
 DISKS = ("ada1", "ada2", "ada3")
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/root"}
 _LENGTH = struct.Struct("!Q")
@@ -78,6 +78,15 @@ def size_of(place: str) -> int:
         return stream.seek(0, os.SEEK_END)
 
 
+def wait_for(place: str, limit: float = 60.0) -> None:
+    """Wait until a node is there."""
+    end = time.monotonic() + limit
+    while not os.path.exists(place):
+        if time.monotonic() > end:
+            raise OSError(f"{place} did not appear")
+        time.sleep(0.05)
+
+
 def hold(place: str) -> int:
     """Open a file or device, and keep it open; the number with which it is closed."""
     return os.open(place, os.O_RDWR)
@@ -88,6 +97,7 @@ _FUNCTIONS: Dict[str, Callable[..., object]] = {
     "path": path,
     "write_at": write_at,
     "size_of": size_of,
+    "wait_for": wait_for,
     "hold": hold,
     "release": os.close,
 }
@@ -97,30 +107,25 @@ def _prepare() -> None:
     for kind, place in (("tmpfs", "/run"), ("tmpfs", "/tmp"), ("devpts", "/dev/pts")):
         os.makedirs(place, exist_ok=True)
         _must("mount", "-t", kind, kind, place)
+    # The nodes of volumes are udev's; all else that it would look into takes time.
+    for rules in pathlib.Path("/lib/udev/rules.d").iterdir():
+        if rules.name != "60-zvol.rules":
+            rules.unlink()
     _must("/lib/systemd/systemd-udevd", "--daemon")
-    _must("udevadm", "trigger", "--action=add")
-    _must("modprobe", "virtio_console")
+    _must("modprobe", "-a", "virtio_pci", "virtio_console")
     # FreeBSD's vfs.zfs.min_auto_ashift is 12 too.
     _must("modprobe", "zfs", "zfs_vdev_min_auto_ashift=12")
     for number, disk in enumerate(DISKS, 2):
-        _wait_for(f"/dev/nvme0n{number}p1")
+        wait_for(f"/dev/nvme0n{number}p1")
         os.symlink(f"/dev/nvme0n{number}p1", f"/dev/{disk}")
-    _wait_for("/dev/zfs")
-    _wait_for(PORT)
+    wait_for("/dev/zfs")
+    wait_for(_PORT)
 
 
 def _must(*argv: str) -> None:
     status, output, errors = run(list(argv), b"")
     if status:
         raise OSError(f"{' '.join(argv)}: {status}: {(output + errors).decode(errors='replace')}")
-
-
-def _wait_for(place: str, limit: float = 60.0) -> None:
-    end = time.monotonic() + limit
-    while not os.path.exists(place):
-        if time.monotonic() > end:
-            raise OSError(f"{place} did not appear")
-        time.sleep(0.05)
 
 
 def _serve(port: BinaryIO) -> None:
@@ -137,7 +142,7 @@ def _serve(port: BinaryIO) -> None:
 def main() -> None:
     try:
         _prepare()
-        with open(PORT, "r+b", buffering=0) as port:
+        with open(_PORT, "r+b", buffering=0) as port:
             _serve(port)
     except (OSError, EOFError) as error:
         print(f"agent: {error}", file=sys.stderr)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -30,16 +29,22 @@ class Machine:
     """QEMU with the image in one directory, and its disks in another. ``close`` must be called at the end."""
 
     def __init__(self, image: Path, work: Path) -> None:
+        self._image, self._work = image, work
         self._log = work / "console.log"
+        self._broken = False
+        self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._qemu = subprocess.Popen(
-                _command(image, work, theirs.fileno(), self._log), pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL
+                _command(self._image, self._work, theirs.fileno(), self._log),
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
             )
         ours.settimeout(_START_LIMIT)
         self._socket = ours
         self._input, self._output = ours.makefile("rb"), ours.makefile("wb")
-        self._lock = threading.Lock()
         try:
             self._answer("start")
         except BaseException:
@@ -48,15 +53,22 @@ class Machine:
         ours.settimeout(_CALL_LIMIT)
 
     def call(self, function: str, *arguments: object) -> Any:
-        """Call one of the agent's functions; its OSError is raised here."""
-        with self._lock:
-            agent.send(self._output, (function, arguments))
-            return self._answer(function)
+        """Call one of the agent's functions; its OSError is raised here.
+
+        A machine that did not answer once is started anew, with empty disks.
+        """
+        if self._broken:
+            self.close()
+            self._broken = False
+            self._start()
+        agent.send(self._output, (function, arguments))
+        return self._answer(function)
 
     def _answer(self, what: str) -> Any:
         try:
             value, error = agent.receive(self._input)
-        except (EOFError, socket.timeout) as problem:
+        except (EOFError, OSError) as problem:
+            self._broken = True
             last = self._log.read_text(errors="replace").splitlines()[-5:] if self._log.exists() else []
             text = f"the virtual machine did not answer ({what}: {problem!r}); its console ends with:\n"
             raise RuntimeError(text + "\n".join(last)) from problem
@@ -87,7 +99,7 @@ def _command(image: Path, work: Path, channel: int, log: Path) -> List[str]:
         words += ["-drive", f"if=none,id={name},format=raw,{options}"]
         words += ["-device", f"nvme-ns,drive={name},bus=nvme0,nsid={number}"]
     words += ["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={channel}"]
-    return [*words, "-device", "virtserialport,chardev=agent,name=apiary"]
+    return [*words, "-device", "virtserialport,chardev=agent,nr=1"]
 
 
 def _partitioned(file: Path, size: int) -> Path:
