@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Iterator, List, Optional
@@ -14,6 +15,7 @@ from zfslab import Lab, Place
 from zfsvm.machine import DISKS, Machine
 
 _FILES = "/run"  # of the machine's memory
+_HELD = re.compile(rb"it's being held\. Run 'zfs holds -r \S+' to see holders\.")
 _DESTROY = "for pool in $(zpool list -Ho name); do zpool destroy -f $pool; done"
 
 
@@ -93,6 +95,7 @@ class RealLab(Lab):
         status, output, errors = self._machine.call("run", list(argv), data or b"")
         if argv[:2] == ("zfs", "set") and status == 255:
             status = 1  # as FreeBSD was recorded to end; OpenZFS 2.3 ends otherwise
+        errors = _HELD.sub(b"dataset is busy", errors)  # and in these words
         return subprocess.CompletedProcess(list(argv), status, output, errors)
 
     def python(self, script: str, *argv: str) -> None:

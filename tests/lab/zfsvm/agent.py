@@ -113,8 +113,7 @@ def _prepare() -> None:
             rules.unlink()
     _must("/lib/systemd/systemd-udevd", "--daemon")
     _must("modprobe", "-a", "virtio_pci", "virtio_console")
-    # FreeBSD's vfs.zfs.min_auto_ashift is 12 too.
-    _must("modprobe", "zfs", "zfs_vdev_min_auto_ashift=12")
+    _must("modprobe", "zfs")
     for number, disk in enumerate(DISKS, 2):
         wait_for(f"/dev/nvme0n{number}p1")
         os.symlink(f"/dev/nvme0n{number}p1", f"/dev/{disk}")

@@ -68,7 +68,7 @@ def test_a_thick_volume_is_not_grown_beyond_the_pool(small: Lab) -> None:
 def test_a_thick_volume_has_no_snapshot_in_a_full_pool(small: Lab) -> None:
     small.zfs("create", "-V", "8M", "small/v")
     small.volume("small/v").write(MEBIBYTE * 6)
-    fill(small)
+    fill(small, left=4 << 20)
     assert small.refused("zfs", "snapshot", "small/v@s") == ("cannot create snapshot 'small/v@s': out of space\n")
     assert small.refused("zfs", "snapshot", "-r", "small@s") == (
         "cannot create snapshot 'small/v@s': out of space\nno snapshots were created\n"
@@ -80,7 +80,7 @@ def test_a_thick_volume_has_no_snapshot_in_a_full_pool(small: Lab) -> None:
 
 def test_a_stream_that_does_not_fit_leaves_nothing(small: Lab) -> None:
     small.zpool("create", "other", "ada3")
-    small.zfs("create", "-s", "-V", "64M", "other/big")
+    small.zfs("create", "-s", "-V", "16M", "other/big")
     small.volume("other/big").write(MEBIBYTE * 12)
     small.zfs("snapshot", "other/big@s")
     stream = small.send("other/big@s")
@@ -92,9 +92,10 @@ def test_a_stream_that_does_not_fit_leaves_nothing(small: Lab) -> None:
     assert small.volume("small/copy").read()[: 1 << 20] == MEBIBYTE
 
 
+@pytest.mark.standin("of so short a stream OpenZFS has written nothing yet when it finds that there is no room")
 def test_a_stream_that_did_not_fit_is_resumed_when_there_is_room(small: Lab) -> None:
     small.zpool("create", "other", "ada3")
-    small.zfs("create", "-s", "-V", "64M", "other/big")
+    small.zfs("create", "-s", "-V", "16M", "other/big")
     small.volume("other/big").write(MEBIBYTE * 12)
     small.zfs("snapshot", "other/big@s")
     fill(small, left=4 << 20)

@@ -124,10 +124,11 @@ def _receive(current: Session, wanted: Wanted, source: BinaryIO) -> None:
         if begin is None:
             raise ZfsError("cannot receive: failed to read from stream") from None
         prefix = _INCREMENTAL if begin["from"] else _FULL
-        text = prefix + "checksum mismatch or incomplete stream."
+        text = prefix + "incomplete stream"
         if job is not None and wanted.resumable:
-            text += (
-                "\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system "
+            text = prefix + (
+                "checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\n"
+                "A resuming stream can be generated on the sending system "
                 f"by running:\n    zfs send -t {job.save()}"
             )
         elif job is not None:
