@@ -28,7 +28,9 @@ _LENGTH = struct.Struct("!Q")
 def send(stream: BinaryIO, message: object) -> None:
     """Write one message."""
     data = pickle.dumps(message, protocol=4)
-    stream.write(_LENGTH.pack(len(data)) + data)
+    rest = memoryview(_LENGTH.pack(len(data)) + data)
+    while rest:  # a virtual serial port takes 32 KiB at a time
+        rest = rest[stream.write(rest) :]
     stream.flush()
 
 
