@@ -11,6 +11,7 @@ import pytest
 from zfslab import Lab
 
 MEBIBYTE = random.Random(1).randbytes(1 << 20)  # cannot be compressed
+METADATA = 64 << 10  # what a file takes beyond its data, at most; in the stand-in it takes none
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_space_adds_up(lab: Lab) -> None:
     for name in ("tank", "tank/a", "tank/a/v"):
         assert int(lab.value("used", name)) == sum(int(lab.value(part, name)) for part in parts)
     assert int(lab.value("usedbychildren", "tank/a")) == int(lab.value("used", "tank/a/v"))
-    assert int(lab.value("referenced", "tank/a")) == 24576 + (1 << 20)
+    assert 0 <= int(lab.value("referenced", "tank/a")) - 24576 - (1 << 20) <= METADATA
 
 
 def test_an_overwritten_file_stays_in_its_snapshot_alone(lab: Lab) -> None:
@@ -81,9 +82,8 @@ def test_an_overwritten_file_stays_in_its_snapshot_alone(lab: Lab) -> None:
     assert lab.value("used", "tank/a@s") == "0"
     assert lab.value("written", "tank/a") == "0"
     file.put(MEBIBYTE[::-1])
-    assert lab.value("used", "tank/a@s") == str(1 << 20)
-    assert lab.value("usedbysnapshots", "tank/a") == str(1 << 20)
-    assert lab.value("written", "tank/a") == str(1 << 20)
+    for name, dataset in (("used", "tank/a@s"), ("usedbysnapshots", "tank/a"), ("written", "tank/a")):
+        assert 0 <= int(lab.value(name, dataset)) - (1 << 20) <= METADATA, name
 
 
 def test_destroy_names_what_is_in_its_way_and_leaves_it(lab: Lab) -> None:
