@@ -4,7 +4,7 @@ TOOLS := tests/tools
 CORE := build/venv-2.19
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test setup setup-lab lint docs unit lab integration faults smoke molecule sanity bench test-host clean
+.PHONY: help demo demo-down test setup setup-lab lint docs unit lab integration faults smoke molecule sanity bench test-host test-zfs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ bench: setup ## how long runs over 1, 50 and 500 guests take
 
 test-host: setup ## the integration tests on a real FreeBSD host: make test-host HOST=root@hive1 [VARS=file.yml]
 	@$(TOOLS)/test-host "$(HOST)" "$(VARS)"
+
+test-zfs: setup ## the tests of the stand-in's zfs against OpenZFS itself, in a virtual machine (built once: ten minutes)
+	$(TOOLS)/test-zfs
 
 clean: demo-down ## remove build/
 	rm -rf build

@@ -29,6 +29,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import re
 Say = Callable[[str, int, Optional[Part]], None]
 
 RECORDED = "sha256"
+#: What to do when images do not fit.
+ADVICE = "remove something or give it more room"
 
 
 class ChecksumError(ApiaryError):
@@ -141,10 +143,12 @@ class Fetcher:
 
 def check_space(host: Host, store: Store, who: str, takes: int) -> None:
     """BadInput, with the numbers, when ``takes`` bytes more do not fit where images are."""
-    if store.dataset:
-        datasets = read_datasets(host, store.dataset, ("available",), recursive=False)
-        free = datasets[store.dataset].size("available") if datasets else 0
-    else:
-        free = free_space(store.directory)
-    place = store.dataset or store.directory
-    check_room([Need(who, takes)], free, place, "remove something or give it more room")
+    check_room([Need(who, takes)], room(host, store), store.dataset or store.directory, ADVICE)
+
+
+def room(host: Host, store: Store) -> int:
+    """Bytes that are free where images are."""
+    if not store.dataset:
+        return free_space(store.directory)
+    datasets = read_datasets(host, store.dataset, ("available",), recursive=False)
+    return datasets[store.dataset].size("available") if datasets else 0

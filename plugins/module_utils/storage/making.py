@@ -22,11 +22,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.decompress import convert_qcow2, is_full, uncompress
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import (
+    ADVICE,
     Fetched,
     Fetcher,
     check_space,
     file_name,
     percent,
+    room,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
     CONVERTING,
@@ -45,6 +47,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.qcow2 import HEADER, parse_header
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sets import Sets
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.space import readable
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import Note, copy_sparse
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, read_datasets, volume_node
 
@@ -149,7 +152,10 @@ class Maker:
         except ApiaryError as trouble:
             raise ApiaryError(f"{error}; clearing away what was begun failed as well: {trouble}") from error
         if is_full(error):
-            raise ApiaryError(f"{error}; what was written has been removed again") from error
+            place, free = self._store.dataset or self._store.directory, readable(room(self._host, self._store))
+            raise ApiaryError(
+                f"{error}; what was written has been removed again, and {place} has {free} free; {ADVICE}"
+            ) from error
 
     def _build(self, part: Part) -> Image:
         name, wanted = self._wanted.name, self._wanted

@@ -132,9 +132,28 @@ class StandinHost:
         """Wait until the host is off (a fault cut its power, or it was shut down from inside)."""
         self._end(None, timeout, "go off")
 
+    def limit_pools(self) -> None:
+        """Let the pools of a host that is off have an end for those who write to them, too (``zfs/limit.py``).
+
+        Their contents are in memory from now on, until the host is destroyed.
+        """
+        if self.is_up():
+            raise LabError(f"stand-in host {self.name} is up: shut it down before its pools are limited")
+        contents, before = self._path("disk/zfs"), self._path("disk/zfs.before")
+        if os.path.ismount(contents):
+            return
+        os.makedirs(contents, exist_ok=True)
+        os.rename(contents, before)
+        os.mkdir(contents)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "standin", contents], check=True)
+        subprocess.run(["cp", "-a", "--sparse=always", f"{before}/.", contents], check=True)
+        shutil.rmtree(before)
+
     def destroy(self) -> None:
         """Power cut, then the host's directory goes too."""
         self.power_cut()
+        if os.path.ismount(self._path("disk/zfs")):
+            subprocess.run(["umount", self._path("disk/zfs")], check=True)
         shutil.rmtree(self.directory, ignore_errors=True)
         if os.path.isdir(self.directory):
             shutil.rmtree(self.directory)

@@ -99,7 +99,7 @@ def _mounts(directory: str, lower: str, library: str) -> str:
     mount("proc", linux + "/proc", "proc")
     mount("sysfs", linux + "/sys", "sysfs", _MS_RDONLY)
     for name in ("disk", "kernel", "log"):
-        bind(f"{directory}/{name}", f"{root}/.standin/{name}", writable=True)
+        bind(f"{directory}/{name}", f"{root}/.standin/{name}", writable=True, recursive=True)
     bind(library, f"{root}/.standin/lib", writable=False)
     return root
 

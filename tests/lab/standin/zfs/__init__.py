@@ -8,8 +8,8 @@ and streams (copies), who has a volume open, sizes, quotas and reservations that
 set.
 
 Not real: compression and deduplication (1.00x), encryption (keys decide what can be mounted, nothing is encrypted),
-device nodes of volumes (links to files), quotas while files are written, `.zfs` directories
-(links that everybody sees).
+device nodes of volumes (links to files), quotas while files are written, the end of the pool while something is written
+(but see limit.py), `.zfs` directories (links that everybody sees).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Sequence
 
 from .. import state
-from . import boot, has_json, nodes, snapdirs
+from . import boot, has_json, limit, nodes, snapdirs
 from .errors import NotBuilt, UsageError, ZfsError
 from .model import Model
 
@@ -47,7 +47,10 @@ def session(argv: Sequence[str]) -> Iterator[Session]:
         yield Session(Model(state.peek("disk", "zpool"), state.peek("kernel", "zpool")), argv)
         return
     failure: Optional[ZfsError] = None
+    limited = limit.is_set()
     with state.disk("zpool") as disk, state.kernel("zpool") as kernel:
+        if limited:
+            limit.lift()
         boot.prepare(disk, kernel)
         current = Session(Model(disk, kernel), argv)
         try:
@@ -62,6 +65,9 @@ def session(argv: Sequence[str]) -> Iterator[Session]:
                 snapdirs.refresh(current.model)
     for action in current.after:
         action()
+    if limited:
+        with state.disk("zpool") as disk, state.kernel("zpool") as kernel:
+            limit.put_back(Model(disk, kernel))
     if late:
         nodes.settle_later()
     if failure is not None:

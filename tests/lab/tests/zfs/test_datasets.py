@@ -5,8 +5,15 @@
 
 from __future__ import annotations
 
+import os
+import random
+
 import pytest
 from zfslab import Lab
+
+MEBIBYTE = random.Random(1).randbytes(1 << 20)  # cannot be compressed
+#: What a file takes beyond its data, at most: nothing in the stand-in.
+METADATA = (64 << 10) if os.environ.get("APIARY_ZFS") == "real" else 0
 
 
 @pytest.mark.parametrize(
@@ -61,25 +68,24 @@ def test_several_properties_are_set_all_or_none(lab: Lab) -> None:
 def test_space_adds_up(lab: Lab) -> None:
     lab.zfs("create", "tank/a")
     lab.zfs("create", "-V", "256M", "tank/a/v")
-    (lab.content("tank/a") / "file").write_bytes(b"x" * (1 << 20))
+    (lab.content("tank/a") / "file").put(MEBIBYTE)
     parts = ("usedbydataset", "usedbysnapshots", "usedbychildren", "usedbyrefreservation")
     for name in ("tank", "tank/a", "tank/a/v"):
         assert int(lab.value("used", name)) == sum(int(lab.value(part, name)) for part in parts)
     assert int(lab.value("usedbychildren", "tank/a")) == int(lab.value("used", "tank/a/v"))
-    assert int(lab.value("referenced", "tank/a")) == 24576 + (1 << 20)
+    assert 0 <= int(lab.value("referenced", "tank/a")) - 24576 - (1 << 20) <= METADATA
 
 
 def test_an_overwritten_file_stays_in_its_snapshot_alone(lab: Lab) -> None:
     lab.zfs("create", "tank/a")
     file = lab.content("tank/a") / "file"
-    file.write_bytes(b"x" * (1 << 20))
+    file.put(MEBIBYTE)
     lab.zfs("snapshot", "tank/a@s")
     assert lab.value("used", "tank/a@s") == "0"
     assert lab.value("written", "tank/a") == "0"
-    file.write_bytes(b"y" * (1 << 20))
-    assert lab.value("used", "tank/a@s") == str(1 << 20)
-    assert lab.value("usedbysnapshots", "tank/a") == str(1 << 20)
-    assert lab.value("written", "tank/a") == str(1 << 20)
+    file.put(MEBIBYTE[::-1])
+    for name, dataset in (("used", "tank/a@s"), ("usedbysnapshots", "tank/a"), ("written", "tank/a")):
+        assert 0 <= int(lab.value(name, dataset)) - (1 << 20) <= METADATA, name
 
 
 def test_destroy_names_what_is_in_its_way_and_leaves_it(lab: Lab) -> None:
@@ -164,7 +170,7 @@ def test_a_dataset_without_its_key_is_not_mounted(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        (("list", "-j"), "invalid option 'j'"),
+        pytest.param(("list", "-j"), "invalid option 'j'", marks=pytest.mark.standin("OpenZFS 2.3 has it")),
         (("get", "nosuch", "tank"), "bad property list: invalid property 'nosuch'"),
     ],
 )
@@ -172,5 +178,6 @@ def test_what_14_does_not_have_is_a_usage_error(lab: Lab, argv: tuple[str, ...],
     assert lab.refused("zfs", *argv, status=2).split("\n")[0] == text
 
 
+@pytest.mark.standin("what it cannot do")
 def test_what_is_not_built_fails_loudly(lab: Lab) -> None:
     assert lab.refused("zfs", "userspace", "tank", status=99) == "STANDIN: zfs: userspace is not built\n"

@@ -13,6 +13,8 @@ from standin.host import StandinHost
 from standin.settings import Settings
 from zfslab import until
 
+pytestmark = pytest.mark.standin("a whole host, with its boots and mounts")
+
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:

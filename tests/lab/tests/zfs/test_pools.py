@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from zfslab import Lab
 
 
@@ -27,13 +25,13 @@ def test_status_names_devices_by_their_paths(lab: Lab) -> None:
 def test_export_and_import_keep_everything(lab: Lab) -> None:
     lab.zfs("create", "-o", "org.example:a=b", "tank/a")
     lab.zfs("create", "-V", "1M", "tank/v")
-    lab.volume("tank/v").write_bytes(b"disk" + bytes((1 << 20) - 4))
+    lab.volume("tank/v").write(b"disk")
     lab.zpool("export", "tank")
     assert lab.refused("zfs", "list", "tank") == "cannot open 'tank': dataset does not exist\n"
     assert not lab.node("tank/v").exists()
     lab.zpool("import", "tank", "new")
     assert lab.value("org.example:a", "new/a") == "b"
-    assert lab.volume("new/v").read_bytes()[:4] == b"disk"
+    assert lab.volume("new/v").read()[:4] == b"disk"
     assert lab.zfs("mount").split() == ["new", "/new", "new/a", "/new/a"]
 
 
@@ -44,30 +42,24 @@ def test_import_under_another_root(lab: Lab) -> None:
     assert lab.value("mounted", "tank") == "no"
 
 
-def test_a_mirror_lives_with_one_device_less(tmp_path: Path) -> None:
-    lab = Lab(tmp_path / "state", pool=False)
-    lab.zpool("create", "m", "mirror", "ada2", "ada3")
-    lab.zpool("offline", "m", "ada3")
-    assert lab.zpool("list", "-Ho", "health", "m") == "DEGRADED\n"
-    assert lab.refused("zpool", "offline", "m", "ada2") == "cannot offline ada2: no valid replicas\n"
-    lab.zpool("online", "m", "ada3")
-    assert lab.zpool("status", "-x") == "all pools are healthy\n"
+def test_a_mirror_lives_with_one_device_less(bare: Lab) -> None:
+    bare.zpool("create", "m", "mirror", "ada2", "ada3")
+    bare.zpool("offline", "m", "ada3")
+    assert bare.zpool("list", "-Ho", "health", "m") == "DEGRADED\n"
+    assert bare.refused("zpool", "offline", "m", "ada2") == "cannot offline ada2: no valid replicas\n"
+    bare.zpool("online", "m", "ada3")
+    assert bare.zpool("status", "-x") == "all pools are healthy\n"
 
 
-def test_a_pool_on_a_file(tmp_path: Path) -> None:
-    lab = Lab(tmp_path / "state", pool=False)
-    file = tmp_path / "state/root/pool.img"
-    file.parent.mkdir(exist_ok=True)
-    with open(file, "wb") as stream:
-        stream.truncate(256 << 20)
-    lab.zpool("create", "f", "/pool.img")
-    assert "/pool.img" in lab.zpool("status", "f")
-    lab.zpool("destroy", "f")
-    assert lab.zpool("list", "-H") == ""
+def test_a_pool_on_a_file(bare: Lab) -> None:
+    file = bare.file("pool.img", 256 << 20)
+    bare.zpool("create", "f", file)
+    assert file in bare.zpool("status", "f")
+    bare.zpool("destroy", "f")
+    assert bare.zpool("list", "-H") == ""
 
 
-def test_no_pool_says_so_where_zfs_does(tmp_path: Path) -> None:
-    lab = Lab(tmp_path / "state", pool=False)
-    assert lab.zpool("list") == "no pools available\n"
-    done = lab.run("zfs", "list")
+def test_no_pool_says_so_where_zfs_does(bare: Lab) -> None:
+    assert bare.zpool("list") == "no pools available\n"
+    done = bare.run("zfs", "list")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"no datasets available\n")

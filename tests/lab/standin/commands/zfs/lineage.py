@@ -75,8 +75,8 @@ def promote(session: Session, argv: Sequence[str]) -> int:
     for point in moving:
         if point["name"] in taken:
             raise ZfsError(
-                "cannot promote '{}': snapshot name '{}' from origin \nconflicts with '{}' from target".format(
-                    name, point["name"], point["name"]
+                "cannot promote '{}': conflicting snapshot '{}' from parent '{}'".format(
+                    name, point["name"], origin.name
                 )
             )
     for point in moving:

@@ -21,6 +21,10 @@ _FULL = "cannot receive new filesystem stream: "
 _INCREMENTAL = "cannot receive incremental stream: "
 
 
+class _NoRoom(Exception):
+    """The pool ends before the stream does."""
+
+
 class Wanted(NamedTuple):
     """The command line."""
 
@@ -109,14 +113,22 @@ def _receive(current: Session, wanted: Wanted, source: BinaryIO) -> None:
                 job = None
             elif kind != "last" and job is not None:
                 job.take(record)
+    except _NoRoom:
+        if job is not None and begin is not None:
+            if wanted.resumable:
+                job.save()
+            else:
+                job.drop()
+            raise ZfsError((_INCREMENTAL if begin["from"] else _FULL) + "out of space") from None
     except stream.Truncated:
         if begin is None:
             raise ZfsError("cannot receive: failed to read from stream") from None
         prefix = _INCREMENTAL if begin["from"] else _FULL
-        text = prefix + "checksum mismatch or incomplete stream."
+        text = prefix + "incomplete stream"
         if job is not None and wanted.resumable:
-            text += (
-                "\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system "
+            text = prefix + (
+                "checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\n"
+                "A resuming stream can be generated on the sending system "
                 f"by running:\n    zfs send -t {job.save()}"
             )
         elif job is not None:
@@ -158,8 +170,12 @@ class _Job:
         self.object_id = object_id
         self.done = done
         self.applier = stream.Applier(object_id)
+        self.room = space.room_in(current.model, name if current.model.find(name) else names.parent(name))
 
     def take(self, record: stream.Record) -> None:
+        self.room -= len(record.data)
+        if self.room < 0:
+            raise _NoRoom
         self.applier.apply(record)
         self.done += 1
 

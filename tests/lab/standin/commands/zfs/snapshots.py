@@ -59,7 +59,6 @@ def _check_new(model: Model, wanted: Sequence[str]) -> None:
     if not failed:
         for pool_name in {names.pool_of(name) for name in wanted}:
             usage = space.usage(model, model.pool_of(pool_name))
-            taken = 0  # by the other snapshots of this command
             for name in wanted:
                 holder = names.split(name)[0]
                 item = model.open(holder)
@@ -68,9 +67,9 @@ def _check_new(model: Model, wanted: Sequence[str]) -> None:
                 again = min(reserved, unique)
                 if holder not in usage:
                     continue
-                if again + taken > usage[holder].available - usage[holder].own.by_refreservation:
+                # Each by itself: what the others of this command take is not counted (seen with OpenZFS 2.3.2).
+                if again > usage[holder].available - usage[holder].own.by_refreservation:
                     failed.append(f"cannot create snapshot '{name}': out of space")
-                taken += again
     if failed:
         if len(wanted) > 1:
             failed.append("no snapshots were created")
