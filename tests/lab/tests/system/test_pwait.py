@@ -92,8 +92,8 @@ def test_another_goes_on_when_the_first_was_killed(host: StandinHost, pwait: str
 def test_a_process_that_is_waited_for_still_takes_signals(host: StandinHost, pwait: str, until: Until) -> None:
     """Caught ones, and those that stop it and let it go on."""
     host.sh(
-        'rm -f /tmp/hups; sh -c \'trap "echo hup >> /tmp/hups" HUP; trap "exit 9" TERM; '
-        "while :; do sleep 0.1; done' > /dev/null 2>&1 & echo $! > /tmp/p"
+        'rm -f /tmp/hups /tmp/traps; sh -c \'trap "echo hup >> /tmp/hups" HUP; trap "exit 9" TERM; : > /tmp/traps; '
+        "while :; do sleep 0.1; done' > /dev/null 2>&1 & echo $! > /tmp/p; until [ -e /tmp/traps ]; do sleep 0.05; done"
     )
     host.sh(f"{pwait} -v $(cat /tmp/p) > /tmp/told 2>&1 &")
     until(lambda: host.sh("kill -HUP $(cat /tmp/p); cat /tmp/hups").returncode == 0)
