@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, CommandError
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import error_details, failed_part
 
 #: What a module does between its options and its result.
 Body = Callable[[AnsibleModule, Host], Dict[str, Any]]
@@ -65,31 +66,5 @@ def result_of(plan: Plan, outcome: Optional[Outcome], with_diff: bool) -> Dict[s
     if outcome is not None and outcome.failed:
         result["changed"] = outcome.changed
         result["changes"] = outcome.done
-        result["failed"] = True
-        result["failures"] = [failure(subject, outcome) for subject in outcome.failed]
-        result["msg"] = "; ".join(f"{subject}: {error}" for subject, error in outcome.failed.items())
+        result.update(failed_part(outcome))
     return result
-
-
-def failure(subject: str, outcome: Outcome) -> Dict[str, Any]:
-    """All that is known about one subject that failed."""
-    error = outcome.failed[subject]
-    return {
-        "name": subject,
-        "msg": str(error),
-        "done": outcome.done.get(subject, []),
-        "undone": outcome.undone.get(subject, []),
-        "not_done": outcome.skipped.get(subject, []),
-        **error_details(error),
-    }
-
-
-def error_details(error: ApiaryError) -> Dict[str, Any]:
-    """The parts of an error that are worth keys of their own: those of the command that failed, if one did."""
-    cause: Optional[BaseException] = error
-    while cause is not None and not isinstance(cause, CommandError):
-        cause = cause.__cause__
-    if cause is None:
-        return {}
-    argv: List[str] = list(cause.argv)
-    return {"cmd": argv, "rc": cause.rc, "stdout": cause.stdout, "stderr": cause.stderr}

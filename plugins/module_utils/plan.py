@@ -55,6 +55,22 @@ class Outcome:
         """Whether anything on the host is different from before."""
         return any(self.done.values())
 
+    def did(self, subject: str, step: str) -> None:
+        """Note a step that was done, after those before it."""
+        self.done.setdefault(subject, []).append(step)
+
+    def left(self, subject: str, step: str) -> None:
+        """Note a step that was not done."""
+        self.skipped.setdefault(subject, []).append(step)
+
+    def add(self, later: Outcome) -> None:
+        """Note what became of another plan, after this one."""
+        pairs = ((self.done, later.done), (self.undone, later.undone), (self.skipped, later.skipped))
+        for mine, others in pairs:
+            for subject, steps in others.items():
+                mine.setdefault(subject, []).extend(steps)
+        self.failed.update(later.failed)
+
 
 @dataclass
 class Plan:
@@ -103,7 +119,7 @@ class Plan:
             if lacking and change.subject not in outcome.failed:
                 outcome.failed[change.subject] = ApiaryError(f"left as it is, since {', '.join(lacking)} failed")
             if change.subject in outcome.failed:
-                outcome.skipped.setdefault(change.subject, []).append(change.describe())
+                outcome.left(change.subject, change.describe())
                 continue
             try:
                 change.apply(host)
@@ -111,13 +127,13 @@ class Plan:
                 outcome.failed[change.subject] = _undo(host, change, error, applied.get(change.subject, []), outcome)
             else:
                 applied.setdefault(change.subject, []).append(change)
-                outcome.done.setdefault(change.subject, []).append(change.describe())
+                outcome.did(change.subject, change.describe())
         return outcome
 
 
 def _undo(host: Host, failed: Change, error: ApiaryError, applied: List[Change], outcome: Outcome) -> ApiaryError:
     """Take back what one subject had done before it failed, newest first; returns the error to report."""
-    outcome.skipped.setdefault(failed.subject, []).append(failed.describe())
+    outcome.left(failed.subject, failed.describe())
     for change in reversed(applied):
         try:
             undone = change.undo(host)

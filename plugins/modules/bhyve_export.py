@@ -78,6 +78,8 @@ options:
       skip_paths: *skip_paths
 notes:
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
+  - Large guests take long. With C(async) and C(poll) the connection need not last, and M(apiary.bhyve.bhyve_vm_info)
+    tells from another task how far it is.
   - Of a guest that runs, an export is what a power failure would leave. File systems and databases with a journal come
     back from that; for more, stop the guest first.
   - As much room as the disks hold has to be free where the file goes, though C(zstd) makes it smaller.
@@ -86,6 +88,7 @@ notes:
 seealso:
   - module: apiary.bhyve.bhyve_import
   - module: apiary.bhyve.bhyve_snapshot
+  - module: apiary.bhyve.bhyve_vm_info
 author:
   - Apiary contributors (@apiary)
 """
@@ -101,6 +104,13 @@ EXAMPLES = r"""
     vm: web1
     path: /backup/web1-2026-11-20.apiary
     snapshot: daily-2026-11-20
+
+- name: A large guest is exported in the background
+  apiary.bhyve.bhyve_export:
+    vm: db1
+    path: /backup/db1.apiary
+  async: 36000
+  poll: 30
 
 - name: Two guests for a host without ZFS
   apiary.bhyve.bhyve_export:
@@ -160,7 +170,8 @@ exports:
       returned: when it failed
       type: str
 failures:
-  description: The files that could not be written, each with C(name), its path, and C(msg), the reason.
+  description: The files that could not be written, each by its path, with the reason and what was and was not
+    done.
   returned: when some failed
   type: list
   elements: dict

@@ -185,11 +185,11 @@ commands_started:
   sample: 9
 """
 
-import contextlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import rc_value
@@ -217,9 +217,6 @@ ARGUMENTS: Dict[str, Any] = {
     "rc_script": {"type": "str"},
     "newsyslog": {"type": "str"},
 }
-
-LOCK = "/var/run/apiary/host.lock"
-LOCK_TIMEOUT = 120.0
 
 
 def wish_of(params: Dict[str, Any]) -> Wish:
@@ -249,10 +246,7 @@ def _texts(values: Optional[Dict[str, Any]], true: str, false: str) -> Dict[str,
 
 def converge(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Read, plan, apply; under the host's lock unless in check mode, which leaves nothing behind."""
-    locks: List[Any] = [] if module.check_mode else [host.lock(LOCK, LOCK_TIMEOUT)]
-    with contextlib.ExitStack() as stack:
-        for lock in locks:
-            stack.enter_context(lock)
+    with host_lock_unless(module.check_mode, host):
         plan = Plan()
         prepared: Optional[Prepared] = None
         if module.params["state"] == "present":

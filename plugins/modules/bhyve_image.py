@@ -31,12 +31,11 @@ options:
     type: str
   state:
     description: &state
-      - V(present), the image is there.
+      - V(present), the image is there. This is the default.
       - V(absent), it is not, and nothing of one that was never finished. Refused while there are clones of it, or
         guests that use its file; they are named.
     type: str
     choices: [present, absent]
-    default: present
   source:
     description: &source
       - Where the image comes from. A URL (http, https), or several, mirrors that are tried in order; or the absolute
@@ -69,27 +68,24 @@ options:
     type: str
   force:
     description: &force
-      - Make an image anew that was made from another source, with another checksum or of another kind. Without it that
-        is an error.
+      - Make an image anew that was made from another source, with another checksum or of another kind. By default
+        that is an error.
       - The old one is there until the new one is complete.
       - An image with clones cannot be made anew, for they are made of it. They keep what they have; the new image needs
         another name.
     type: bool
-    default: false
   retries:
     description: &retries
       - How often a download that breaks off is tried again at the same mirror, after pauses of 1, 2, 4 … seconds. It
-        goes on where it broke off if the server can do so.
+        goes on where it broke off if the server can do so. By default V(3) times.
     type: int
-    default: 3
   timeout:
     description: &timeout
-      - Seconds without data after which a download has broken off.
+      - Seconds without data after which a download has broken off. The default is V(60).
     type: int
-    default: 60
   images:
     description:
-      - Many images, each with the options that one has by itself.
+      - Many images, each with the options that one has by itself, which cannot be given beside it.
       - All are checked before the first change. Then an image that fails does not keep the others from being made.
     type: list
     elements: dict

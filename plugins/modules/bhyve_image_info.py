@@ -49,7 +49,9 @@ images:
   elements: dict
   contains:
     name:
-      description: The image's name.
+      description:
+        - The image's name. Beside it stands all that RV(apiary.bhyve.bhyve_image#module:images) tells of an image that
+          is there, but for C(changed), C(changes) and C(failed).
       type: str
       sample: freebsd-14.3
     state:
@@ -58,54 +60,19 @@ images:
           is missing.
       type: str
       sample: present
-    kind:
-      description: V(zvol), V(file) or V(iso).
-      type: str
-      sample: zvol
     path:
-      description: Its device or file.
+      description: Its device or file. None while it is made for the first time.
       type: str
       sample: /dev/zvol/zroot/apiary/.images/freebsd-14.3
-    dataset:
-      description: Its volume, V('') for a file.
-      type: str
-      sample: zroot/apiary/.images/freebsd-14.3
-    source:
-      description: Where it was declared to come from.
-      type: list
-      elements: str
-    origin:
-      description: Which of these it came from.
-      type: str
-    checksum:
-      description: The declared checksum, V('') if there was none.
-      type: str
-    sha256:
-      description: The SHA-256 digest of the file at the source.
-      type: str
-    format:
-      description: How it came.
-      type: str
-      sample: raw.xz
     size:
       description: Bytes that a disk made from it has at least.
       type: int
-    virtual_size:
-      description: Bytes of the disk that was at the source.
-      type: int
-    made:
-      description: When it was made, in seconds since 1970.
-      type: int
+      sample: 6477053952
     clones:
       description: The datasets that were cloned from it.
       type: list
       elements: str
       sample: [zroot/apiary/web1/root]
-    users:
-      description: Guests that use its file as it is, such as an ISO image.
-      type: list
-      elements: str
-      sample: [guest web1 disk install]
     phase:
       description:
         - V(ready), or what is being done, V(downloading), V(verifying), V(uncompressing), V(converting) or V(writing).

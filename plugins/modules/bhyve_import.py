@@ -56,6 +56,8 @@ options:
       backing: *backing
 notes:
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
+  - Large guests take long. With C(async) and C(poll) the connection need not last, and M(apiary.bhyve.bhyve_vm_info)
+    tells from another task how far it is.
   - A NIC's bridge has to be there, as with M(apiary.bhyve.bhyve_vm).
   - What only the other host had is left out, with a warning. Disks that are given by a path come detached, but for
     media that this host has at the same path; guests to start after that this host does not have are no longer waited
@@ -63,6 +65,7 @@ notes:
 seealso:
   - module: apiary.bhyve.bhyve_export
   - module: apiary.bhyve.bhyve_vm
+  - module: apiary.bhyve.bhyve_vm_info
 author:
   - Apiary contributors (@apiary)
 """
@@ -152,7 +155,8 @@ imports:
       returned: when it failed
       type: str
 failures:
-  description: The guests that could not be made, each with C(name) and C(msg), the reason. Nothing of them is left.
+  description: The guests that could not be made, each with the reason and what was and was not done. Nothing of
+    them is left.
   returned: when some failed
   type: list
   elements: dict

@@ -251,8 +251,8 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage, requests_of, result_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import module_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import module_options, requests_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 

@@ -50,6 +50,14 @@ EXAMPLES = r"""
     names: [web1]
   register: web1
 
+- name: An import that another task does in the background has come to its end
+  apiary.bhyve.bhyve_vm_info:
+    names: [web2]
+  register: web2
+  until: web2.work == []
+  retries: 100
+  delay: 30
+
 - name: The guest's snapshots are known
   apiary.bhyve.bhyve_vm_info:
     names: [web1]
@@ -150,6 +158,32 @@ vms:
         held:
           description: Whether somebody holds it (zfs-hold(8)).
           type: bool
+work:
+  description:
+    - What tasks are doing with guests at this moment that may take long, exports by M(apiary.bhyve.bhyve_export) and
+      imports by M(apiary.bhyve.bhyve_import). Of O(names) those that are named, which need not be there yet.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{vm: web1, task: export, path: /backup/web1.apiary, phase: writing, progress: 42}]
+  contains:
+    vm:
+      description: The guest.
+      type: str
+    task:
+      description: V(export) or V(import).
+      type: str
+    path:
+      description: The file.
+      type: str
+    phase:
+      description: V(writing) for an export; V(verifying), then V(making), for an import.
+      type: str
+    progress:
+      description:
+        - How much of that is done, in percent. For an export, of what the disks hold; what is written is compressed, so
+          it leaps forward at the end of a disk.
+      type: int
 commands_started:
   description: How many commands were started on the host. With C(-vv) they are in RV(ignore:commands).
   returned: always
@@ -158,6 +192,7 @@ commands_started:
 """
 
 import time
+from dataclasses import asdict
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
@@ -165,6 +200,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.info import ent
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_info import add_snapshots
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import read_work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 
@@ -176,7 +212,9 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     add_sizes(host, vms)
     if module.params["snapshots"]:
         add_snapshots(host, observed, vms)
-    return {"changed": False, "vms": vms}
+    names = module.params["names"]
+    work = [asdict(note) for note in read_work(host) if names is None or note.vm in names]
+    return {"changed": False, "vms": vms, "work": work}
 
 
 def main() -> None:

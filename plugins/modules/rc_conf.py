@@ -36,13 +36,12 @@ options:
     type: raw
   state:
     description: &state
-      - V(present), the variable has the value.
+      - V(present), the variable has the value. This is the default.
       - V(absent), no file sets the variable; what the defaults say holds.
       - V(append), the list has the items, as C(name+=items) of sysrc(8).
       - V(remove), the list has none of the items, as C(name-=items) of sysrc(8).
     type: str
     choices: [present, absent, append, remove]
-    default: present
   vars:
     description:
       - Variables, each with the options that one has by itself.
@@ -147,30 +146,34 @@ from typing import Any, Dict, List
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import STATES, Wanted, plan_variables, rc_value
 
 VARIABLE: Dict[str, Any] = {
-    "name": {"type": "str"},
+    "name": {"type": "str", "required": True},
     "value": {"type": "raw"},
     "state": {"type": "str", "choices": list(STATES), "default": "present"},
 }
 
 ARGUMENTS: Dict[str, Any] = {
-    **VARIABLE,
-    "vars": {"type": "list", "elements": "dict", "options": {**VARIABLE, "name": {"type": "str", "required": True}}},
+    **Form("vars", "variable", VARIABLE).spec(),
     "values": {"type": "dict"},
     "path": {"type": "path"},
 }
 
 
 def wanted_of(params: Dict[str, Any]) -> List[Wanted]:
-    """The variables of all three forms, in one list."""
+    """The variables of all three forms, which may stand together, in one list. BadInput."""
     items: List[Dict[str, Any]] = []
     if params["name"] is not None:
-        items.append({key: params[key] for key in VARIABLE})
+        items.append({**{key: params[key] for key in VARIABLE}, "state": params["state"] or "present"})
+    else:
+        stray = [key for key in ("value", "state") if params[key] is not None]
+        if stray:
+            raise BadInput(f"{' and '.join(stray)}: of which variable? It stands with name, or in an element of vars")
     items += [{"name": name, "value": value, "state": "present"} for name, value in (params["values"] or {}).items()]
     items += params["vars"] or []
     for item in items:

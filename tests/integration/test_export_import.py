@@ -320,7 +320,7 @@ def test_bad_input(shared: StandinHost) -> None:
         ("bhyve_export", {"vm": "web1", "path": "/backup/dir"}, "is no file"),
         ("bhyve_export", {"vm": "web1", "path": "/backup/other"}, "exists and is no export"),
         ("bhyve_export", {"vm": "web1", "path": "/backup/x", "format": "stream"}, "logs: format: it is a file"),
-        ("bhyve_export", {"vm": "web1"}, "path: needed"),
+        ("bhyve_export", {"vm": "web1"}, "path: give one export by vm and path, or many by exports"),
         ("bhyve_import", {"path": "/backup/nothing"}, "cannot read /backup/nothing: No such file"),
         ("bhyve_import", {"imports": [COPY, {**COPY, "name": "web2"}]}, "web2 is there twice"),
         ("bhyve_import", {**COPY, "backing": "file"}, "cannot become a file"),

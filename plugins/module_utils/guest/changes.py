@@ -12,9 +12,9 @@ from typing import Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import add_member, delete_member
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import create_file, grow_file

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_merge import (
     check_clone,
@@ -71,17 +72,9 @@ class Desired:
 
 def resolve(requests: Sequence[Mapping[str, Any]], observed: Observed, new_uuid: Callable[[], str]) -> List[Desired]:
     """The guests of a task. BadInput for anything wrong with one of them, UnknownState for an unreadable record."""
-    _check_names([request["name"] for request in requests])
+    names = [check_guest_name(request["name"]) for request in requests]
+    check_once(names, "vms")
     return [_resolve(request, observed, new_uuid) for request in requests]
-
-
-def _check_names(names: Sequence[str]) -> None:
-    seen: Dict[str, int] = {}
-    for number, name in enumerate(names):
-        check_guest_name(name)
-        if name in seen:
-            raise BadInput(f"vms: {name} is there twice, as element {seen[name] + 1} and as element {number + 1}")
-        seen[name] = number
 
 
 def _resolve(request: Mapping[str, Any], observed: Observed, new_uuid: Callable[[], str]) -> Desired:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_part_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
@@ -61,7 +62,7 @@ def merge_disks(
     if given is None:
         return guest, ()
     where = f"guest {guest.name}: "
-    check_duplicates([item["name"] for item in given], f"{where}disks")
+    check_once([item["name"] for item in given], f"{where}disks")
     disks = {disk.name: disk for disk in guest.disks}
     removed: List[Removed] = []
     for item in given:
@@ -166,12 +167,3 @@ def _default_backing(given: Mapping[str, Any], with_zfs: bool) -> str:
 def text_of(value: object) -> str:
     """A value from YAML as bhyve and the loader write it: booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def check_duplicates(names: Sequence[str], what: str) -> None:
-    """BadInput when a name is there twice; says where."""
-    seen: Dict[str, int] = {}
-    for number, name in enumerate(names, 1):
-        if name in seen:
-            raise BadInput(f"{what}: {name} is there twice, as element {seen[name]} and as element {number}")
-        seen[name] = number

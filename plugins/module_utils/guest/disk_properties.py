@@ -18,7 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ZVO
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.properties import FIXED, for_command, same, without
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, read_datasets
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import OWN_SOURCES, Zfs, read_datasets
 
 _UNKNOWN = re.compile(r"invalid property '(?P<name>[^']+)'")
 
@@ -118,7 +118,7 @@ def plan_properties(one: Desired, disk: Disk, observed: Observed) -> Optional[Se
     inherited: List[str] = []
     for name in _given_up(one, disk):
         value = without(name, disk.backing == "zvol")
-        if value is None and volume.source(name) in ("local", "received"):
+        if value is None and volume.source(name) in OWN_SOURCES:
             inherited.append(name)
         elif value is not None and not same(name, value, volume.value(name), disk.size):
             values.append((name, value))

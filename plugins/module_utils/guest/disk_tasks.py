@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import Report, result_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import disk_options, guest_options
@@ -37,51 +37,24 @@ class DiskTask:
 
 def module_options() -> Dict[str, Any]:
     """The argument specification of bhyve_disk: one disk by its own options, or many by ``disks``."""
-    element = {"vm": {"type": "str", "required": True}, **disk_options()}
-    flat = {name: _plain(option) for name, option in disk_options().items()}
-    return {
-        "vm": {"type": "str"},
-        **flat,
-        "restart": _RESTART,
-        "disks": {"type": "list", "elements": "dict", "options": element},
-    }
+    return {**_form().spec(), "restart": _RESTART}
 
 
-def _plain(option: Mapping[str, Any]) -> Dict[str, Any]:
-    """An option of a list's element as one of the module itself: not required, and without a default."""
-    return {key: value for key, value in option.items() if key not in ("required", "default")}
+def _form() -> Form:
+    return Form("disks", "disk", {"vm": {"type": "str", "required": True}, **disk_options()})
 
 
 def tasks_of(params: Mapping[str, Any]) -> List[DiskTask]:
     """The disks of a task, whichever form it has. BadInput when the forms are mixed or a disk is there twice."""
-    single = {key: params.get(key) for key in disk_options()}
-    if params.get("disks") is None:
-        missing = [key for key in ("vm", "name") if not params.get(key)]
-        if missing:
-            raise BadInput(f"{' and '.join(missing)}: give one disk by vm and name, or many by disks")
-        options = {**single, "state": single["state"] or "present", "destroy": bool(single["destroy"])}
-        return [DiskTask(params["vm"], options)]
-    mixed = sorted(key for key, value in {**single, "vm": params.get("vm")}.items() if value is not None)
-    if mixed:
-        raise BadInput(f"disks: {', '.join(mixed)} beside it; with disks every option of a disk stands in its element")
-    tasks = [
-        DiskTask(element["vm"], {key: value for key, value in element.items() if key != "vm"})
-        for element in params["disks"]
-    ]
-    _check_twice(tasks)
+    tasks = [_task(element) for element in _form().elements(params)]
+    check_once([f"disk {task.name} of guest {task.vm}" for task in tasks], "disks")
     return tasks
 
 
-def _check_twice(tasks: Sequence[DiskTask]) -> None:
-    seen: Dict[Tuple[str, str], int] = {}
-    for number, task in enumerate(tasks, 1):
-        key = (task.vm, task.name)
-        if key in seen:
-            raise BadInput(
-                f"disks: disk {task.name} of guest {task.vm} is there twice, as element {seen[key]} and as element "
-                f"{number}"
-            )
-        seen[key] = number
+def _task(element: Mapping[str, Any]) -> DiskTask:
+    options = {key: value for key, value in element.items() if key != "vm"}
+    options.update(state=element.get("state") or "present", destroy=bool(element.get("destroy")))
+    return DiskTask(element["vm"], options)
 
 
 def requests_of(tasks: Sequence[DiskTask], restart: Optional[str]) -> List[Dict[str, Any]]:

@@ -89,7 +89,12 @@ class Element:
 
     @property
     def needed(self) -> int:
-        """About how many bytes the file will have: what the disks hold, of which ZFS compresses some already."""
+        """Bytes that have to be free for the file: what the disks hold (zfsprops(7), referenced; stat(2), st_blocks).
+
+        That is more than what zstd(1) makes of it, but for volumes that ZFS compresses harder than that; if they do not
+        fit after all, writing fails and leaves nothing. ``zfs send -nP`` knows only how long the stream is before
+        zstd(1), which would refuse exports that fit, and needs a command for each volume.
+        """
         return sum(member.held for member in self.manifest.members) if self.write else 0
 
     def describe(self) -> List[str]:
@@ -161,13 +166,13 @@ def plan(
     element.write = not _same(target, manifest, wanted, seen, observed, marks)
     shown = manifest if element.write else target.manifest or manifest
     _check_target(element, target, seen)
-    element.entry = entry_of(wanted, shown, None if element.write else shown.id)
+    element.entry = exported(wanted, shown, None if element.write else shown.id)
     element.before = view_of(target.manifest) if target.manifest is not None else {}
     element.after = {**view_of(shown), **({"id": "to be allocated"} if element.write else {})}
     return element
 
 
-def entry_of(wanted: Export, manifest: Manifest, known: Optional[str]) -> Dict[str, Any]:
+def exported(wanted: Export, manifest: Manifest, known: Optional[str]) -> Dict[str, Any]:
     """What the module returns of an export; ``known``: its id, if it is there."""
     return {
         "vm": wanted.vm,
@@ -222,7 +227,7 @@ def _leftovers(wanted: Export, observed: Observed, marks: Marks) -> List[str]:
 
 def _of(marks: Marks, snapshot: str) -> List[str]:
     dataset = snapshot.partition("@")[0]
-    return [name for name in marks.props if name == snapshot or name.startswith(f"{dataset}/")]
+    return [name for name in marks.found if name == snapshot or name.startswith(f"{dataset}/")]
 
 
 def _members(
@@ -276,9 +281,9 @@ def _disk(wanted: Export, disk: Disk, observed: Observed, marks: Marks, source: 
         disk_member(disk.name, kind),
         kind,
         disk=disk.name,
-        bytes=marks.number(snapshot, "volsize"),
-        held=marks.number(snapshot, "referenced"),
-        block=marks.number(volume, "volblocksize") if marks.has(volume) else disk.volblocksize,
+        bytes=marks.size(snapshot, "volsize"),
+        held=marks.size(snapshot, "referenced"),
+        block=marks.size(volume, "volblocksize") if marks.has(volume) else disk.volblocksize,
         thick=disk.backing == "zvol",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
@@ -26,6 +26,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import 
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan import scratch_clone
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import WRITING, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import Writer
@@ -33,19 +34,29 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container imp
 _MODE = 0o600
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where an export is read from: ``base`` is the directory of the guest's files, ``snapshot`` the name of the
+    snapshot of its volumes.
+    """
+
+    layout: Layout
+    base: str
+    snapshot: str
+
+
 def write(
-    host: Host, path: str, manifest: Manifest, layout: Layout, base: str, snapshot: str, before_last: Callable[[], None]
+    host: Host, path: str, manifest: Manifest, origin: Origin, work: Work, before_last: Callable[[], None]
 ) -> Manifest:
     """Write an export; the manifest with sizes and checksums.
 
-    ``base`` is the directory of the guest's files, ``snapshot`` the name of the snapshot that its volumes are read
-    from. ``before_last`` is called when all is written, before the file gets its name. What fails leaves nothing.
+    ``before_last`` is called when all is written, before the file gets its name. What fails leaves nothing.
     """
     temporary = os.path.join(os.path.dirname(path), f".partial-{os.path.basename(path)}")
     try:
         with _created(temporary) as descriptor:
             try:
-                done = _fill(host, descriptor, manifest, layout, base, snapshot)
+                done = _fill(host, descriptor, manifest, origin, work)
                 before_last()
                 host.rename(temporary, path)
             except BaseException:
@@ -77,24 +88,25 @@ def _created(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _fill(host: Host, descriptor: int, manifest: Manifest, layout: Layout, base: str, snapshot: str) -> Manifest:
+def _fill(host: Host, descriptor: int, manifest: Manifest, origin: Origin, work: Work) -> Manifest:
+    # What is written is compressed, and how much it will be nobody knows; no more than what the disks hold.
+    work.begin(WRITING, sum(member.held for member in manifest.members))
     sums: Dict[str, Tuple[int, str]] = {}
     size = reserve(manifest)
     with os.fdopen(os.dup(descriptor), "r+b") as file:
         writer = Writer(file, MANIFEST, size, manifest.created)
         for member in manifest.members:
-            with _chunks(host, member, manifest.guest, layout, base, snapshot) as chunks:
-                sums[member.name] = writer.add(member.name, chunks, member.mode)
+            with _chunks(host, member, manifest.guest, origin) as chunks:
+                sums[member.name] = writer.add(member.name, work.count(chunks, member.held), member.mode)
         writer.finish(filled(manifest, sums, size))
     return with_sums(manifest, sums)
 
 
 @contextlib.contextmanager
-def _chunks(
-    host: Host, member: Member, guest: str, layout: Layout, base: str, snapshot: str
-) -> Iterator[Iterator[bytes]]:
+def _chunks(host: Host, member: Member, guest: str, origin: Origin) -> Iterator[Iterator[bytes]]:
     """What goes into a member, piece by piece; what is started for it ends with the block."""
-    point = f"{layout.volume(guest, member.disk)}@{snapshot}"
+    base, layout = origin.base, origin.layout
+    point = f"{layout.volume(guest, member.disk)}@{origin.snapshot}"
     with contextlib.ExitStack() as stack:
         if member.kind == STREAM:
             chunks = streams.sent(host, point)

@@ -31,7 +31,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     Source,
     Target,
     check_source,
-    entry_of,
+    exported,
     plan,
     scratch_clone,
     source_dataset,
@@ -39,12 +39,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     volumes_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK, RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, ObservedGuest, observe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import SNAPDIR, read_past
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import EXPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space, streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import open_reader
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
@@ -60,8 +61,7 @@ class Report:
     """What was done, element by element, in the order of the task."""
 
     elements: List[Element]
-    steps: Dict[str, List[str]] = field(default_factory=dict)
-    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 class _Dropping:
@@ -88,11 +88,6 @@ class _Reading:
     elements: List[Element]
 
 
-def work_lock(guest: str) -> str:
-    """Held while a guest is exported, or made by an import; the host lock is not, for that takes long."""
-    return f"{RUN}/.work/{guest}.lock"
-
-
 def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     """Write the exports that are asked for; in check mode only say what would be done.
 
@@ -100,16 +95,16 @@ def manage(host: Host, wanted: Sequence[Export], check_mode: bool) -> Report:
     others go on.
     """
     read_conf(host)
-    with contextlib.nullcontext() if check_mode else host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with host_lock_unless(check_mode, host):
         report = Report(_read(host, wanted).elements)
     for number, element in enumerate(report.elements):
         if check_mode:
-            report.steps[element.wanted.path] = element.describe()
+            report.outcome.done[element.wanted.path] = element.describe()
         elif element.changed:
             try:
                 report.elements[number] = _export(host, element, report)
             except ApiaryError as error:
-                report.failed[element.wanted.path] = error
+                report.outcome.failed[element.wanted.path] = error
     return report
 
 
@@ -175,9 +170,9 @@ def _source(host: Host, wanted: Export, seen: ObservedGuest, observed: Observed)
 
 def _export(host: Host, planned: Element, report: Report) -> Element:
     """Write one export. What it is made of is fixed under the host lock, the long part holds the guest's lock only."""
-    wanted, steps = planned.wanted, report.steps.setdefault(planned.wanted.path, [])
-    with host.lock(work_lock(wanted.vm), LOCK_TIMEOUT), contextlib.ExitStack() as stack:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    wanted, steps = planned.wanted, report.outcome.done.setdefault(planned.wanted.path, [])
+    with work_lock(host, wanted.vm), contextlib.ExitStack() as stack:
+        with host_lock(host):
             reading = _read(host, [wanted])
             element, layout = reading.elements[0], reading.observed.conf.layout
             dataset = source_dataset(layout, wanted.vm)
@@ -204,9 +199,11 @@ def _export(host: Host, planned: Element, report: Report) -> Element:
                 if snapshot == MARK and disk not in known:
                     streams.mark(host, volume, marks)
 
-        done = export_write.write(host, wanted.path, manifest, layout, base, snapshot, before_last)
+        origin = export_write.Origin(layout, base, snapshot)
+        with Work(host, wanted.vm, EXPORT, wanted.path) as work:
+            done = export_write.write(host, wanted.path, manifest, origin, work, before_last)
         steps += [step for step in element.describe() if step not in steps]
-        element.entry = entry_of(wanted, done, done.id)
+        element.entry = exported(wanted, done, done.id)
     return element
 
 
@@ -227,17 +224,9 @@ def result_of(report: Report, with_diff: bool) -> Dict[str, Any]:
     diff = Plan()
     for element in report.elements:
         path = element.wanted.path
-        done = report.steps.get(path, [])
-        entry = {**element.entry, "changed": bool(done), "changes": done}
-        if path in report.failed:
-            entry["failed"] = str(report.failed[path])
-        entries.append(entry)
+        entries.append(entry_of(element.entry, path, report.outcome))
         diff.before[path], diff.after[path] = element.before, element.after
-    result: Dict[str, Any] = {"changed": any(report.steps.values()), "exports": entries}
+    result: Dict[str, Any] = {"changed": report.outcome.changed, "exports": entries, **failed_part(report.outcome)}
     if with_diff:
         result["diff"] = diff.diff()
-    if report.failed:
-        result["failed"] = True
-        result["failures"] = [{"name": path, "msg": str(error)} for path, error in report.failed.items()]
-        result["msg"] = "; ".join(f"{path}: {error}" for path, error in report.failed.items())
     return result

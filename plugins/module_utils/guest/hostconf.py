@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import CAPABILITIES, CONF, Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import CAPABILITIES, CONF
 
 _NOT_PREPARED = "this host is not prepared for guests ({reason}); run the role apiary.bhyve.bhyve_host on it first"
 

@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import GUEST_NAME, Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_plan import Seen, entry
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_read import read_images, read_snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Store
@@ -64,18 +65,14 @@ def results(
 ) -> List[Dict[str, Any]]:
     """The images of a task for its result: as they are ``after``, or, without that, as the plan has them."""
     found: List[Dict[str, Any]] = []
-    planned = plan.descriptions()
+    outcome = outcome or Outcome(plan.descriptions())
     for name in names:
-        done = planned.get(name, []) if outcome is None else outcome.done.get(name, [])
         if after is not None:
             one = entry(name, after)
         else:
             wanted = plan.after.get(name)
             one = {**entry(name, seen), **(wanted if isinstance(wanted, dict) else {})}
-            if done:
+            if outcome.done.get(name):
                 one["state"] = "present" if wanted else "absent"
-        one = {**one, "changed": bool(done), "changes": done}
-        if outcome is not None and name in outcome.failed:
-            one["failed"] = str(outcome.failed[name])
-        found.append(one)
+        found.append(entry_of(one, name, outcome))
     return found

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import FILE, HOOKS, STREAM, Member
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import creation_properties
@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_read import Opened
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ZVOL, Disk
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import MAKING, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import streams
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import create_file
@@ -24,11 +25,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zf
 _LATER = ("refreservation", "reservation", "volsize", "readonly")
 
 
-def make(host: Host, opened: Opened, adapted: Adapted, place: Place) -> None:
-    """Make all disks and files. ApiaryError for the first that cannot be made."""
+def make(host: Host, opened: Opened, adapted: Adapted, place: Place, work: Work) -> None:
+    """Make all disks and files. ApiaryError for the first that cannot be made. ``work`` is told how far that is."""
     manifest = opened.incoming.manifest
+    work.begin(MAKING, sum(member.size for member in manifest.disks))
     for member in manifest.disks:
-        _make_disk(host, opened, member, adapted.disk(member), place)
+        chunks = work.count(opened.chunks(member), member.size)
+        _make_disk(host, chunks, member, adapted.disk(member), place)
     if any(member.kind == STREAM for member in manifest.disks):
         streams.drop(host, place.dataset, streams.RECEIVED)
     for member in manifest.members:
@@ -47,8 +50,8 @@ def write_note(host: Host, opened: Opened, place: Place) -> None:
     host.write(f"{place.directory}/{NOTE}", text, mode=0o600)
 
 
-def _make_disk(host: Host, opened: Opened, member: Member, disk: Disk, place: Place) -> None:
-    chunks, volume = opened.chunks(member), place.volume(disk.name)
+def _make_disk(host: Host, chunks: Iterator[bytes], member: Member, disk: Disk, place: Place) -> None:
+    volume = place.volume(disk.name)
     if disk.backing in FILE_BACKING:
         path = place.image(disk.name)
         create_file(host, path, member.bytes, disk.backing == "sparse-file")

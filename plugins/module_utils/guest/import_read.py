@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
@@ -26,6 +26,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Incoming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import VERIFYING, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.container import SUMS, Extent, Reader, open_reader
 
 #: The largest record that is read.
@@ -44,10 +45,18 @@ class Opened:
         """A member as it is in the file; ApiaryError at its end if it is not what was written."""
         return self.reader.chunks(member.name, self.extents[member.name], member.sha256)
 
-    def verify(self) -> None:
-        """Read all of it; ApiaryError for the first member that is not what was written."""
+    @property
+    def size(self) -> int:
+        """Bytes of all members."""
+        return sum(member.size for member in self.incoming.manifest.members)
+
+    def verify(self, work: Optional[Work]) -> None:
+        """Read all of it; ApiaryError for the first member that is not what was written. ``work`` is told how far."""
+        if work is not None:
+            work.begin(VERIFYING, self.size)
         for member in self.incoming.manifest.members:
-            for _chunk in self.chunks(member):
+            chunks = self.chunks(member)
+            for _chunk in chunks if work is None else work.count(chunks, member.size):
                 pass
 
 

@@ -19,7 +19,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import names_to_read, read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import Import
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exporting import work_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place import (
@@ -31,14 +30,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place im
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import Adapted, adapt, needs, taken_on
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_read import Opened, opened
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import IMPORT, Work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock, host_lock_unless, work_lock
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 
@@ -63,8 +63,7 @@ class Report:
 
     elements: List[Element]
     observed: Observed
-    steps: Dict[str, List[str]] = field(default_factory=dict)
-    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
 
     @property
     def warnings(self) -> List[str]:
@@ -80,23 +79,35 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
     read_conf(host)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(opened(one)) for one in wanted]
-        with contextlib.nullcontext() if check_mode else host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock_unless(check_mode, host):
             report = _read(host, files, (lambda: UNALLOCATED) if check_mode else _new_uuid)
-        for element in report.elements:
-            if element.plan is not None:
-                element.opened.verify()
-        for element in report.elements:
-            if element.plan is None:
-                continue
-            if check_mode:
-                report.steps[element.name] = describe(element)
-                continue
-            try:
-                if _import(host, element):
-                    report.steps[element.name] = describe(element)
-            except ApiaryError as error:
-                report.failed[element.name] = error
+        todo = [element for element in report.elements if element.plan is not None]
+        if check_mode:
+            for element in todo:
+                element.opened.verify(None)
+                report.outcome.done[element.name] = describe(element)
+        else:
+            _import_all(host, todo, report)
     return report
+
+
+def _import_all(host: Host, todo: Sequence[Element], report: Report) -> None:
+    """Verify all files, then import one guest after the other. ApiaryError before the first change."""
+    with contextlib.ExitStack() as stack:
+        works: Dict[str, Work] = {}
+        # In the same order by every task, so that no two wait for each other.
+        for element in sorted(todo, key=lambda one: one.name):
+            stack.enter_context(work_lock(host, element.name))
+            work = Work(host, element.name, IMPORT, element.opened.incoming.wanted.path)
+            works[element.name] = stack.enter_context(work)
+        for element in todo:
+            element.opened.verify(works[element.name])
+        for element in todo:
+            try:
+                if _import(host, element, works[element.name]):
+                    report.outcome.done[element.name] = describe(element)
+            except ApiaryError as error:
+                report.outcome.failed[element.name] = error
 
 
 def _new_uuid() -> str:
@@ -193,31 +204,30 @@ def _planned(host: Host, desired: Sequence[Desired], observed: Observed) -> List
     return plans
 
 
-def _import(host: Host, element: Element) -> bool:
-    """Import one guest: its data under a hidden name and the guest's lock, the rest under the host lock.
+def _import(host: Host, element: Element, work: Work) -> bool:
+    """Import one guest, whose work lock is held: its data under a hidden name, the rest under the host lock.
 
     False when another task has imported it in the meantime.
     """
-    with host.lock(work_lock(element.name), LOCK_TIMEOUT):
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
-            observed = observe(host)
-            if _is_there(host, element, observed):
-                return False
-            place = Place(element.name, observed.conf.layout)
-            place.clear(host, place.dataset in observed.datasets)
-            root = observed.datasets.get(place.layout.dataset)
-            place.prepare(host, root is not None and root.value("volmode") != "dev")
-        try:
-            import_make.make(host, element.opened, element.adapted, place)
-            with host.lock(HOST_LOCK, LOCK_TIMEOUT):
-                _settle(host, element, place)
-        except BaseException:
-            # What cannot be removed now, the next run removes.
-            with contextlib.suppress(ApiaryError):
-                place.clear(host, True)
-            raise
-        place.wait(host, import_make.volumes(element.opened, element.adapted))
-        return True
+    with host_lock(host):
+        observed = observe(host)
+        if _is_there(host, element, observed):
+            return False
+        place = Place(element.name, observed.conf.layout)
+        place.clear(host, place.dataset in observed.datasets)
+        root = observed.datasets.get(place.layout.dataset)
+        place.prepare(host, root is not None and root.value("volmode") != "dev")
+    try:
+        import_make.make(host, element.opened, element.adapted, place, work)
+        with host_lock(host):
+            _settle(host, element, place)
+    except BaseException:
+        # What cannot be removed now, the next run removes.
+        with contextlib.suppress(ApiaryError):
+            place.clear(host, True)
+        raise
+    place.wait(host, import_make.volumes(element.opened, element.adapted))
+    return True
 
 
 def _settle(host: Host, element: Element, place: Place) -> None:
@@ -259,25 +269,19 @@ def _entry(element: Element, observed: Observed) -> Dict[str, Any]:
 
 def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
     """The module's result: each element of the task, what was done, and every failure by guest."""
-    done = {name: steps for name, steps in report.steps.items() if steps}
-    observed = observe(host) if done and not check_mode else report.observed
+    outcome = report.outcome
+    observed = observe(host) if outcome.changed and not check_mode else report.observed
     entries, diff = [], Plan()
     for element in report.elements:
         name = element.name
-        entry = {**element.entry, "changed": name in done, "changes": done.get(name, [])}
-        if name in done and not check_mode:
+        entry = entry_of(element.entry, name, outcome)
+        if entry["changed"] and not check_mode:
             entry["vm"] = info.entry(name, observed, time.time())
-        if name in report.failed:
-            entry["failed"] = str(report.failed[name])
         if element.plan is not None:
             after = {**element.plan.after, **view.options_of(element.adapted.record)}
             diff.before[name], diff.after[name] = {}, after
         entries.append(entry)
-    result: Dict[str, Any] = {"changed": bool(done), "imports": entries}
+    result: Dict[str, Any] = {"changed": outcome.changed, "imports": entries, **failed_part(outcome)}
     if with_diff:
         result["diff"] = diff.diff()
-    if report.failed:
-        result["failed"] = True
-        result["failures"] = [{"name": name, "msg": str(error)} for name, error in report.failed.items()]
-        result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
     return result

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
@@ -20,19 +20,16 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
-
-#: Seconds to wait for another task that is reading, planning or changing this host.
-LOCK_TIMEOUT = 120.0
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 
 
 @dataclass
@@ -41,23 +38,8 @@ class Report:
 
     plan: FleetPlan
     observed: Observed
-    steps: Dict[str, List[str]] = field(default_factory=dict)
-    skipped: Dict[str, List[str]] = field(default_factory=dict)
-    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
     stages: Dict[str, str] = field(default_factory=dict)
-
-
-def requests_of(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    """The guests of a task as a list, whichever form it has. BadInput when the forms are mixed."""
-    single = {key: params.get(key) for key in guest_options()}
-    if params.get("vms") is None:
-        if not params.get("name"):
-            raise BadInput("name: give one guest by name, or many by vms")
-        return [single]
-    mixed = sorted(key for key, value in single.items() if value is not None)
-    if mixed:
-        raise BadInput(f"vms: {', '.join(mixed)} beside it; with vms every option of a guest stands in its element")
-    return [dict(element) for element in params["vms"]]
 
 
 def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) -> Report:
@@ -69,12 +51,12 @@ def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) 
     read_conf(host)
     if check_mode:
         plan, observed = _plan(host, requests, lambda: UNALLOCATED, frozenset())
-        return Report(plan, observed, {one.name: one.describe() for one in plan.guests})
-    with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        return Report(plan, observed, Outcome({one.name: one.describe() for one in plan.guests}))
+    with host_lock(host):
         plan, observed = _plan(host, requests, _new_uuid, frozenset())
         report = Report(plan, observed)
         if not plan.stops:
-            _apply(host, plan.plan(), report)
+            report.outcome.add(plan.plan().apply(host))
     if plan.stops:
         _stop_and_apply(host, requests, report)
     _start(host, report)
@@ -105,74 +87,59 @@ def _plan(
 def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: Report) -> None:
     """Stop what has to be stopped, without the host lock (it may take minutes), then read, plan and change anew."""
     stops = report.plan.stops
-    answer = _guarded(runtime.stop, host, stops)
+    outcome = report.outcome
+    answer = runtime.stop(host, stops)
     for name in stops:
         if name in answer.failed:
-            report.failed[name] = answer.failed[name]
+            outcome.failed[name] = answer.failed[name]
         else:
-            report.steps.setdefault(name, []).append("stop")
+            outcome.did(name, "stop")
             report.stages[name] = answer.said[name]
-    stopped = frozenset(name for name in stops if name not in report.failed)
-    remaining = [request for request in requests if request["name"] not in report.failed]
+    stopped = frozenset(name for name in stops if name not in outcome.failed)
+    remaining = [request for request in requests if request["name"] not in outcome.failed]
     for one in report.plan.guests:
-        if one.name in report.failed:
-            report.skipped[one.name] = [step for step in one.describe() if step != "stop"]
+        if one.name in outcome.failed:
+            outcome.skipped[one.name] = [step for step in one.describe() if step != "stop"]
     try:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock(host):
             plan, report.observed = _plan(host, remaining, _new_uuid, stopped)
             for name in plan.stops:
                 if name in stopped:
                     raise ApiaryError(
                         f"guest {name} runs, though the runtime said that it was stopped; somebody may have started it"
                     )
-            _apply(host, plan.plan(), report)
+            report.outcome.add(plan.plan().apply(host))
     except ApiaryError as error:
         # The guests are stopped already: say so, and do not leave those off that were only to be restarted.
         for name in (one.name for one in report.plan.guests):
-            report.failed.setdefault(name, error)
-
-
-def _apply(host: Host, plan: Plan, report: Report) -> None:
-    outcome: Outcome = plan.apply(host)
-    for name, done in outcome.done.items():
-        report.steps.setdefault(name, []).extend(done)
-    report.skipped.update(outcome.skipped)
-    report.failed.update(outcome.failed)
+            outcome.failed.setdefault(name, error)
 
 
 def _start(host: Host, report: Report) -> None:
     """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed."""
+    outcome = report.outcome
     wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}
     names: List[str] = []
     for name, step in wanted.items():
-        if name not in report.failed or name in report.stages:
+        if name not in outcome.failed or name in report.stages:
             names.append(name)
         else:
-            report.skipped.setdefault(name, []).append(step)
-    answer = _guarded(runtime.start, host, names)
+            outcome.left(name, step)
+    answer = runtime.start(host, names)
     for name in names:
         if name in answer.failed:
-            report.failed.setdefault(name, answer.failed[name])
-            report.skipped.setdefault(name, []).append(wanted[name])
+            outcome.failed.setdefault(name, answer.failed[name])
+            outcome.left(name, wanted[name])
         else:
-            report.steps.setdefault(name, []).append(wanted[name])
-
-
-def _guarded(call: Any, host: Host, names: Sequence[str]) -> runtime.Answer:
-    """Call the runtime; if it cannot even be run, every guest has failed for that reason."""
-    try:
-        answer: runtime.Answer = call(host, names)
-        return answer
-    except ApiaryError as error:
-        return runtime.Answer(failed={name: error for name in names})
+            outcome.did(name, wanted[name])
 
 
 def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
     """The module's result: each guest's state, what was done and what waits, and every failure by name."""
-    steps = {name: done for name, done in report.steps.items() if done}
+    outcome = report.outcome
     observed: Optional[Observed] = report.observed
     unread: Optional[ApiaryError] = None
-    if not check_mode and (steps or report.failed):
+    if not check_mode and (outcome.changed or outcome.failed):
         try:
             observed = observe(host)
         except ApiaryError as error:
@@ -184,25 +151,21 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         entry = one.entry
         if observed is not None and not check_mode:
             entry = _entry_after(one.name, one.entry, observed, now)
-        entry = {**entry, "changed": bool(steps.get(one.name)), "changes": steps.get(one.name, [])}
+        entry = entry_of(entry, one.name, outcome)
         if one.name in report.stages:
             entry["stopped_by"] = report.stages[one.name]
-        if one.name in report.failed:
-            entry["failed"] = str(report.failed[one.name])
         vms.append(entry)
     unread = unread or _with_sizes(host, vms)
     result: Dict[str, Any] = {
-        "changed": bool(steps),
+        "changed": outcome.changed,
         "vms": vms,
         "pending": _pending(vms),
         "shutdown_seconds": report.plan.shutdown_seconds,
     }
     if with_diff:
         result["diff"] = report.plan.plan().diff()
-    if report.failed:
-        result["failed"] = True
-        result["failures"] = [_failure(name, report) for name in report.failed]
-        result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
+    if outcome.failed:
+        result.update(failed_part(outcome))
     elif unread is not None:
         result["failed"] = True
         result["msg"] = f"all was done, but how the guests are now could not be read: {unread}"
@@ -232,12 +195,3 @@ def _pending(vms: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
         if status is not None and status.get("pending"):
             found[str(entry["name"])] = status["pending"]
     return found
-
-
-def _failure(name: str, report: Report) -> Dict[str, Any]:
-    return {
-        "name": name,
-        "msg": str(report.failed[name]),
-        "done": report.steps.get(name, []),
-        "not_done": report.skipped.get(name, []),
-    }

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import (
     Present,
     Removed,
-    check_duplicates,
     merge_disks,
     text_of,
 )
@@ -162,7 +162,7 @@ def _merge_keys(
 def _merge_nics(guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool) -> Guest:
     if given is None:
         return guest
-    check_duplicates([item["name"] for item in given], f"{where}nics")
+    check_once([item["name"] for item in given], f"{where}nics")
     nics = {} if exact else {nic.name: nic for nic in guest.nics}
     old = {nic.name: nic for nic in guest.nics}
     for item in given:

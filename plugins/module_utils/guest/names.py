@@ -10,18 +10,11 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 
 GUEST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # A disk's name becomes part of a dataset's name and of a file's name, a NIC's part of an interface description.
 PART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}")
-
-CONF = "/usr/local/etc/apiary.conf"
-CAPABILITIES = "/var/db/apiary/capabilities.json"
-ALLOCATIONS = "/var/db/apiary/host.json"
-HOST_LOCK = "/var/run/apiary/host.lock"
-RUN = "/var/run/apiary"
-LOGS = "/var/log/apiary"
-RUNTIME = "/usr/local/libexec/apiary"
 
 #: A removed guest's record, in its directory.
 FORMER = "removed.json"

@@ -23,19 +23,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
     read_capabilities,
     read_conf,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import (
-    ALLOCATIONS,
-    FORMER,
-    GUEST_NAME,
-    RUN,
-    RUNTIME,
-    bhyve_title,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER, GUEST_NAME, bhyve_title
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, WiredMemory, parse_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, RUN, RUNTIME
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     Listener,
     OpenFile,

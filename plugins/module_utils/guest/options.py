@@ -10,8 +10,9 @@ Nothing has a default here: an option that is left out keeps what is there. Defa
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Mapping
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 
 STATES = ("present", "absent", "started", "stopped", "restarted")
@@ -74,7 +75,7 @@ def vnc_options() -> Dict[str, Any]:
 def guest_options() -> Dict[str, Any]:
     """The argument specification of one guest."""
     return {
-        "name": {"type": "str"},
+        "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": list(STATES)},
         "description": {"type": "str"},
         "tags": {"type": "list", "elements": "str"},
@@ -150,9 +151,13 @@ def guest_options() -> Dict[str, Any]:
 
 def module_options() -> Dict[str, Any]:
     """The argument specification of the module: one guest by its own options, or many by ``vms``."""
-    element = guest_options()
-    element["name"] = {"type": "str", "required": True}
-    return {
-        **guest_options(),
-        "vms": {"type": "list", "elements": "dict", "options": element},
-    }
+    return _form().spec()
+
+
+def _form() -> Form:
+    return Form("vms", "guest", guest_options())
+
+
+def requests_of(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """The guests of a task as a list, whichever form it has. BadInput when the forms are mixed."""
+    return _form().elements(params)

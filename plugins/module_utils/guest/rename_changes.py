@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ALLOCATIONS, LOGS
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, LOGS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import clones
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Dict, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import RUNTIME
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUNTIME, guest_log
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*): (?P<what>.*)")
 _STOPPED = re.compile(r"stopped \((?P<stage>[a-z]+)\)")
@@ -30,7 +30,10 @@ def start(host: Host, names: Sequence[str]) -> Answer:
     """Start guests in parallel; returns when each runs or has failed."""
     if not names:
         return Answer()
-    result = host.run([RUNTIME, "start", *names], what=f"cannot start {', '.join(names)}", accept=(0, 1))
+    try:
+        result = host.run([RUNTIME, "start", *names], what=f"cannot start {', '.join(names)}", accept=(0, 1))
+    except ApiaryError as error:
+        return _none(names, error)
     return _answer(result, names, "start", ("running", "already running", "ended"))
 
 
@@ -38,13 +41,21 @@ def stop(host: Host, names: Sequence[str]) -> Answer:
     """Stop guests in parallel, each in its own stages and time; ``said`` is the stage that ended it."""
     if not names:
         return Answer()
-    result = host.run([RUNTIME, "stop", *names], what=f"cannot stop {', '.join(names)}", accept=(0, 1))
+    try:
+        result = host.run([RUNTIME, "stop", *names], what=f"cannot stop {', '.join(names)}", accept=(0, 1))
+    except ApiaryError as error:
+        return _none(names, error)
     answer = _answer(result, names, "stop", ("stopped", "not running"))
     for name, words in answer.said.items():
         match = _STOPPED.match(words)
         if match is not None:
             answer.said[name] = match["stage"]
     return answer
+
+
+def _none(names: Sequence[str], error: ApiaryError) -> Answer:
+    """The runtime could not even be run: every guest has failed for that reason."""
+    return Answer(failed={name: error for name in names})
 
 
 def _answer(result: Result, names: Sequence[str], verb: str, good: Sequence[str]) -> Answer:
@@ -59,7 +70,7 @@ def _answer(result: Result, names: Sequence[str], verb: str, good: Sequence[str]
             continue
         if words is not None and words.startswith("failed: "):
             reason = words[len("failed: ") :]
-            log = f"/var/log/apiary/{name}.log"
+            log = guest_log(name)
             answer.failed[name] = ApiaryError(f"cannot {verb} guest {name}: {reason} (see {log})")
             continue
         answer.failed[name] = CommandError(

@@ -16,8 +16,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import LOCK_TIMEOUT
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import HOST_LOCK
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed, observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_note import Note
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_options import ROLLED_BACK, Wanted
@@ -36,7 +34,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_rollba
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import read_storage, with_tags
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
@@ -46,9 +46,7 @@ class Report:
     """What was done, guest by guest; ``elements`` is the plan in the order of the task."""
 
     elements: List[Element]
-    steps: Dict[str, List[str]] = field(default_factory=dict)
-    undone: Dict[str, List[str]] = field(default_factory=dict)
-    failed: Dict[str, ApiaryError] = field(default_factory=dict)
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
@@ -61,13 +59,13 @@ def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
     if check_mode:
         report = Report(_plan(host, wanted, frozenset()))
         for element in report.elements:
-            report.steps.setdefault(element.wanted.vm, []).extend(element.describe())
+            report.outcome.done.setdefault(element.wanted.vm, []).extend(element.describe())
         return report
-    with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+    with host_lock(host):
         report = Report(_plan(host, wanted, frozenset()))
         stops = [element.wanted.vm for element in report.elements if element.stop]
         if not stops:
-            _apply(host, report.elements, report)
+            report.outcome.add(plan_of(report.elements).apply(host))
     starts = [element.wanted.vm for element in report.elements if element.start]
     if stops:
         starts = _stop_and_apply(host, wanted, stops, report)
@@ -123,60 +121,43 @@ def _check_openers(host: Host, target: Target, observed: Observed) -> None:
                 )
 
 
-def _apply(host: Host, elements: Sequence[Element], report: Report) -> None:
-    outcome = plan_of(elements).apply(host)
-    for name, done in outcome.done.items():
-        report.steps.setdefault(name, []).extend(done)
-    report.undone.update(outcome.skipped)
-    report.failed.update(outcome.failed)
-
-
 def _stop_and_apply(host: Host, wanted: Sequence[Wanted], stops: Sequence[str], report: Report) -> List[str]:
     """Stop without the host lock (it may take minutes), then read, plan and change anew; whom to start after that."""
-    answer = _guarded(runtime.stop, host, stops)
-    report.failed.update(answer.failed)
+    outcome, answer = report.outcome, runtime.stop(host, stops)
+    outcome.failed.update(answer.failed)
     stopped = frozenset(answer.said)
     for name in stopped:
-        report.steps.setdefault(name, []).append("stop")
+        outcome.did(name, "stop")
     for element in report.elements:
-        if element.wanted.vm in report.failed:
-            report.undone[element.wanted.vm] = [step for step in element.describe() if step != "stop"]
+        if element.wanted.vm in outcome.failed:
+            outcome.skipped[element.wanted.vm] = [step for step in element.describe() if step != "stop"]
     starts: List[str] = []
-    remaining = [one for one in wanted if one.vm not in report.failed]
+    remaining = [one for one in wanted if one.vm not in outcome.failed]
     try:
-        with host.lock(HOST_LOCK, LOCK_TIMEOUT):
+        with host_lock(host):
             elements = _plan(host, remaining, stopped)
             again = {element.wanted.vm for element in elements if element.stop}
             if again:
                 raise ApiaryError(f"{', '.join(sorted(again))} was started again by somebody; nothing was rolled back")
-            _apply(host, elements, report)
+            outcome.add(plan_of(elements).apply(host))
             new = {id(element.wanted): element for element in elements}
             report.elements = [new.get(id(element.wanted), element) for element in report.elements]
             starts = [element.wanted.vm for element in elements if element.start]
     except ApiaryError as error:
         for one in remaining:
-            report.failed.setdefault(one.vm, error)
+            outcome.failed.setdefault(one.vm, error)
     return [*starts, *(name for name in stopped if name not in starts)]
 
 
 def _start(host: Host, names: Sequence[str], report: Report) -> None:
     """Start what ran before; a guest whose rollback did not end is refused by the runtime, with the reason."""
-    answer = _guarded(runtime.start, host, names)
+    outcome, answer = report.outcome, runtime.start(host, names)
     for name in names:
         if name in answer.failed:
-            report.failed.setdefault(name, answer.failed[name])
-            report.undone.setdefault(name, []).append("start")
+            outcome.failed.setdefault(name, answer.failed[name])
+            outcome.left(name, "start")
         else:
-            report.steps.setdefault(name, []).append("start")
-
-
-def _guarded(call: Any, host: Host, names: Sequence[str]) -> runtime.Answer:
-    """Call the runtime; if it cannot even be run, every guest has failed for that reason."""
-    try:
-        answer: runtime.Answer = call(host, names)
-        return answer
-    except ApiaryError as error:
-        return runtime.Answer(failed={name: error for name in names})
+            outcome.did(name, "start")
 
 
 def plan_of(elements: Sequence[Element]) -> Plan:
@@ -193,35 +174,20 @@ def plan_of(elements: Sequence[Element]) -> Plan:
 
 def result_of(report: Report, with_diff: bool) -> Dict[str, Any]:
     """The module's result: each element of the task, what was done, and every failure by guest."""
+    outcome = report.outcome
     entries: List[Dict[str, Any]] = []
     for element in report.elements:
         name = element.wanted.vm
-        done = report.steps.get(name, [])
+        entry = entry_of(element.entry, name, outcome)
         # A guest's steps are all its elements': each takes its own.
-        mine = [step for step in element.describe() if step in done]
-        if element.wanted.state == ROLLED_BACK:
-            mine = done
-        entry = {**element.entry, "changed": bool(mine), "changes": mine}
-        if name in report.failed:
-            entry["failed"] = str(report.failed[name])
+        if element.wanted.state != ROLLED_BACK:
+            mine = [step for step in element.describe() if step in entry["changes"]]
+            entry.update(changed=bool(mine), changes=mine)
         entries.append(entry)
-    result: Dict[str, Any] = {"changed": any(report.steps.values()), "snapshots": entries}
+    result: Dict[str, Any] = {"changed": outcome.changed, "snapshots": entries, **failed_part(outcome)}
     if with_diff:
         result["diff"] = plan_of(report.elements).diff()
-    if report.failed:
-        result["failed"] = True
-        result["failures"] = [_failure(name, report) for name in report.failed]
-        result["msg"] = "; ".join(f"{name}: {error}" for name, error in report.failed.items())
     return result
-
-
-def _failure(name: str, report: Report) -> Dict[str, Any]:
-    return {
-        "name": name,
-        "msg": str(report.failed[name]),
-        "done": report.steps.get(name, []),
-        "not_done": report.undone.get(name, []),
-    }
 
 
 def warnings_of(report: Report) -> Tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 
 PRESENT = "present"
@@ -61,29 +62,16 @@ def snapshot_options() -> Dict[str, Any]:
 
 def module_options() -> Dict[str, Any]:
     """The argument specification of the module: flat, and as a list."""
-    element = {"vm": {"type": "str", "required": True}, **snapshot_options()}
-    return {
-        "vm": {"type": "str"},
-        **snapshot_options(),
-        "snapshots": {"type": "list", "elements": "dict", "options": element},
-    }
+    return _form().spec()
+
+
+def _form() -> Form:
+    return Form("snapshots", "snapshot", {"vm": {"type": "str", "required": True}, **snapshot_options()})
 
 
 def wanted_of(params: Mapping[str, Any]) -> List[Wanted]:
     """What a task asks for, whichever form it has. BadInput for anything that can be seen without the host."""
-    single = {key: params.get(key) for key in ("vm", *snapshot_options())}
-    if params.get("snapshots") is None:
-        if not params.get("vm"):
-            raise BadInput("vm: name the guest, or give many by snapshots")
-        elements: Sequence[Mapping[str, Any]] = [single]
-    else:
-        mixed = sorted(key for key, value in single.items() if value is not None)
-        if mixed:
-            raise BadInput(
-                f"snapshots: {', '.join(mixed)} beside it; with snapshots every option stands in its element"
-            )
-        elements = params["snapshots"]
-    wanted = [_wanted(element) for element in elements]
+    wanted = [_wanted(element) for element in _form().elements(params)]
     _check_together(wanted)
     return wanted
 
@@ -149,15 +137,7 @@ def _given(one: Wanted) -> Tuple[str, ...]:
 
 
 def _check_together(wanted: Sequence[Wanted]) -> None:
-    seen: Dict[Tuple[str, str], int] = {}
-    for number, one in enumerate(wanted):
-        key = (one.vm, one.name or one.match)
-        if key in seen:
-            raise BadInput(
-                f"snapshots: {key[1]} of guest {one.vm} is there twice, as element {seen[key] + 1} and as element "
-                f"{number + 1}"
-            )
-        seen[key] = number
+    check_once([f"{one.name or one.match} of guest {one.vm}" for one in wanted], "snapshots")
     for one in wanted:
         if one.state == ROLLED_BACK and sum(other.vm == one.vm for other in wanted) > 1:
             raise BadInput(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Alive
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_open_files, read_processes
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import snapshots

@@ -62,6 +62,11 @@ class Limits:
     timeout: float = 60.0
     pause: float = 1.0
 
+    def wait(self, attempt: int) -> None:
+        """Wait before an attempt, counted from 0: not before the first, then twice as long each time, bounded."""
+        if attempt:
+            time.sleep(min(self.pause * 2 ** (attempt - 1), _LONGEST_PAUSE))
+
 
 #: Told of each step forward; asked whether that many bytes more fit (raises ApiaryError if not).
 Note = Callable[[Part], None]
@@ -79,8 +84,7 @@ def download(urls: Sequence[str], path: str, part: Part, limits: Limits, note: N
     reasons: List[str] = []
     for url in urls:
         for attempt in range(limits.retries + 1):
-            if attempt:
-                time.sleep(min(limits.pause * 2 ** (attempt - 1), _LONGEST_PAUSE))
+            limits.wait(attempt)
             transfer = _Transfer(url, path, part, limits, note, fits)
             try:
                 return transfer.run()
@@ -98,8 +102,7 @@ def fetch_text(url: str, limits: Limits) -> str:
     """A small text, such as a file of digests. DownloadError."""
     reason = ""
     for attempt in range(limits.retries + 1):
-        if attempt:
-            time.sleep(min(limits.pause * 2 ** (attempt - 1), _LONGEST_PAUSE))
+        limits.wait(attempt)
         try:
             with _open(url, {}, limits.timeout) as response:
                 content: bytes = response.read(_SUMS_LIMIT + 1)

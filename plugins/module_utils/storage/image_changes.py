@@ -11,15 +11,13 @@ from typing import Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.image_read import lock_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import ZVOL, Image, Store, load_image
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.making import Maker, Wanted, remove_data
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs
 
-#: The lock around reading, planning and allocating on this host; here only while names appear and go.
-HOST_LOCK = "/var/run/apiary/host.lock"
-_HOST_TIMEOUT = 120.0
 #: Seconds to wait for another task that makes or removes the same image: it may take hours, so not long.
 _IMAGE_TIMEOUT = 5.0
 
@@ -37,7 +35,7 @@ class CreatePlace(Change):
         )
 
     def apply(self, host: Host) -> None:
-        with host.lock(HOST_LOCK, _HOST_TIMEOUT):
+        with host_lock(host):
             if not self.store.dataset:
                 host.mkdir(self.store.directory, 0o755)
             else:
@@ -76,7 +74,7 @@ class MakeImage(Change):
                 raise ApiaryError(
                     f"another task has made or changed the image {self.subject} meanwhile; run this again"
                 )
-            naming = host.lock(HOST_LOCK, _HOST_TIMEOUT)
+            naming = host_lock(host)
             Maker(host, self.store, self.wanted, naming, self.replaces or self.named).make()
 
 
@@ -91,7 +89,7 @@ class RemoveImage(Change):
         return f"remove image {self.store.path(self.subject, self.image.kind)}"
 
     def apply(self, host: Host) -> None:
-        with host.lock(lock_of(self.subject), _IMAGE_TIMEOUT), host.lock(HOST_LOCK, _HOST_TIMEOUT):
+        with host.lock(lock_of(self.subject), _IMAGE_TIMEOUT), host_lock(host):
             remove_data(host, self.store, self.image)
             host.unlink(self.store.record(self.subject))
 
@@ -106,5 +104,5 @@ class ClearPartial(Change):
         return f"clear away what an interrupted task left of image {self.subject}"
 
     def apply(self, host: Host) -> None:
-        with host.lock(lock_of(self.subject), _IMAGE_TIMEOUT), host.lock(HOST_LOCK, _HOST_TIMEOUT):
-            Maker(host, self.store, Wanted(self.subject, "", ()), host.lock(HOST_LOCK, _HOST_TIMEOUT)).clear()
+        with host.lock(lock_of(self.subject), _IMAGE_TIMEOUT), host_lock(host):
+            Maker(host, self.store, Wanted(self.subject, "", ()), host_lock(host)).clear()

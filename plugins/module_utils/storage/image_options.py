@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum, parse_checksum
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import Limits
@@ -58,7 +59,7 @@ class Request:
 def image_options() -> Dict[str, Any]:
     """The argument specification of one image."""
     return {
-        "name": {"type": "str"},
+        "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "source": {"type": "list", "elements": "str"},
         "checksum": {"type": "str"},
@@ -72,33 +73,18 @@ def image_options() -> Dict[str, Any]:
 
 def module_options() -> Dict[str, Any]:
     """The argument specification of the module: one image by its own options, or many by ``images``."""
-    element = {**image_options(), "name": {"type": "str", "required": True}}
-    return {**image_options(), "images": {"type": "list", "elements": "dict", "options": element}}
+    return _form().spec()
+
+
+def _form() -> Form:
+    return Form("images", "image", image_options())
 
 
 def requests_of(params: Mapping[str, Any]) -> List[Request]:
     """The images of a task, whichever form it has. BadInput, naming the option, for anything wrong with one."""
-    if params.get("images") is None:
-        if not params.get("name"):
-            raise BadInput("name: give one image by name, or many by images")
-        return [parse_request(params)]
-    mixed = sorted(key for key in ("name", "source", "checksum", "kind", "volblocksize") if params.get(key) is not None)
-    if mixed:
-        raise BadInput(
-            f"images: {', '.join(mixed)} beside it; with images every option of an image stands in its element"
-        )
-    requests = [parse_request(element) for element in params["images"]]
-    _check_twice(requests)
+    requests = [parse_request(element) for element in _form().elements(params)]
+    check_once([request.name for request in requests], "images")
     return requests
-
-
-def _check_twice(requests: Sequence[Request]) -> None:
-    seen: Dict[str, int] = {}
-    for number, request in enumerate(requests, 1):
-        if request.name in seen:
-            first = seen[request.name]
-            raise BadInput(f"images: {request.name} is there twice, as element {first} and as element {number}")
-        seen[request.name] = number
 
 
 def parse_request(params: Mapping[str, Any]) -> Request:

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import stat
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import FileError, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import is_held
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
     IMAGE_NAME,
     PARTIAL,
@@ -161,22 +161,9 @@ def read_snapshots(host: Host, store: Store) -> Dict[str, List[str]]:
 
 def lock_of(name: str) -> str:
     """The lock that a task holds while it makes or removes an image."""
-    return f"/var/run/apiary/.images/{name}.lock"
+    return f"{RUN}/.images/{name}.lock"
 
 
 def busy(name: str) -> bool:
     """Whether some task is making or removing the image now: the kernel's word, by its lock."""
-    path = lock_of(name)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise FileError("open the lock", path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_held(lock_of(name))

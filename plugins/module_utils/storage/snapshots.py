@@ -10,11 +10,17 @@ zfs-snapshot(8), zfs-destroy(8), zfs-rollback(8), zfs-hold(8), zfsprops(7).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import (
+    DATASETS,
+    WITH_POINTS,
+    Dataset,
+    parse_datasets,
+    read_with_points,
+)
 
 #: The user property that marks our snapshots: whether the guest ran when it was taken.
 STATE = "apiary:state"
@@ -36,9 +42,6 @@ PROPERTIES = (
     "userrefs",
     STATE,
 )
-
-# A snapshot of a dataset whose state was set inherits that; only what was set on itself makes it ours.
-_OWN = ("local", "received")
 
 
 @dataclass(frozen=True)
@@ -97,23 +100,12 @@ def is_within(name: str, dataset: str) -> bool:
 
 def parse_storage(text: str) -> Storage:
     """Read ``zfs get -Hp -o name,property,value,source`` of :data:`PROPERTIES`; UnknownState for anything else."""
-    props: Dict[str, Dict[str, Tuple[str, str]]] = {}
-    for line in text.splitlines():
-        fields = line.split("\t")
-        if len(fields) != 4:
-            raise UnknownState(f"`zfs get -Hp` printed a line that cannot be read: {line!r}")
-        props.setdefault(fields[0], {})[fields[1]] = (fields[2], fields[3])
-    datasets: Dict[str, Dataset] = {}
-    points: List[Point] = []
-    for name, values in props.items():
-        kind = values.get("type", ("", ""))[0]
-        one = Dataset(name, kind, values)
-        if kind in ("filesystem", "volume"):
-            datasets[name] = one
-        elif kind in ("snapshot", "bookmark"):
-            points.append(_point(one))
-        else:
-            raise UnknownState(f"`zfs get -Hp` says that {name} is of type {kind!r}")
+    return _storage(parse_datasets(text, WITH_POINTS))
+
+
+def _storage(found: Mapping[str, Dataset]) -> Storage:
+    datasets = {name: one for name, one in found.items() if one.type in DATASETS}
+    points = [_point(one) for one in found.values() if one.type not in DATASETS]
     return Storage(datasets, tuple(sorted(points, key=lambda point: (point.txg, point.full_name))))
 
 
@@ -121,7 +113,6 @@ def _point(one: Dataset) -> Point:
     bookmark = one.type == "bookmark"
     dataset, _sign, name = one.name.partition("#" if bookmark else "@")
     clones = one.value("clones")
-    ours = one.value(STATE) != "-" and one.source(STATE) in _OWN
     return Point(
         dataset=dataset,
         name=name,
@@ -133,18 +124,15 @@ def _point(one: Dataset) -> Point:
         # Where there are none, `-` or nothing at all is printed.
         clones=tuple(clones.split(",")) if clones not in ("-", "") else (),
         holds=0 if bookmark else one.size("userrefs"),
-        state=one.value(STATE) if ours else "",
+        # A snapshot of a dataset whose state was set inherits that; only what was set on itself makes it ours.
+        state=one.own(STATE),
         bookmark=bookmark,
     )
 
 
 def read_storage(host: Host, datasets: Sequence[str]) -> Storage:
-    """These datasets, which exist, and all below them, with their snapshots and bookmarks: one command."""
-    if not datasets:
-        return Storage()
-    kinds = "filesystem,volume,snapshot,bookmark"
-    argv = ["zfs", "get", "-Hp", "-r", "-t", kinds, "-o", "name,property,value,source", ",".join(PROPERTIES)]
-    return parse_storage(host.run([*argv, *datasets], what="cannot read the ZFS snapshots").stdout)
+    """These datasets, which exist, and all below them, with their snapshots and bookmarks: one command, or none."""
+    return _storage(read_with_points(host, datasets, PROPERTIES))
 
 
 def with_tags(host: Host, storage: Storage) -> Storage:

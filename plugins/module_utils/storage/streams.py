@@ -25,7 +25,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.pipes import CHUNK, pipeline, run_pipeline
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import STATE
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.sparse import SparseWriter
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Zfs, volume_node
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import (
+    Dataset,
+    Zfs,
+    read_with_points,
+    volume_node,
+)
 
 #: The snapshot that an export is made of, and the bookmark that stays when it goes.
 MARK = "apiary-export"
@@ -33,8 +38,7 @@ MARK = "apiary-export"
 RECEIVED = "apiary-import"
 
 _WRITTEN = f"written#{MARK}"
-_PROPERTIES = ("type", "guid", "volsize", "volblocksize", "referenced", "refreservation", STATE, _WRITTEN)
-_OWN = ("local", "received")
+_PROPERTIES = ("type", "guid", "volsize", "volblocksize", "referenced", STATE, _WRITTEN)
 
 #: Pieces of what is read; what is started for it ends with close().
 Chunks = Generator[bytes, None, None]
@@ -45,60 +49,37 @@ DECOMPRESS = ("zstd", "-q", "-d", "-c")
 
 @dataclass(frozen=True)
 class Marks:
-    """Datasets with their snapshots and bookmarks by full name, each with its properties."""
+    """Datasets with their snapshots and bookmarks, by full name."""
 
-    props: Dict[str, Dict[str, str]] = field(default_factory=dict)
+    found: Dict[str, Dataset] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Whether a dataset, snapshot (``@``) or bookmark (``#``) is there."""
-        return name in self.props
+        return name in self.found
 
-    def number(self, name: str, prop: str) -> int:
+    def size(self, name: str, prop: str) -> int:
         """A property that is a number of bytes, 0 where there is none."""
-        value = self.props[name].get(prop, "-")
-        if value in ("-", "none"):
-            return 0
-        if not value.isdigit():
-            raise UnknownState(f"the property {prop} of {name} is no number: {value!r}")
-        return int(value)
+        return self.found[name].size(prop)
 
     def guid(self, name: str) -> str:
         """The GUID of a dataset, snapshot or bookmark; that of a bookmark is its snapshot's."""
-        return self.props[name]["guid"]
+        return self.found[name].value("guid")
 
     def state(self, snapshot: str) -> str:
         """stopped or crash_consistent; '' when bhyve_snapshot did not take it."""
-        return self.props[snapshot].get(STATE, "")
+        return self.found[snapshot].own(STATE)
 
     def unwritten(self, volume: str) -> str:
         """The GUID of the snapshot that the last export was made of, if nothing was written since; else ''."""
         mark = f"{volume}#{MARK}"
-        if mark in self.props and self.props.get(volume, {}).get(_WRITTEN) == "0":
+        if mark in self.found and volume in self.found and self.found[volume].value(_WRITTEN) == "0":
             return self.guid(mark)
         return ""
 
 
-def parse_marks(text: str) -> Marks:
-    """Read ``zfs get -Hp -o name,property,value,source``; UnknownState for a line without exactly these fields."""
-    props: Dict[str, Dict[str, str]] = {}
-    for line in text.splitlines():
-        fields = line.split("\t")
-        if len(fields) != 4:
-            raise UnknownState(f"`zfs get -Hp` printed a line that cannot be read: {line!r}")
-        name, prop, value, source = fields
-        if prop == STATE and source not in _OWN:
-            continue
-        props.setdefault(name, {})[prop] = value
-    return Marks(props)
-
-
 def read_marks(host: Host, datasets: Sequence[str]) -> Marks:
     """These datasets, which exist, and all below them, with snapshots and bookmarks: one command, or none."""
-    if not datasets:
-        return Marks()
-    kinds = "filesystem,volume,snapshot,bookmark"
-    argv = ["zfs", "get", "-Hp", "-r", "-t", kinds, "-o", "name,property,value,source", ",".join(_PROPERTIES)]
-    return parse_marks(host.run([*argv, *datasets], what="cannot read the ZFS snapshots").stdout)
+    return Marks(read_with_points(host, datasets, _PROPERTIES))
 
 
 def take(host: Host, dataset: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -29,6 +29,15 @@ PROPERTIES: Tuple[str, ...] = (
     "referenced",
 )
 
+#: What ``type`` of zfsprops(7) is for a dataset, and for what else may be read.
+DATASETS = ("filesystem", "volume")
+WITH_POINTS = (*DATASETS, "snapshot", "bookmark")
+
+#: Where a property comes from that is the dataset's own, given to it or come with a stream.
+OWN_SOURCES = ("local", "received")
+
+_COLUMNS = "name,property,value,source"
+
 #: How long a volume's device node may take to appear, in seconds; it comes asynchronously, usually at once.
 NODE_TIMEOUT = 30.0
 _NODE_POLL = 0.1
@@ -39,7 +48,10 @@ _POINTERS_PER_BLOCK = 1024
 
 @dataclass(frozen=True)
 class Dataset:
-    """A file system or volume; ``props`` maps a property to (value, source), sizes in bytes as text."""
+    """A file system or volume, or a snapshot or bookmark of one; ``type`` says which, as zfs(8) does.
+
+    ``props`` maps a property to (value, source), sizes in bytes as text.
+    """
 
     name: str
     type: str
@@ -56,6 +68,10 @@ class Dataset:
         """Where a property comes from: local, default, ``inherited from X``, received or ``-``."""
         self.value(name)
         return self.props[name][1]
+
+    def own(self, name: str) -> str:
+        """A property that was given to it itself; '' when it was not, or is inherited."""
+        return self.value(name) if self.source(name) in OWN_SOURCES else ""
 
     def size(self, name: str) -> int:
         """A property that is a number of bytes; 0 where ZFS has none (``-`` or ``none``)."""
@@ -87,8 +103,11 @@ def volume_node(name: str) -> str:
     return f"/dev/zvol/{name}"
 
 
-def parse_datasets(text: str) -> Dict[str, Dataset]:
-    """Read ``zfs get -Hp -o name,property,value,source``; UnknownState for a line without exactly these fields."""
+def parse_datasets(text: str, types: Collection[str] = DATASETS) -> Dict[str, Dataset]:
+    """Read ``zfs get -Hp -o name,property,value,source``, with the property ``type``, by full name.
+
+    UnknownState for a line without exactly these fields, and for what is of none of these types.
+    """
     props: Dict[str, Dict[str, Tuple[str, str]]] = {}
     for line in text.splitlines():
         fields = line.split("\t")
@@ -98,8 +117,8 @@ def parse_datasets(text: str) -> Dict[str, Dataset]:
     datasets: Dict[str, Dataset] = {}
     for name, values in props.items():
         kind = values.get("type", ("", ""))[0]
-        if kind not in ("filesystem", "volume"):
-            raise UnknownState(f"`zfs get -Hp` says that dataset {name} is of type {kind!r}")
+        if kind not in types:
+            raise UnknownState(f"`zfs get -Hp` says that {name} is of type {kind!r}")
         datasets[name] = Dataset(name, kind, values)
     return datasets
 
@@ -113,7 +132,7 @@ def read_datasets(
     """
     wanted = list(dict.fromkeys(["type", *properties]))
     depth = ["-r"] if recursive else []
-    argv = ["zfs", "get", "-Hp", *depth, "-t", "filesystem,volume", "-o", "name,property,value,source"]
+    argv = ["zfs", "get", "-Hp", *depth, "-t", ",".join(DATASETS), "-o", _COLUMNS]
     what = f"cannot read the ZFS datasets below {root}"
     result = host.run([*argv, ",".join(wanted), root], what=what, accept=(0, 1))
     if result.rc == 0:
@@ -124,6 +143,18 @@ def read_datasets(
     if result.stderr.strip() == f"cannot open '{root}': dataset does not exist":
         return {}
     raise CommandError(what, result.argv, result.rc, result.stdout, result.stderr)
+
+
+def read_with_points(host: Host, datasets: Sequence[str], properties: Iterable[str]) -> Dict[str, Dataset]:
+    """These datasets, which exist, and all below them, with their snapshots and bookmarks: one command, or none.
+
+    By full name. CommandError when one of them does not exist, or a property is unknown.
+    """
+    if not datasets:
+        return {}
+    wanted = ",".join(dict.fromkeys(["type", *properties]))
+    argv = ["zfs", "get", "-Hp", "-r", "-t", ",".join(WITH_POINTS), "-o", _COLUMNS, wanted, *datasets]
+    return parse_datasets(host.run(argv, what="cannot read the ZFS snapshots").stdout, WITH_POINTS)
 
 
 def volume_reservation(size: int, block: int) -> int:

@@ -12,9 +12,9 @@ from typing import Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import MADE
 
 SCHEMA = 1
-PATH = "/var/db/apiary/made.json"
 
 #: For each name what we set it to and what it was before (None: it was not set).
 Lines = Dict[str, Dict[str, Optional[str]]]
@@ -47,17 +47,17 @@ def take_back(lines: Lines, current: Mapping[str, Optional[str]]) -> Dict[str, O
 
 def read_made(host: Host) -> Made:
     """Read made.json; UnknownState for a newer schema or anything that is not it."""
-    text = host.read(PATH)
+    text = host.read(MADE)
     if text is None:
         return Made()
     try:
         data = json.loads(text)
         schema = data.pop("schema")
         if schema != SCHEMA:
-            raise UnknownState(f"{PATH} has schema {schema}, this release knows {SCHEMA}; update the collection")
+            raise UnknownState(f"{MADE} has schema {schema}, this release knows {SCHEMA}; update the collection")
         return Made(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnknownState(f"{PATH} cannot be read: {error!r}; restore it, or remove it if this host is new") from error
+        raise UnknownState(f"{MADE} cannot be read: {error!r}; restore it, or remove it if this host is new") from error
 
 
 def render(made: Made) -> str:

@@ -13,6 +13,17 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
+    CAPABILITIES,
+    CONF,
+    LINK,
+    LOGS,
+    MADE,
+    NEWSYSLOG,
+    RC_SCRIPT,
+    RUNTIME,
+    STATE,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, plan_variables, read_values
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made, shutdown
@@ -39,15 +50,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import (
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import plan_root
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, check_name, read_sysctls
 
-CONF = "/usr/local/etc/apiary.conf"
-STATE = "/var/db/apiary"
-CAPABILITIES = f"{STATE}/capabilities.json"
-LOGS = "/var/log/apiary"
-RUNTIME = "/usr/local/libexec/apiary"
-#: The runtime where an administrator's shell finds it.
-LINK = "/usr/local/sbin/apiary"
-RC_SCRIPT = "/usr/local/etc/rc.d/apiary"
-NEWSYSLOG = "/usr/local/etc/newsyslog.conf.d/apiary.conf"
 SYSCTL_CONF = "/etc/sysctl.conf"
 LOADER_CONF = "/boot/loader.conf"
 
@@ -156,7 +158,7 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
     if noted != record:
         # Before anything that it is about, so that a run that breaks off can still be taken back.
         plan_directory(host, plan, STATE, 0o755)
-        plan_file(host, plan, made.PATH, made.render(noted), 0o600)
+        plan_file(host, plan, MADE, made.render(noted), 0o600)
     for change in staged.changes:
         if change not in plan.changes:
             plan.add(change)

@@ -10,28 +10,30 @@ from typing import Dict, List, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
+    ALLOCATIONS,
+    CAPABILITIES,
+    CONF,
+    LINK,
+    LOGS,
+    MADE,
+    NEWSYSLOG,
+    RC_SCRIPT,
+    RUNTIME,
+    STATE,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted, edit_list, plan_variables, read_values
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveDirectory, RemoveFile, plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import (
-    CAPABILITIES,
-    CONF,
     DEFAULT_ROOT,
-    LINK,
     LOADER_CONF,
-    LOGS,
-    NEWSYSLOG,
-    RC_SCRIPT,
-    RUNTIME,
-    STATE,
     SYSCTL_CONF,
     guests_in,
     read_conf,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import DestroyRoot, read_root
-
-ALLOCATIONS = f"{STATE}/host.json"
 
 
 def plan_removed(host: Host, plan: Plan) -> None:
@@ -60,8 +62,8 @@ def plan_removed(host: Host, plan: Plan) -> None:
         plan.add(RemoveDirectory(folder))
     if host.listdir(LOGS) == []:
         plan.add(RemoveDirectory(LOGS))
-    _plan_file(host, plan, made.PATH)
-    ours = {path.rpartition("/")[2] for path in (CAPABILITIES, ALLOCATIONS, made.PATH)}
+    _plan_file(host, plan, MADE)
+    ours = {path.rpartition("/")[2] for path in (CAPABILITIES, ALLOCATIONS, MADE)}
     left = host.listdir(STATE)
     if left is not None and ours.issuperset(left):
         plan.add(RemoveDirectory(STATE))

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import result_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
 
 journal: List[str] = []
 
@@ -134,3 +134,14 @@ def test_what_needs_a_subject_that_failed_stays_as_it_is() -> None:
     assert journal == ["+other"]
     assert str(outcome.failed["b"]) == "left as it is, since a failed"
     assert outcome.skipped["b"] == ["do write", "do write more"]
+
+
+def test_a_second_plan_goes_on_where_the_first_ended() -> None:
+    outcome = Outcome({"web1": ["stop"]})
+    error = ApiaryError("no room")
+    outcome.add(Outcome({"web1": ["link"]}, {"db1": ["mkdir"]}, {"db1": ["link"]}, {"db1": error}))
+    outcome.did("web1", "start")
+    outcome.left("db1", "start")
+    assert outcome == Outcome(
+        {"web1": ["stop", "link", "start"]}, {"db1": ["mkdir"]}, {"db1": ["link", "start"]}, {"db1": error}
+    )

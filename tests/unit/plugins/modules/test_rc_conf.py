@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any, Dict
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc import Wanted
-from ansible_collections.apiary.bhyve.plugins.modules.rc_conf import wanted_of
+from ansible_collections.apiary.bhyve.plugins.modules.rc_conf import ARGUMENTS, wanted_of
 
 
 def params(**given: Any) -> Dict[str, Any]:
-    return {"name": None, "value": None, "state": "present", "vars": None, "values": None, **given}
+    return {"name": None, "value": None, "state": None, "vars": None, "values": None, **given}
 
 
 def test_all_forms_come_together() -> None:
@@ -43,3 +44,12 @@ def test_a_forgotten_value_is_not_the_empty_one() -> None:
 def test_a_value_that_is_no_text_is_refused() -> None:
     with pytest.raises(BadInput, match="a: a value is a text"):
         wanted_of(params(values={"a": {"b": 1}}))
+
+
+@pytest.mark.parametrize("stray", [{"state": "absent"}, {"state": "present"}, {"value": ""}])
+def test_an_option_of_one_variable_beside_many_is_refused(stray: Dict[str, Any]) -> None:
+    given = {"vars": [{"name": "a", "value": "1"}], **stray}
+    validated = ArgumentSpecValidator(ARGUMENTS).validate(given)
+    assert not validated.error_messages
+    with pytest.raises(BadInput, match=f"^{next(iter(stray))}: of which variable"):
+        wanted_of(validated.validated_parameters)

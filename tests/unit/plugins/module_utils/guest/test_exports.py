@@ -44,7 +44,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Loader, Nic, Vnc
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import Marks, parse_marks
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import STATE
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK, Marks
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import WITH_POINTS, parse_datasets
 
 MIB = 1 << 20
 OWNER = "0a1b2c3d-0000-4000-8000-00000000beef"
@@ -59,6 +61,8 @@ RAW = Disk("raw", "path", "virtio-blk", path="/dev/da1")
 GUEST = Guest("web1", "freebsd", 64 * MIB, disks=(ROOT, LOGS), nics=(Nic("lan", "virtio-net"),))
 IDENTITY = Identity(UUID, {"lan": "5a:00:00:00:00:01"}, {"disk/root": "0.3.0"}, {"root": "A1", "logs": "B2"})
 RECORD = Record(GUEST, IDENTITY, OWNER)
+WRITTEN = f"written#{MARK}"
+NEVER_MARKED = (f"{WEB1}/root", WRITTEN, "-")
 NOTHING_THERE = Target(free=1 << 40)
 FILES = {
     "guest.json": FileFacts(900, 1, 0o600, 4096),
@@ -71,13 +75,16 @@ FILES = {
 def marks(*rows: Tuple[str, str, str]) -> Marks:
     """What ZFS tells of web1's datasets, and more."""
     lines = [(WEB1, "type", "filesystem"), (f"{WEB1}/root", "type", "volume"), (f"{WEB1}/root", "volsize", "16777216")]
-    lines += [(f"{WEB1}/root", "volblocksize", "16384"), (f"{WEB1}/root", "referenced", "1048576"), *rows]
-    return parse_marks("".join(f"{name}\t{prop}\t{value}\t-\n" for name, prop, value in lines))
+    lines += [(f"{WEB1}/root", "volblocksize", "16384"), (f"{WEB1}/root", "referenced", "1048576")]
+    for name in (name for name, _prop, _value in rows if set(name) & set("@#")):
+        lines += [(name, "type", "bookmark" if "#" in name else "snapshot"), (name, STATE, "-")]
+    text = "".join(f"{name}\t{prop}\t{value}\t-\n" for name, prop, value in [*lines, NEVER_MARKED, *rows])
+    return Marks(parse_datasets(text, WITH_POINTS))
 
 
 def marked(written: str = "0", guid: str = "7") -> Marks:
     """The same after an export."""
-    return marks((f"{WEB1}/root", "written#apiary-export", written), (f"{WEB1}/root#apiary-export", "guid", guid))
+    return marks((f"{WEB1}/root", WRITTEN, written), (f"{WEB1}/root#apiary-export", "guid", guid))
 
 
 def seen(record: Optional[Record] = RECORD, **more: Any) -> ObservedGuest:
@@ -227,9 +234,9 @@ def test_options_that_do_not_fit() -> None:
     assert exports_of({"exports": [one]}) == [Export("web1", "/b/x")]
     assert imports_of({"path": "/b/x"}) == [Import("/b/x")]
     for params, message in (
-        ({"vm": "web1"}, "path: needed"),
+        ({"vm": "web1"}, "path: give one export by vm and path, or many by exports"),
         ({"vm": "web1", "path": "x"}, "not the absolute path"),
-        ({**one, "exports": [one]}, "exports: vm, path beside it"),
+        ({**one, "exports": [one]}, "exports: path, vm beside it"),
         ({"exports": [one, {**one, "vm": "db1"}]}, "/b/x is there twice"),
     ):
         with pytest.raises(BadInput, match=message):

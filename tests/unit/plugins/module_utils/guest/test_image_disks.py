@@ -11,8 +11,6 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import names
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage import image_changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
 
@@ -108,7 +106,3 @@ def test_what_cannot_be_made(hive: Any, request_of: Request, kind: str, disk: Di
     hive.observed = replace(hive.observed, images={"web": image(kind)})
     with pytest.raises(BadInput, match=f"^guest web1: disk root: .*{reason}"):
         steps(hive, request_of, **disk)
-
-
-def test_images_and_guests_take_turns_by_one_lock() -> None:
-    assert image_changes.HOST_LOCK == names.HOST_LOCK

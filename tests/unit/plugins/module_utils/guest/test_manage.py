@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage, options
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 
 Make = Callable[..., Dict[str, Any]]
@@ -109,7 +109,7 @@ def test_a_restart_stops_changes_and_starts_each_by_one_call(stage: Stage, fleet
     between = stage.deeds[1:-1]
     assert stage.deeds[0] == calls[0] and stage.deeds[-1] == calls[1]
     assert "link /apiary/web1/boot -> boot.2" in between and "link /apiary/web2/boot -> boot.2" in between
-    assert report.stages == {"web1": "acpi", "web2": "acpi"} and not report.failed
+    assert report.stages == {"web1": "acpi", "web2": "acpi"} and not report.outcome.failed
 
 
 def test_a_guest_that_does_not_stop_is_left_alone_and_the_others_go_on(
@@ -136,7 +136,7 @@ def test_a_guest_stopped_for_its_restart_is_started_though_its_change_failed(
     stage.refuse = {"zfs create -V": "out of space"}
     disks = [{"name": "new", "size": "1G"}]
     report = manage.manage(stage, [request_of(state="restarted", disks=disks)], check_mode=False)
-    assert "out of space" in str(report.failed["web1"])
+    assert "out of space" in str(report.outcome.failed["web1"])
     assert stage.deeds[-1] == "apiary start web1"
 
 
@@ -149,7 +149,7 @@ def test_a_guest_that_could_not_be_made_is_not_started(stage: Stage, fleet: Any,
     report = manage.manage(stage, requests, check_mode=False)
     result = manage.result_of(stage, report, check_mode=False, with_diff=False)
     assert stage.deeds[-1] == "apiary start web2"
-    assert list(report.failed) == ["web1"]
+    assert list(report.outcome.failed) == ["web1"]
     assert "start" in result["failures"][0]["not_done"]
     assert "write record /apiary/web1/guest.json" in result["failures"][0]["done"]
 
@@ -160,8 +160,8 @@ def test_a_start_that_fails_is_a_failure_of_that_guest(stage: Stage, fleet: Any,
     stage.refuse = {"start web2": "bhyve could not start: it exited 4"}
     requests = [request_of(name=name, state="started") for name in ("web1", "web2")]
     report = manage.manage(stage, requests, check_mode=False)
-    assert report.steps == {"web1": ["start"]}
-    assert "it exited 4" in str(report.failed["web2"])
+    assert report.outcome.done == {"web1": ["start"]}
+    assert "it exited 4" in str(report.outcome.failed["web2"])
 
 
 def test_a_task_that_changes_nothing_starts_nothing(stage: Stage, fleet: Any, request_of: Make) -> None:
@@ -173,9 +173,9 @@ def test_a_task_that_changes_nothing_starts_nothing(stage: Stage, fleet: Any, re
 
 def test_both_forms_in_one_task_are_refused(request_of: Make) -> None:
     single = request_of()
-    assert [one["name"] for one in manage.requests_of({**single, "vms": None})] == ["web1"]
+    assert [one["name"] for one in options.requests_of({**single, "vms": None})] == ["web1"]
     with pytest.raises(BadInput, match="memory, name beside it"):
-        manage.requests_of({**single, "memory": "1G", "vms": [request_of()]})
+        options.requests_of({**single, "memory": "1G", "vms": [request_of()]})
     with pytest.raises(BadInput, match="give one guest by name, or many by vms"):
-        manage.requests_of({**single, "name": None, "vms": None})
-    assert manage.requests_of({**{key: None for key in single}, "vms": []}) == []
+        options.requests_of({**single, "name": None, "vms": None})
+    assert options.requests_of({**{key: None for key in single}, "vms": []}) == []

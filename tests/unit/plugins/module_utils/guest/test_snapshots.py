@@ -86,7 +86,7 @@ def web1(fleet: Fleet) -> Fleet:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({}, "name the guest"),
+        ({}, "vm: give one snapshot by vm, or many by snapshots"),
         ({"vm": "-x", "name": "a"}, "cannot be a guest's name"),
         ({"vm": "web1"}, "needs the name of a snapshot"),
         ({"vm": "web1", "name": "a@b"}, "cannot be a snapshot's name"),

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where Apiary's own files are on a host (hier(7)); what belongs to one guest is in guest/names."""
+
+from __future__ import annotations
+
+#: What the role bhyve_host decided for the others; sh(1) can read it.
+CONF = "/usr/local/etc/apiary.conf"
+
+#: What is known of this host and stays when it boots.
+STATE = "/var/db/apiary"
+CAPABILITIES = f"{STATE}/capabilities.json"
+#: The numbers and names of this host that its guests have.
+ALLOCATIONS = f"{STATE}/host.json"
+#: What of the host's own configuration was made by bhyve_host.
+MADE = f"{STATE}/made.json"
+
+#: What is gone when the host boots: locks, pids, how guests run.
+RUN = "/var/run/apiary"
+HOST_LOCK = f"{RUN}/host.lock"
+#: Of guests that are exported or imported: locks, and how far that is.
+WORK = f"{RUN}/.work"
+
+LOGS = "/var/log/apiary"
+
+RUNTIME = "/usr/local/libexec/apiary"
+#: The runtime where an administrator's shell finds it.
+LINK = "/usr/local/sbin/apiary"
+RC_SCRIPT = "/usr/local/etc/rc.d/apiary"
+NEWSYSLOG = "/usr/local/etc/newsyslog.conf.d/apiary.conf"
+
+
+def guest_log(guest: str) -> str:
+    """What a guest's supervisor and its bhyve have printed."""
+    return f"{LOGS}/{guest}.log"

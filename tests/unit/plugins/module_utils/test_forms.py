@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One object by a module's own options, or many by a list: alike for every module."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Tuple
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
+    disk_tasks,
+    export_options,
+    options,
+    snapshot_options,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage import image_options
+
+Reader = Callable[[Dict[str, Any]], List[Any]]
+
+#: The list of each module, its argument specification, what reads its options, and an element of the list.
+FORMS: List[Tuple[str, Dict[str, Any], Reader, Dict[str, Any]]] = [
+    ("vms", options.module_options(), options.requests_of, {"name": "web1"}),
+    ("disks", disk_tasks.module_options(), disk_tasks.tasks_of, {"vm": "web1", "name": "root"}),
+    ("snapshots", snapshot_options.module_options(), snapshot_options.wanted_of, {"vm": "web1", "name": "daily"}),
+    ("images", image_options.module_options(), image_options.requests_of, {"name": "debian"}),
+    ("exports", export_options.export_options(), export_options.exports_of, {"vm": "web1", "path": "/b/x"}),
+    ("imports", export_options.import_options(), export_options.imports_of, {"path": "/b/x", "name": "web1"}),
+]
+IDS = [form[0] for form in FORMS]
+
+#: A value for an option of each type; where there are choices, the last of them.
+VALUES: Dict[str, Any] = {"bool": False, "dict": {}, "int": 7, "list": [], "path": "/b/y", "raw": "x", "str": "x"}
+#: What goes with both forms.
+COMMON = {("disks", "restart")}
+
+
+def validated(spec: Dict[str, Any], given: Dict[str, Any]) -> Dict[str, Any]:
+    """The options as AnsibleModule hands them over, with defaults."""
+    result = ArgumentSpecValidator(spec).validate(given)
+    assert not result.error_messages
+    parameters: Dict[str, Any] = result.validated_parameters
+    return parameters
+
+
+@pytest.mark.parametrize(("plural", "spec", "read", "element"), FORMS, ids=IDS)
+def test_each_option_beside_the_list_is_refused(
+    plural: str, spec: Dict[str, Any], read: Reader, element: Dict[str, Any]
+) -> None:
+    single = [name for name in spec if name != plural and (plural, name) not in COMMON]
+    assert len(single) > 3
+    for name in single:
+        value = spec[name].get("choices", [VALUES[spec[name]["type"]]])[-1]
+        with pytest.raises(BadInput, match=f"^{plural}: {name} beside it; with {plural} every option"):
+            read(validated(spec, {plural: [element], name: value}))
+
+
+@pytest.mark.parametrize(("plural", "spec", "read", "element"), FORMS, ids=IDS)
+def test_both_forms_mean_the_same(plural: str, spec: Dict[str, Any], read: Reader, element: Dict[str, Any]) -> None:
+    assert read(validated(spec, {plural: []})) == []
+    many = read(validated(spec, {plural: [element]}))
+    assert len(many) == 1 and read(validated(spec, element)) == many
+
+
+@pytest.mark.parametrize(("plural", "spec", "read", "element"), FORMS[1:], ids=IDS[1:])
+def test_what_is_there_twice_is_named_by_its_places(
+    plural: str, spec: Dict[str, Any], read: Reader, element: Dict[str, Any]
+) -> None:
+    other = {name: f"{value}2" for name, value in element.items()}
+    with pytest.raises(BadInput, match=f"^{plural}: .* is there twice, as element 1 and as element 3"):
+        read(validated(spec, {plural: [dict(element), other, dict(element)]}))
+
+
+@pytest.mark.parametrize(("plural", "spec", "read", "element"), FORMS, ids=IDS)
+def test_neither_form(plural: str, spec: Dict[str, Any], read: Reader, element: Dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=rf": give one \w+ by .*, or many by {plural}$"):
+        read(validated(spec, {}))
