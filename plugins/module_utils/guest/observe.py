@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
     Capabilities,
