@@ -59,7 +59,7 @@ class Interface:
     @property
     def addresses(self) -> Tuple[str, ...]:
         """Its addresses, but for the link-local ones, which the kernel makes by itself."""
-        own = (text for text in self.inet6 if not ipaddress.IPv6Interface(text).is_link_local)
+        own = (text for text in self.inet6 if not ipaddress.IPv6Interface(text).ip.is_link_local)
         return (*self.inet, *own)
 
     @property

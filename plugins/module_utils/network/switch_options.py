@@ -172,9 +172,9 @@ def _address(text: str, option: str) -> str:
         address = ipaddress.ip_interface(text)
     except ValueError as error:
         raise BadInput(f"{option}: {text!r} is not an address with a prefix length ({error})") from error
-    if address.is_link_local and address.version == 6:
+    if address.ip.is_link_local and address.version == 6:
         raise BadInput(f"{option}: {text} is a link-local address, which the kernel makes by itself")
-    if address.is_multicast or address.is_unspecified:
+    if address.ip.is_multicast or address.ip.is_unspecified:
         raise BadInput(f"{option}: {text} is not an address that an interface can have")
     network = address.network
     if network.num_addresses > 2 and address.version == 4:

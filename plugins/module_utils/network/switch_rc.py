@@ -152,7 +152,7 @@ def address_words(interface: str, rc: Mapping[str, Optional[str]]) -> str:
         name = variable(pattern, interface)
         value = rc.get(name)
         if value is None and pattern == "ifconfig_IF":
-            value = rc.get(DEFAULT)
+            name, value = DEFAULT, rc.get(DEFAULT)
         words = (value or "").split()
         if words and (pattern == "ipv4_addrs_IF" or _ADDRESS_WORDS & {word.lower() for word in words}):
             return f"{name}={value}"
