@@ -10,7 +10,6 @@ command) or several at once.
 
 from __future__ import annotations
 
-import datetime
 import fcntl
 import io
 import json
@@ -44,6 +43,14 @@ def tiny_guest() -> Path:
     return built
 
 
+def bring_tiny_guest(host: StandinHost) -> None:
+    """Put the guest of five kilobytes under /tiny, as bhyveload's -h wants it."""
+    built = tiny_guest()
+    for path in sorted(built.rglob("*")):
+        if path.is_file():
+            host.write(f"/tiny/{path.relative_to(built)}", path.read_bytes())
+
+
 def _payload() -> bytes:
     """A tar of what a module may import on the host: Ansible's module_utils and this collection's plugins."""
     buffer = io.BytesIO()
@@ -53,7 +60,8 @@ def _payload() -> bytes:
         tar.add(utils, "ansible/module_utils", filter=_no_bytecode)
         tar.add(ROOT / "plugins", "ansible_collections/apiary/bhyve/plugins", filter=_no_bytecode)
         tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
-        tar.add(Path(__file__).with_name("runner.py"), "runner.py")
+        for name in ("runner.py", "module_server.py"):
+            tar.add(Path(__file__).with_name(name), name)
     return buffer.getvalue()
 
 
@@ -69,18 +77,6 @@ def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
         if value or time.monotonic() > deadline:
             return value
         time.sleep(0.1)
-
-
-def tried(count: int) -> List[int]:
-    """The numbers of the commands, of ``count``, that a sweep of faults goes through.
-
-    With APIARY_FAULTS=all (``make faults``) all of them. Continuous integration has not the time for that: it takes the
-    first, the last, and each sixth from another one on every day.
-    """
-    if os.environ.get("APIARY_FAULTS") == "all":
-        return list(range(1, count + 1))
-    start = 1 + datetime.date.today().toordinal() % 6
-    return sorted({1, count, *range(start, count + 1, 6)})
 
 
 class Modules:

@@ -3,93 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a module of this collection on a stand-in host: ``runner.py MODULE``, its arguments as JSON on stdin.
 
-Half a second of each run would go into imports. So a server that has imported everything forks a process for each run,
-which has the caller's stdin, stdout and stderr; the caller ends as that process does, and takes it along when killed.
-``runner.py serve`` is the server. The first run starts it, and so does the next one after it was killed.
+Half a second of each run would go into imports. So a server that has imported everything (``module_server.py``) forks a
+process for each run, which has the caller's stdin, stdout and stderr; the caller ends as that process does, and takes
+it along when killed. The first run starts the server, and so does the next one after it was killed. Little is imported
+here, for tests run modules by the thousand.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import importlib
-import json
 import os
-import pkgutil
-import runpy
-import select
-import signal
 import socket
-import subprocess
 import sys
 import time
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 SOCKET = "/var/run/runner.sock"
-MODULES = "ansible_collections.apiary.bhyve.plugins.modules"
-MODULE_UTILS = "ansible_collections.apiary.bhyve.plugins.module_utils"
-
-
-def run(module: str) -> None:
-    """Be the module: AnsiballZ does the same, it sets the arguments and runs the module as a program."""
-    basic = importlib.import_module("ansible.module_utils.basic")
-    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.stdin.read())}).encode()
-    basic._ANSIBLE_PROFILE = "legacy"
-    runpy.run_module(f"{MODULES}.{module}", run_name="__main__")
-
-
-def serve() -> None:
-    """Import everything, then fork a process for each caller. Returns in that process, when it is to run a module."""
-    lock = os.open(SOCKET + ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.exit(0)  # another one is there, or about to be
-    package = importlib.import_module(MODULE_UTILS)
-    for found in pkgutil.walk_packages(package.__path__, MODULE_UTILS + "."):
-        importlib.import_module(found.name)
-    if os.path.exists(SOCKET):
-        os.unlink(SOCKET)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(SOCKET)
-    listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        caller, _address = listener.accept()
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            listener.close()
-            os.close(lock)
-            attend(caller)
-            return
-        caller.close()
-
-
-def attend(caller: socket.socket) -> None:
-    """Fork the module's process, and see to it until it ends or the caller does. Returns in the module's process."""
-    word, files, _flags, _address = socket.recv_fds(caller, 4096, 3)
-    if len(files) != 3:
-        os._exit(1)
-    pid = os.fork()
-    if pid == 0:
-        caller.close()
-        for target, file in enumerate(files):
-            os.dup2(file, target)
-            os.close(file)
-        sys.argv = ["runner.py", word.decode()]
-        return
-    for file in files:
-        os.close(file)
-    ended = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(ended, select.POLLIN)
-    poll.register(caller, select.POLLIN)
-    if ended not in [file for file, _event in poll.poll()]:
-        os.kill(pid, signal.SIGKILL)
-    _pid, status = os.waitpid(pid, 0)
-    with contextlib.suppress(OSError):
-        caller.sendall(b"%d" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
 
 
 def connected() -> socket.socket:
@@ -106,8 +37,14 @@ def connected() -> socket.socket:
             if time.monotonic() > deadline:
                 raise
         if not started:
+            import subprocess  # once for all runs
+
             quiet = subprocess.DEVNULL
-            argv = [sys.executable, os.path.abspath(__file__), "serve"]
+            argv = [
+                sys.executable,
+                os.path.join(os.path.dirname(os.path.abspath(__file__)), "module_server.py"),
+                "serve",
+            ]
             subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/")
             started = True
         time.sleep(0.05)
@@ -122,17 +59,11 @@ def call(module: str) -> NoReturn:
 
 
 def main() -> None:
-    """``MODULE``, ``alone MODULE`` (for a user who may not reach the server), ``serve``, ``ready`` (wait for it)."""
-    word = sys.argv[1]
-    if word == "serve":
-        serve()
-        run(sys.argv[1])
-    elif word == "alone":
-        run(sys.argv[2])
-    elif word == "ready":
+    """``MODULE``, or ``ready`` (wait for the server)."""
+    if sys.argv[1] == "ready":
         connected().close()
     else:
-        call(word)
+        call(sys.argv[1])
 
 
 if __name__ == "__main__":

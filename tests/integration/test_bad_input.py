@@ -10,26 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
+from guests import tiny
 from harness import PAYLOAD, PYTHON, Modules
 from standin.host import StandinHost
 from standin.settings import Settings
 
 Maker = Callable[..., StandinHost]
 
-TINY: Dict[str, Any] = {
-    "memory": "64M",
-    "cpus": 1,
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
 #: The address of db1's NIC.
 MAC = "5a:00:00:00:00:01"
-
-
-def tiny(name: str, **options: Any) -> Dict[str, Any]:
-    """A guest of five kilobytes."""
-    return {**TINY, "name": name, **options}
 
 
 def disk(path: str, **options: Any) -> Dict[str, Any]:
@@ -118,7 +107,7 @@ def inhabited(shared_host: StandinHost) -> Iterator[Inhabited]:
     )
     argv = [PYTHON, "-c", stranger, "127.0.0.1,5970", "0.0.0.0,5971"]
     listening = shared_host.spawn(argv, stdin=-3, stdout=-1, text=True)
-    assert listening.stdout.readline() == "ready\n"
+    assert listening.stdout is not None and listening.stdout.readline() == "ready\n"
     yield Inhabited(modules, everything(shared_host))
     listening.kill()
     listening.wait()
@@ -288,7 +277,7 @@ def test_a_disk_that_is_mounted(bare_host: Maker) -> None:
 def test_not_root(inhabited: Inhabited, module: str) -> None:
     tasks: Dict[str, Dict[str, Any]] = {"bhyve_vm": tiny("new1"), "rc_conf": {"name": "a", "value": "b"}}
     done = inhabited.modules.host.run(
-        ["su", "-m", "nobody", "-c", f"{PYTHON} {PAYLOAD}/runner.py alone {module}"],
+        ["su", "-m", "nobody", "-c", f"{PYTHON} {PAYLOAD}/module_server.py alone {module}"],
         stdin=json.dumps(tasks.get(module, {})),
     )
     result = json.loads(done.stdout)

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
-from harness import ROOT, Modules, Playbooks, tried
+from compare import comparable, differences, fingerprint
+from faults import Sweep, tried
+from guests import tiny
+from harness import ROOT, Modules, Playbooks
 from standin.guests.control import Guest
 from standin.host import StandinHost
-from test_guests import comparable, differences, fingerprint, tiny
 
 NODE = "/dev/zvol/zroot/apiary"
 
@@ -302,34 +304,38 @@ HALF_WAY = {
 }
 
 
-def arrange(host: StandinHost, modules: Modules) -> None:
-    """web1 with a disk that holds something, and one that is to go."""
-    every = [disk(name, state="absent", destroy=True) for name in ("data", "old", "thin", "gone")]
-    modules.good("bhyve_disk", {"disks": [*every, disk("other", vm="web2", state="absent", destroy=True)]})
-    modules.good("bhyve_disk", {"disks": [disk("old", size="16M"), disk("gone", size="16M")]})
-    host.sh(f"printf kept | dd of={NODE}/web1/old bs=512 seek=9 conv=notrunc,sync", check=True)
+class HalfWay(Sweep):
+    """A task over many disks, one of which holds something."""
+
+    def begin(self) -> None:
+        every = [disk(name, state="absent", destroy=True) for name in ("data", "old", "thin", "gone")]
+        self.modules.good("bhyve_disk", {"disks": [*every, disk("other", vm="web2", state="absent", destroy=True)]})
+        self.modules.good("bhyve_disk", {"disks": [disk("old", size="16M"), disk("gone", size="16M")]})
+        self.host.sh(f"printf kept | dd of={NODE}/web1/old bs=512 seek=9 conv=notrunc,sync", check=True)
+
+    def left(self, result: Optional[Dict[str, Any]]) -> List[str]:
+        told = result is not None and result["failed"] and "it failed" in result["msg"]
+        return [] if told else [f"the task does not say it: {result}"]
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        kept = self.host.sh(f"dd if={NODE}/web1/old bs=512 skip=9 count=1").stdout
+        seen = (
+            kept.startswith("kept"),
+            prop(self.host, "web1/old", "volsize"),
+            prop(self.host, "web1/old", "compression"),
+            self.host.exists_in(f"{NODE}/web1/gone"),
+            self.host.exists_in(f"{NODE}/web2/other"),
+        )
+        return [] if seen == (True, str(32 << 20), "zstd", False, True) else [f"the disks are {seen}"]
 
 
 @pytest.mark.usefixtures("web1")
-def test_a_task_that_fails_at_any_command_is_completed_by_the_next(host: StandinHost, modules: Modules) -> None:
+def test_a_task_that_fails_at_any_command_is_completed_by_the_next(modules: Modules) -> None:
     modules.good("bhyve_vm", tiny("web2", state="present", os="freebsd"))
-    arrange(host, modules)
-    count = modules.good("bhyve_disk", HALF_WAY)["commands_started"]
-    assert count > 8
-    for kth in tried(count):
-        arrange(host, modules)
-        full = "cannot do that: out of space\n"
-        host.set_faults([{"match": ["*"], "kth": kth, "mode": "fail", "exit": 1, "stderr": full}])
-        broken = modules.run("bhyve_disk", HALF_WAY)
-        fired = host.fired_faults()
-        host.set_faults([])
-        assert fired and broken["failed"] and "out of space" in broken["msg"], (kth, fired, broken)
-        modules.good("bhyve_disk", HALF_WAY)
-        assert not modules.good("bhyve_disk", HALF_WAY)["changed"], (kth, fired)
-        assert host.sh(f"dd if={NODE}/web1/old bs=512 skip=9 count=1").stdout.startswith("kept"), (kth, fired)
-        assert prop(host, "web1/old", "volsize") == str(32 << 20)
-        assert prop(host, "web1/old", "compression") == "zstd"
-        assert not host.exists_in(f"{NODE}/web1/gone") and host.exists_in(f"{NODE}/web2/other")
+    sweep = HalfWay(modules, "bhyve_disk", HALF_WAY)
+    sweep.record()
+    assert len(sweep.commands) > 8
+    sweep.go("fail", tried(len(sweep.commands)))
 
 
 def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:

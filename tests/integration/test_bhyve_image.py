@@ -8,91 +8,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
-import json
 import lzma
 import random
-import subprocess
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, List
 
-import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks, tried, until
+from harness import ROOT, Modules, Playbooks, until
+from images import DATA, DISK, MIB, STORE, Mirror, content_of, image, info, leftovers, qcow2_of, sha256, the, zstd_of
 from standin.host import StandinHost
-
-MIB = 1 << 20
-DATA = random.Random(4).randbytes(MIB)
-DISK = DATA + bytes(3 * MIB) + DATA[: MIB // 2] + bytes(MIB // 2) + DATA[:512]
-STORE = "zroot/apiary/.images"
-
-
-class Mirror:
-    """A web server on the host, with files and faults (mirror.py)."""
-
-    def __init__(self, host: StandinHost) -> None:
-        self.host = host
-        host.write("/var/tmp/mirror.py", (ROOT / "tests" / "integration" / "mirror.py").read_bytes())
-        host.sh("mkdir -p /var/www", check=True)
-        argv = [PYTHON, "/var/tmp/mirror.py", "/var/www", "0"]
-        self.process = host.spawn(argv, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def put(self, name: str, content: bytes) -> str:
-        """A file; its URL."""
-        self.host.write(f"/var/www/{name}", content)
-        return self.url(name)
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{path}"
-
-    def requests(self) -> List[Dict[str, Any]]:
-        """What was asked for since the last call."""
-        text = self.host.sh("cat /var/www/.log 2> /dev/null; rm -f /var/www/.log").stdout
-        return [json.loads(line) for line in text.splitlines()]
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def mirror(host: StandinHost) -> Iterator[Mirror]:
-    """A mirror on this test's own host."""
-    made = Mirror(host)
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-def sha256(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def image(**options: Any) -> Dict[str, Any]:
-    return {"name": "web", "retries": 1, "timeout": 2, **options}
-
-
-def the(result: Dict[str, Any], name: str = "web") -> Dict[str, Any]:
-    found: Dict[str, Any] = next(one for one in result["images"] if one["name"] == name)
-    return found
-
-
-def content_of(host: StandinHost, path: str, size: int) -> str:
-    """The digest of the first bytes of a device or file."""
-    return "sha256:" + host.sh(f"head -c {size} {path} | sha256 -q", check=True).stdout.strip()
-
-
-def leftovers(host: StandinHost) -> List[str]:
-    """What lies among the images that is no image."""
-    script = f"ls -A /apiary/.images 2> /dev/null | grep partial; zfs list -H -o name | grep {STORE}/.partial"
-    return host.sh(script).stdout.split()
-
-
-def info(modules: Modules, name: str = "web") -> List[Dict[str, Any]]:
-    found: List[Dict[str, Any]] = modules.good("bhyve_image_info", {"names": [name]})["images"]
-    return found
 
 
 def test_check_apply_again_and_absent(host: StandinHost, modules: Modules, mirror: Mirror) -> None:
@@ -129,20 +51,6 @@ def test_check_apply_again_and_absent(host: StandinHost, modules: Modules, mirro
     assert host.sh(f"zfs list -H -r -o name {STORE}").stdout.split() == [STORE]
     assert not modules.good("bhyve_image", gone)["changed"]
     assert info(modules) == []
-
-
-def qcow2_of(host: StandinHost, content: bytes, *options: str) -> bytes:
-    host.sh("pkg install -y qemu-tools", check=True)
-    host.write("/var/tmp/convert.raw", content)
-    words = " ".join(options)
-    host.sh(f"qemu-img convert -O qcow2 {words} /var/tmp/convert.raw /var/tmp/convert.qcow2", check=True)
-    return host.read_bytes("/var/tmp/convert.qcow2")
-
-
-def zstd_of(host: StandinHost, content: bytes) -> bytes:
-    host.write("/var/tmp/x", content)
-    host.sh("zstd -q -f /var/tmp/x -o /var/tmp/x.zst", check=True)
-    return host.read_bytes("/var/tmp/x.zst")
 
 
 def test_every_format_becomes_the_same_disk(host: StandinHost, modules: Modules, mirror: Mirror) -> None:
@@ -425,47 +333,8 @@ def test_a_power_cut_costs_no_more_than_time(host: StandinHost, modules: Modules
     assert leftovers(host) == []
 
 
-@pytest.mark.parametrize("mode", ["fail", "half"])
-def test_a_failure_at_every_command(host: StandinHost, modules: Modules, mode: str) -> None:
-    host.write("/var/tmp/disk.raw", zstd_of(host, DISK))
-    task = image(source="/var/tmp/disk.raw")
-    gone = image(state="absent")
-    host.clear_commands()
-    modules.good("bhyve_image", task)
-    make = len(host.commands())
-    host.clear_commands()
-    modules.good("bhyve_image", gone)
-    remove = len(host.commands())
-    assert make >= 8 and remove >= 4
-    for first, second, count in ((gone, task, make), (task, gone, remove)):
-        for k in tried(count):
-            modules.good("bhyve_image", first)
-            host.clear_commands()
-            host.set_faults([{"match": ["*"], "kth": k, "mode": mode, "exit": 1, "stderr": "it failed"}])
-            modules.run("bhyve_image", second)
-            fired = host.fired_faults()
-            host.set_faults([])
-            assert fired or len(host.commands()) < k
-            where = f"{mode} {k} {fired[0]['argv'] if fired else ''}"
-            again = modules.run("bhyve_image", second)
-            assert not again.get("failed"), (where, again["msg"])
-            assert not modules.good("bhyve_image", second)["changed"], where
-            assert leftovers(host) == [], where
-            if second is task:
-                assert content_of(host, the(again)["path"], len(DISK)) == sha256(DISK), where
-            else:
-                assert host.sh(f"zfs list -H -r -o name {STORE}").stdout.split() == [STORE], where
-
-
-def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp_path: Path) -> None:
-    from standin.settings import Settings
-
-    host = bare_host(Settings("plain1", zfs=False), name="plain1")
-    prepared = Playbooks(host, tmp_path).play(
-        str(ROOT / "tests" / "integration" / "prepare.yml"), extra={"bhyve_host_dataset": ""}
-    )
-    assert prepared.rc == 0, prepared.output
-    modules = Modules(host).install()
+def test_a_host_without_zfs_has_files(plain_host: StandinHost) -> None:
+    host, modules = plain_host, Modules(plain_host)
     host.write("/var/tmp/disk.raw", DISK)
     task = image(source="/var/tmp/disk.raw")
     assert "zvol needs ZFS" in modules.run("bhyve_image", dict(task, kind="zvol"))["msg"]
@@ -480,127 +349,7 @@ def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp
     assert host.sh("ls -A /apiary/.images").stdout == ""
 
 
-GUEST: Dict[str, Any] = {
-    "name": "vm1",
-    "memory": "64M",
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
-
-
-def disk_of(result: Dict[str, Any], name: str = "root") -> Dict[str, Any]:
-    """A disk of the only guest of a result."""
-    found: Dict[str, Any] = next(disk for disk in result["vms"][0]["disks"] if disk["name"] == name)
-    return found
-
-
-def test_guests_disks_are_clones_and_copies_of_images(host: StandinHost, modules: Modules) -> None:
-    host.write("/var/tmp/disk.raw", DISK)
-    images = [{"name": name, "source": "/var/tmp/disk.raw", "kind": name} for name in ("zvol", "file", "iso")]
-    modules.good("bhyve_image", {"images": images})
-    disks = [
-        {"name": "root", "image": "zvol", "size": "32M"},
-        {"name": "same", "image": "zvol", "backing": "sparse-zvol", "properties": {"compression": "off"}},
-        {"name": "copy", "image": "file", "backing": "sparse-file", "size": "16M"},
-    ]
-    task = dict(GUEST, disks=disks)
-    told = modules.good("bhyve_vm", task, check=True)
-    done = modules.good("bhyve_vm", task)
-    assert told["vms"][0]["changes"] == done["vms"][0]["changes"]
-    assert [disk_of(done, name)["size"] for name in ("root", "same", "copy")] == ["32M", "6M", "16M"]
-    places = {
-        "root": "/dev/zvol/zroot/apiary/vm1/root",
-        "same": "/dev/zvol/zroot/apiary/vm1/same",
-        "copy": "/apiary/vm1/copy.img",
-    }
-    for path in places.values():
-        assert content_of(host, path, len(DISK)) == sha256(DISK), path
-    assert host.sh("stat -f %z /apiary/vm1/copy.img").stdout.strip() == str(16 * MIB)
-    props = host.sh("zfs get -Hp -o value volsize,origin zroot/apiary/vm1/root").stdout.split()
-    assert props == [str(32 * MIB), f"{STORE}/zvol@golden"]
-    reserved = host.sh("zfs get -Hp -o value refreservation zroot/apiary/vm1/root zroot/apiary/vm1/same").stdout.split()
-    assert int(reserved[0]) >= 32 * MIB and reserved[1] == "0"
-    again = modules.good("bhyve_vm", task)
-    assert not again["changed"]
-    found = {one["name"]: one for one in modules.good("bhyve_image_info", {})["images"]}
-    assert found["zvol"]["clones"] == ["zroot/apiary/vm1/root", "zroot/apiary/vm1/same"]
-    refused = modules.run("bhyve_image", {"name": "zvol", "state": "absent"})
-    assert "clones of it: zroot/apiary/vm1/root, zroot/apiary/vm1/same" in refused["msg"]
-    modules.good("bhyve_image", {"name": "file", "state": "absent"})
-    # An image counts when a disk is made, and never again.
-    assert not modules.good("bhyve_vm", task)["changed"]
-    other = modules.run("bhyve_vm", dict(GUEST, disks=[{"name": "root", "image": "other"}]))
-    assert "the disk is made from image zvol and cannot become other" in other["msg"]
-
-
-def test_a_disk_that_cannot_be_made_from_an_image_is_refused(host: StandinHost, modules: Modules) -> None:
-    host.write("/var/tmp/disk.raw", DISK)
-    disk = {"name": "root", "image": "zvol", "size": "32M"}
-    missing = modules.run("bhyve_vm", dict(GUEST, disks=[disk]))
-    assert "there is no image 'zvol' on this host; there are: none" in missing["msg"]
-    images = [{"name": name, "source": "/var/tmp/disk.raw", "kind": name} for name in ("zvol", "file", "iso")]
-    modules.good("bhyve_image", {"images": images})
-    for change, reason in (
-        ({"image": "other"}, "there is no image 'other' on this host; there are: file, iso, zvol"),
-        ({"size": "4M"}, "size: 4M is less than the image zvol has, 6M"),
-        (
-            {"image": "iso"},
-            "iso is an ISO image, not a disk; use controller: ahci-cd and path: /apiary/.images/iso.iso",
-        ),
-        ({"image": "file"}, "use backing: file or sparse-file"),
-        ({"backing": "file"}, "use backing: zvol or sparse-zvol"),
-        ({"volblocksize": "64K"}, "a clone of image zvol has its block size, 16K, not 64K"),
-        ({"properties": {"encryption": "on"}}, "encryption: those of a clone are its image's"),
-    ):
-        refused = modules.run("bhyve_vm", dict(GUEST, disks=[dict(disk, **change)]))
-        assert refused.get("failed") and reason in refused["msg"], (change, refused["msg"])
-    assert not host.exists_in("/apiary/vm1")
-
-
-def test_a_failure_at_every_command_that_makes_a_disk_from_an_image(host: StandinHost, modules: Modules) -> None:
-    host.write("/var/tmp/disk.raw", DISK)
-    modules.good("bhyve_image", image(source="/var/tmp/disk.raw"))
-    task = dict(GUEST, disks=[{"name": "root", "image": "web", "size": "32M"}])
-    gone = {"name": "vm1", "state": "absent", "destroy": True}
-    host.clear_commands()
-    modules.good("bhyve_vm", task)
-    count = len(host.commands())
-    assert any("clone" in call.argv for call in host.commands())
-    for k in tried(count):
-        modules.good("bhyve_vm", gone)
-        host.clear_commands()
-        host.set_faults([{"match": ["*"], "kth": k, "mode": "fail", "exit": 1, "stderr": "it failed"}])
-        modules.run("bhyve_vm", task)
-        fired = host.fired_faults()
-        host.set_faults([])
-        assert fired, k
-        modules.good("bhyve_vm", task)
-        assert not modules.good("bhyve_vm", task)["changed"], (k, fired)
-        props = host.sh("zfs get -Hp -o value volsize,origin,refreservation zroot/apiary/vm1/root").stdout.split()
-        assert props[:2] == [str(32 * MIB), f"{STORE}/web@golden"] and int(props[2]) >= 32 * MIB, (k, fired)
-        assert content_of(host, "/dev/zvol/zroot/apiary/vm1/root", len(DISK)) == sha256(DISK), (k, fired)
-
-
 def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
     target = ROOT / "tests/integration/targets/bhyve_image/tasks/main.yml"
     run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
     assert run.rc == 0, run.output
-
-
-def test_the_role_makes_images_before_guests(host: StandinHost, playbooks: Playbooks, tmp_path: Path) -> None:
-    host.write("/var/tmp/disk.raw", DISK)
-    variables = {
-        "bhyve_guests_images": [{"name": "web", "source": "/var/tmp/disk.raw"}],
-        "bhyve_guests_vms": [dict(GUEST, state="present", disks=[{"name": "root", "image": "web"}])],
-    }
-    play = [{"hosts": "hives", "gather_facts": False, "roles": ["apiary.bhyve.bhyve_guests"], "vars": variables}]
-    (tmp_path / "role.json").write_text(json.dumps(play))
-    told = playbooks.play(str(tmp_path / "role.json"), check=True)
-    assert told.rc == 0, told.output
-    assert not host.exists_in("/apiary/.images")
-    done = playbooks.play(str(tmp_path / "role.json"))
-    assert done.rc == 0, done.output
-    assert content_of(host, "/dev/zvol/zroot/apiary/vm1/root", len(DISK)) == sha256(DISK)
-    again = playbooks.play(str(tmp_path / "role.json"))
-    assert again.stats[host.name]["changed"] == 0, again.output

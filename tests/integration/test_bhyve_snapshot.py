@@ -10,67 +10,12 @@ import json
 from typing import Any, Dict, List
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks, tried
+from guests import DISKS, place, record, snapshots, sums, tiny, write
+from harness import ROOT, Modules, Playbooks
 from standin.host import StandinHost
 
-TINY: Dict[str, Any] = {
-    "memory": "64M",
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
-WEB1: Dict[str, Any] = {
-    **TINY,
-    "name": "web1",
-    "disks": [
-        {"name": "root", "size": "16M"},
-        {"name": "data", "size": "8M", "backing": "sparse-zvol"},
-        {"name": "logs", "size": "4M", "backing": "sparse-file"},
-    ],
-}
-PLACES = {
-    "root": "/dev/zvol/zroot/apiary/web1/root",
-    "data": "/dev/zvol/zroot/apiary/web1/data",
-    "logs": "/apiary/web1/logs.img",
-}
+WEB1 = tiny("web1", disks=DISKS)
 BACK = {"vm": "web1", "name": "before", "state": "rolled_back"}
-
-_WRITE = """\
-import hashlib, os, sys
-descriptor = os.open(sys.argv[1], os.O_WRONLY)
-block = sys.argv[2].encode()
-data = b"".join(hashlib.sha256(block + b"/%d" % n).digest() * 2048 for n in range(8))
-assert os.pwrite(descriptor, data, 1 << 20) == len(data)
-os.fsync(descriptor)
-"""
-_READ = """\
-import hashlib, sys
-for path in sys.argv[1:]:
-    print(hashlib.sha256(open(path, "rb").read()).hexdigest())
-"""
-
-
-def write(host: StandinHost, pattern: str, *disks: str) -> None:
-    """Half a megabyte of a pattern on each disk."""
-    for disk in disks or tuple(PLACES):
-        done = host.run([PYTHON, "-c", _WRITE, PLACES[disk], f"{pattern}/{disk}"])
-        assert done.returncode == 0, done.stderr
-
-
-def sums(host: StandinHost, *disks: str) -> List[str]:
-    """The checksum of each disk."""
-    done = host.run([PYTHON, "-c", _READ, *(PLACES[disk] for disk in disks or tuple(PLACES))])
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout).split()
-
-
-def snapshots(host: StandinHost) -> List[str]:
-    return host.sh("zfs list -H -t snapshot -o name -r zroot/apiary", check=True).stdout.split()
-
-
-def record(host: StandinHost, name: str = "web1") -> Dict[str, Any]:
-    loaded: Dict[str, Any] = json.loads(host.read(f"/apiary/{name}/guest.json") or "")
-    return loaded
 
 
 @pytest.fixture
@@ -107,7 +52,7 @@ def test_check_apply_again_absent(web1: StandinHost, modules: Modules) -> None:
 def test_a_running_guest_and_one_that_is_off_in_a_constant_number_of_commands(
     web1: StandinHost, modules: Modules
 ) -> None:
-    more = [{**TINY, "name": f"app{number}", "disks": [{"name": "root", "size": "1M"}]} for number in range(4)]
+    more = [tiny(f"app{number}", disks=[{"name": "root", "size": "1M"}]) for number in range(4)]
     modules.good("bhyve_vm", {"vms": [*more, {"name": "web1", "state": "started"}]})
     one = modules.good("bhyve_snapshot", {"vm": "app0", "name": "alone"})
     many = [{"vm": vm, "name": "x"} for vm in ("web1", "app0", "app1", "app2", "app3")]
@@ -141,7 +86,7 @@ def test_what_was_written_goes_and_what_was_there_comes_back(web1: StandinHost, 
     again = modules.good("bhyve_snapshot", BACK)
     assert not again["changed"], json.dumps(again, indent=1)
     assert web1.sh("ls -A /apiary/.rollback").stdout == ""
-    write(web1, "new", "logs")
+    write(web1, "new", "web1", "logs")
     assert modules.good("bhyve_snapshot", BACK)["changed"], "a disk in a file was written to"
     assert sums(web1) == old
 
@@ -328,7 +273,7 @@ def _calls(host: StandinHost, modules: Modules, task: Dict[str, Any]) -> List[An
 
 
 def test_a_guest_that_is_forgotten_keeps_its_snapshots(host: StandinHost, modules: Modules) -> None:
-    modules.good("bhyve_vm", {**TINY, "name": "bare"})
+    modules.good("bhyve_vm", tiny("bare"))
     modules.good("bhyve_snapshot", {"vm": "bare", "name": "a"})
     modules.good("bhyve_vm", {"name": "bare", "state": "absent"})
     assert snapshots(host) == ["zroot/apiary/bare@a"]
@@ -342,10 +287,10 @@ def test_somebody_else_has_a_volume_open(web1: StandinHost, modules: Modules) ->
     modules.good("bhyve_snapshot", {"vm": "web1", "name": "before"})
     write(web1, "new")
     new = sums(web1)
-    other = {**TINY, "name": "other", "disks": [{"name": "x", "path": PLACES["data"]}]}
+    other = tiny("other", disks=[{"name": "x", "path": place("data")}])
     modules.good("bhyve_vm", {**other, "state": "started"})
     refused = modules.run("bhyve_snapshot", BACK)
-    assert PLACES["data"] in refused["msg"] and "is open in process" in refused["msg"]
+    assert place("data") in refused["msg"] and "is open in process" in refused["msg"]
     assert sums(web1) == new
 
 
@@ -361,98 +306,3 @@ def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
     target = ROOT / "tests/integration/targets/bhyve_snapshot/tasks/main.yml"
     run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
     assert run.rc == 0, run.output
-
-
-class Sweep:
-    """A fault at the k-th command of a rollback, then the same task again: the data must be the snapshot's."""
-
-    def __init__(self, host: StandinHost, modules: Modules, running: bool) -> None:
-        self.host = host
-        self.modules = modules
-        self.running = running
-        self.old = sums(host)
-        modules.good("bhyve_snapshot", {"vm": "web1", "name": "before"})
-        self.task: Dict[str, Any] = {**BACK, "destroy_newer": True, "restart": "if_needed"}
-        self.uuid = record(host)["identity"]["uuid"]
-
-    def spoil(self) -> None:
-        """Other data, another declaration, a newer snapshot, and perhaps the guest runs."""
-        self.modules.good("bhyve_vm", {"name": "web1", "state": "stopped", "memory": "96M"})
-        write(self.host, "new")
-        self.modules.good("bhyve_snapshot", {"vm": "web1", "name": "newer"})
-        if self.running:
-            self.modules.good("bhyve_vm", {"name": "web1", "state": "started"})
-
-    def recorded(self) -> List[str]:
-        self.spoil()
-        self.host.clear_commands()
-        self.modules.good("bhyve_snapshot", self.task)
-        return [" ".join(call.argv) for call in self.host.commands()]
-
-    def wrong(self, k: int) -> List[str]:
-        """What is not as it should be after the fault was taken away."""
-        hit = self.host.fired_faults()
-        self.host.set_faults([])
-        if not hit:
-            return []
-        name = f"{k} ({' '.join(hit[0]['argv'])}): "
-        found: List[str] = []
-        if self.host.sh("ls /apiary/.rollback/web1 2> /dev/null").stdout:
-            refused = self.host.sh("/usr/local/libexec/apiary start web1").stdout
-            if "a rollback to the snapshot before was interrupted" not in refused:
-                found.append(f"{name}half-way, and the runtime says {refused}")
-            changed = self.modules.run("bhyve_vm", {"name": "web1", "memory": "128M"})
-            if "was interrupted" not in changed.get("msg", ""):
-                found.append(f"{name}half-way, and bhyve_vm says {changed}")
-        again = self.modules.run("bhyve_snapshot", self.task)
-        if again.get("failed"):
-            return [*found, f"{name}converge failed: {again['msg']}"]
-        self.modules.good("bhyve_vm", {"name": "web1", "state": "stopped"})
-        if sums(self.host) != self.old:
-            found.append(f"{name}the data is not the snapshot's")
-        now = record(self.host)
-        if now["identity"]["uuid"] != self.uuid or now["declared"]["memory"] != 64 << 20:
-            found.append(f"{name}the record is {now}")
-        # A guest that was started again has done something since, if only to see its first boot end.
-        if not self.running and self.modules.good("bhyve_snapshot", self.task)["changed"]:
-            found.append(f"{name}a second run is not unchanged")
-        if self.host.sh("ls -A /apiary/.rollback").stdout:
-            found.append(f"{name}the note is still there")
-        return found
-
-
-@pytest.mark.parametrize("mode", ["fail", "half"])
-def test_a_command_of_a_rollback_that_fails(web1: StandinHost, modules: Modules, mode: str) -> None:
-    sweep = Sweep(web1, modules, running=False)
-    commands = sweep.recorded()
-    assert any(command.startswith("zfs rollback") for command in commands), commands
-    wrong: List[str] = []
-    numbers = tried(len(commands))
-    if mode == "half":
-        numbers = [k for k in numbers if commands[k - 1].startswith("zfs ")]
-    for k in numbers:
-        sweep.spoil()
-        web1.clear_commands()
-        web1.set_faults([{"match": ["*"], "kth": k, "mode": mode, "exit": 1, "stderr": "it failed"}])
-        modules.run("bhyve_snapshot", sweep.task)
-        assert web1.fired_faults(), f"{k} was not hit: {commands[k - 1]}"
-        wrong += sweep.wrong(k)
-    assert not wrong, "\n".join(wrong)
-
-
-def test_a_power_cut_in_the_middle_of_a_rollback(web1: StandinHost, modules: Modules) -> None:
-    sweep = Sweep(web1, modules, running=True)
-    commands = sweep.recorded()
-    numbers = [k for k, command in enumerate(commands, 1) if command.startswith("zfs rollback")]
-    assert len(numbers) == 3
-    wrong: List[str] = []
-    for k in numbers:
-        sweep.spoil()
-        web1.clear_commands()
-        web1.set_faults([{"match": ["*"], "kth": k, "mode": "cut"}])
-        modules.start("bhyve_snapshot", sweep.task).communicate(timeout=120)
-        assert web1.fired_faults(), commands[k - 1]
-        web1.wait_off()
-        web1.boot()
-        wrong += sweep.wrong(k)
-    assert not wrong, "\n".join(wrong)

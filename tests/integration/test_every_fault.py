@@ -13,36 +13,27 @@ A guest's life is one circle, so the sweep goes round: each step begins where th
 
 from __future__ import annotations
 
-import json
-import subprocess
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple, TypeVar
+from typing import Any, Dict, List, Sequence
 
 import pytest
+from faults import Sweep, sample
+from guests import tiny
 from harness import Modules
 from standin.host import StandinHost
 
-GUEST: Dict[str, Any] = {
-    "name": "web1",
-    "memory": "64M",
-    "cpus": 1,
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "disks": [
+GUEST: Dict[str, Any] = tiny(
+    "web1",
+    disks=[
         {"name": "root", "backing": "zvol", "size": "16M"},
         {"name": "data", "backing": "sparse-file", "size": "8M"},
     ],
-    "nics": [{"name": "lan", "switch": "bridge0"}],
-    "stop_timeout": 5,
-}
-T = TypeVar("T")
+    nics=[{"name": "lan", "switch": "bridge0"}],
+)
 #: The sweep over all commands is cut into as many tests, for workers to share.
 SHARDS = 8
-#: No task of these takes longer, whatever fails in it: seconds.
-PATIENCE = 90.0
 
 
 @dataclass(frozen=True)
@@ -93,11 +84,6 @@ def recorded(host: StandinHost, modules: Modules, step: Step) -> List[Call]:
     return [call for same in calls.values() for call in dict.fromkeys((same[0], same[-1]))]
 
 
-def sample(calls: Sequence[T]) -> List[T]:
-    """Some of the calls, the first and the last among them."""
-    return [calls[index] for index in sorted({number * (len(calls) - 1) // 3 for number in range(4)})]
-
-
 def residue(host: StandinHost) -> List[str]:
     """What is left of web1 when it should be gone."""
     script = (
@@ -108,53 +94,55 @@ def residue(host: StandinHost) -> List[str]:
     return host.sh(script).stdout.split("\n")[:-1]
 
 
-class Sweep:
-    """Faults at calls of steps, each followed by the same task without one."""
+class Life:
+    """Where the guest is, as far as that is known, for the sweeps that take turns with it."""
 
-    def __init__(self, host: StandinHost, modules: Modules, calls: Dict[str, List[Call]]) -> None:
-        self.host = host
+    def __init__(self, modules: Modules) -> None:
         self.modules = modules
-        self.calls = calls
         self.place = ""
-        self.tried = 0
-        self.missed: List[str] = []
-        self.wrong: List[str] = []
 
-    def run(self, step: Step) -> Dict[str, Any]:
-        return self.modules.finish(self.modules.start("bhyve_vm", step.task), PATIENCE)
-
-    def fault(self, step: Step, call: Call, **rule: Any) -> None:
-        """Come to where the step begins, and let that call go wrong."""
-        if self.place != step.begin:
-            self.modules.good("bhyve_vm", PLACES[step.begin])
+    def come_to(self, place: str) -> None:
+        """Bring the guest to where a step begins. After that a fault decides where it is."""
+        if self.place != place:
+            self.modules.good("bhyve_vm", PLACES[place])
         self.place = ""
-        self.host.set_faults([dict(rule, match=[call.name], kth=call.nth)])
 
-    def judge(self, step: Step, call: Call) -> None:
-        """Take the fault away and look whether the same task puts things right."""
-        hit = self.host.fired_faults()
-        self.host.set_faults([])
-        self.tried += 1
-        what = f"{call.nth}. {call.name} ({' '.join(hit[0]['argv']) if hit else call.words})"
-        if not hit:
-            self.missed.append(what)
-            return
-        again = self.run(step)
-        if again.get("failed"):
-            self.wrong.append(f"{what}: converge failed: {json.dumps(again)[:600]}")
-            return
-        settled = self.run(step)
-        if settled.get("failed") or settled["changed"]:
-            self.wrong.append(f"{what}: the second run is not unchanged: {json.dumps(settled)[:600]}")
-            return
-        self.place = step.end
 
-    def end(self) -> None:
-        """All is well, nearly all faults were hit, and of the guest nothing is left when it goes."""
-        assert not self.wrong, "\n".join(self.wrong)
-        assert len(self.missed) <= 1 + self.tried // 10, f"not hit, of {self.tried}: {self.missed}"
-        self.modules.good("bhyve_vm", GONE)
-        assert residue(self.host) == []
+class StepSweep(Sweep):
+    """Faults at the recorded calls of a step, each by the command's name and its number among those of that name."""
+
+    polls = True
+
+    def __init__(self, life: Life, step: Step, calls: List[Call]) -> None:
+        super().__init__(life.modules, "bhyve_vm", step.task)
+        self.life, self.step, self.calls = life, step, calls
+        self.commands = [call.words for call in calls]
+
+    def begin(self) -> None:
+        self.life.come_to(self.step.begin)
+
+    def rule(self, number: int) -> Dict[str, Any]:
+        call = self.calls[number - 1]
+        return {"match": [call.name], "kth": call.nth}
+
+    def missing(self, number: int) -> bool:
+        """How often a loop polls varies, so another command than the recorded one may be of that number."""
+        return True
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        self.life.place = self.step.end
+        return []
+
+
+def all_well(sweeps: Sequence[StepSweep]) -> None:
+    """All is well, nearly all faults were hit, and of the guest nothing is left when it goes."""
+    for sweep in sweeps:
+        sweep.end()
+    tried = sum(sweep.tried for sweep in sweeps)
+    missed = [what for sweep in sweeps for what in sweep.missed]
+    assert len(missed) <= 1 + tried // 10, f"not hit, of {tried}: {missed}"
+    sweeps[0].modules.good("bhyve_vm", GONE)
+    assert residue(sweeps[0].host) == []
 
 
 @pytest.fixture(scope="module")
@@ -166,73 +154,40 @@ def calls(shared_host: StandinHost) -> Dict[str, List[Call]]:
 
 
 @pytest.fixture
-def sweep(shared_host: StandinHost, calls: Dict[str, List[Call]]) -> Sweep:
-    """A sweep on the worker's host, whatever the test before has left of it."""
+def sweeps(shared_host: StandinHost, calls: Dict[str, List[Call]]) -> Dict[str, StepSweep]:
+    """A sweep of each step on the worker's host, whatever the test before has left of it."""
     shared_host.set_faults([])
     shared_host.up()
-    modules = Modules(shared_host)
-    return Sweep(shared_host, modules, calls)
+    life = Life(Modules(shared_host))
+    return {name: StepSweep(life, step, calls[name]) for name, step in STEPS.items()}
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_command_that_fails(sweep: Sweep, shard: int) -> None:
-    longest = max(len(sweep.calls[name]) for name in LIFE)
-    for k in range(shard, longest, SHARDS):
-        for name, step in LIFE.items():
-            if k >= len(sweep.calls[name]):
-                continue
-            call = sweep.calls[name][k]
-            began = time.monotonic()
-            sweep.fault(step, call, mode="fail", exit=1, stderr="it failed")
-            sweep.run(step)
-            sweep.judge(step, call)
-            print(f"{time.monotonic() - began:.1f} s: {name} {k}: {call.words}")
-    sweep.end()
-
-
-def steps_and_samples(sweep: Sweep, name: str) -> List[Tuple[Step, Call]]:
-    return [(STEPS[name], call) for call in sample(sweep.calls[name])]
+def test_a_command_that_fails(sweeps: Dict[str, StepSweep], shard: int) -> None:
+    circle = [sweeps[name] for name in LIFE]
+    for number in range(shard + 1, 1 + max(len(sweep.calls) for sweep in circle), SHARDS):
+        for sweep in circle:
+            if number <= len(sweep.calls):
+                sweep.one("fail", number)
+    all_well(circle)
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_command_that_did_its_work_and_says_it_failed(sweep: Sweep, name: str) -> None:
-    for step, call in steps_and_samples(sweep, name):
-        sweep.fault(step, call, mode="half")
-        sweep.run(step)
-        sweep.judge(step, call)
-    sweep.end()
+def test_a_command_that_did_its_work_and_says_it_failed(sweeps: Dict[str, StepSweep], name: str) -> None:
+    sweep = sweeps[name]
+    sweep.go("half", sample(sweep.numbers()))
+    all_well([sweep])
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_power_cut_at_a_command(sweep: Sweep, name: str) -> None:
-    for step, call in steps_and_samples(sweep, name):
-        sweep.fault(step, call, mode="cut")
-        process = sweep.modules.start("bhyve_vm", step.task)
-        process.communicate(timeout=PATIENCE)
-        if sweep.host.fired_faults():
-            sweep.host.wait_off()
-            sweep.host.boot()
-        sweep.judge(step, call)
-    sweep.end()
+def test_a_power_cut_at_a_command(sweeps: Dict[str, StepSweep], name: str) -> None:
+    sweep = sweeps[name]
+    sweep.go("cut", sample(sweep.numbers()))
+    all_well([sweep])
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_command_that_hangs_and_the_task_is_killed(sweep: Sweep, name: str) -> None:
-    for step, call in steps_and_samples(sweep, name):
-        sweep.fault(step, call, mode="hang")
-        process = sweep.modules.start("bhyve_vm", step.task)
-        wait_for_fault(sweep.host, process)
-        sweep.host.sh("pkill -9 -f runner.py")
-        process.communicate(timeout=PATIENCE)
-        # What hangs is killed as an administrator would do it, by its pid.
-        for hit in sweep.host.fired_faults():
-            sweep.host.sh(f"kill -9 {hit['pid']}")
-        sweep.judge(step, call)
-    sweep.end()
-
-
-def wait_for_fault(host: StandinHost, process: subprocess.Popen[str]) -> None:
-    """Wait until a fault fired, or the task has ended without one."""
-    deadline = time.monotonic() + PATIENCE
-    while not host.fired_faults() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
+def test_a_command_that_hangs_and_the_task_is_killed(sweeps: Dict[str, StepSweep], name: str) -> None:
+    sweep = sweeps[name]
+    sweep.go("hang", sample(sweep.numbers()))
+    all_well([sweep])

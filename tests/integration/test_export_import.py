@@ -6,82 +6,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import pytest
-from harness import PYTHON, ROOT, Modules, Playbooks, tried, until
+from compare import comparable, differences, fingerprint
+from exports import COPY, EXPORT, FILE, WEB1, make_web1, residue
+from guests import checksums, record, sums, tiny, write
+from harness import PYTHON, ROOT, Modules, Playbooks, until
 from standin.host import StandinHost
-from test_every_fault import wait_for_fault
-from test_guests import comparable, differences, fingerprint
-
-TINY: Dict[str, Any] = {
-    "memory": "64M",
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
-WEB1: Dict[str, Any] = {
-    **TINY,
-    "name": "web1",
-    "disks": [
-        {"name": "root", "backing": "zvol", "size": "16M", "properties": {"compression": "zstd", "copies": 2}},
-        {"name": "thin", "backing": "sparse-zvol", "size": "8M", "volblocksize": "8K", "controller": "nvme"},
-        {"name": "logs", "backing": "sparse-file", "size": "4M"},
-    ],
-    "nics": [{"name": "lan", "switch": "bridge0"}],
-    "vnc": {"password": "secret"},
-}
-KINDS = {"root": "zvol", "thin": "sparse-zvol", "logs": "sparse-file"}
-FILE = "/backup/web1.apiary"
-EXPORT = {"vm": "web1", "path": FILE}
-COPY = {"path": FILE, "name": "web2", "keep_identity": False}
-
-_WRITE = """\
-import hashlib, os, sys
-descriptor = os.open(sys.argv[1], os.O_WRONLY)
-block = sys.argv[2].encode()
-data = b"".join(hashlib.sha256(block + b"/%d" % n).digest() * 2048 for n in range(8))
-assert os.pwrite(descriptor, data, 1 << 20) == len(data)
-os.fsync(descriptor)
-"""
-_READ = """\
-import hashlib, sys
-for path in sys.argv[1:]:
-    print(hashlib.sha256(open(path, "rb").read()).hexdigest())
-"""
-
-
-def place(guest: str, disk: str, backing: str = "") -> str:
-    """Where a disk's data is."""
-    zvol = (backing or KINDS[disk]).endswith("zvol")
-    return f"/dev/zvol/zroot/apiary/{guest}/{disk}" if zvol else f"/apiary/{guest}/{disk}.img"
-
-
-def write(host: StandinHost, pattern: str, guest: str = "web1", *disks: str) -> None:
-    """Half a megabyte of a pattern on each disk."""
-    for disk in disks or tuple(KINDS):
-        done = host.run([PYTHON, "-c", _WRITE, place(guest, disk), f"{pattern}/{disk}"])
-        assert done.returncode == 0, done.stderr
-
-
-def sums(host: StandinHost, guest: str, backing: str = "") -> List[str]:
-    """The checksum of each disk."""
-    done = host.run([PYTHON, "-c", _READ, *(place(guest, disk, backing) for disk in KINDS)])
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout).split()
-
-
-def record(host: StandinHost, name: str) -> Dict[str, Any]:
-    loaded: Dict[str, Any] = json.loads(host.read(f"/apiary/{name}/guest.json"))
-    return loaded
-
-
-def residue(host: StandinHost) -> List[str]:
-    """What an export or import should not leave."""
-    hidden = "ls -A /apiary /backup | grep partial"
-    return host.sh(f"{hidden}; zfs list -H -t all -o name | grep -e partial -e @apiary-").stdout.splitlines()
 
 
 def refusal(modules: Modules, module: str, task: Dict[str, Any], check: bool = False) -> str:
@@ -96,13 +29,8 @@ def refusal(modules: Modules, module: str, task: Dict[str, Any], check: bool = F
 
 @pytest.fixture
 def web1(host: StandinHost, modules: Modules) -> StandinHost:
-    """A guest with a pattern on its disks, hooks, and firmware variables of its own."""
-    modules.good("bhyve_vm", WEB1)
-    write(host, "old")
-    host.sh("mkdir /backup /apiary/web1/hooks", check=True)
-    host.write("/apiary/web1/hooks/prestart", "#!/bin/sh\n", mode=0o755)
-    host.write("/apiary/web1/uefi-vars.fd", bytes(range(256)) * 4)
-    host.sh("rm /apiary/web1/firstboot", check=True)
+    """A host with a guest to be exported."""
+    make_web1(modules)
     return host
 
 
@@ -121,7 +49,7 @@ def test_check_apply_again_modify_force(web1: StandinHost, modules: Modules) -> 
         again = modules.good("bhyve_export", EXPORT, check=check)
         assert not again["changed"] and again["diff"] == []
         assert again["exports"][0]["id"] == done["exports"][0]["id"]
-    write(web1, "new", "web1", "thin")
+    write(web1, "new", "web1", "data")
     assert "with other content" in refusal(modules, "bhyve_export", EXPORT)
     forced = modules.good("bhyve_export", {**EXPORT, "force": True})
     assert forced["changed"] and forced["exports"][0]["id"] != done["exports"][0]["id"]
@@ -139,8 +67,8 @@ def test_a_copy_has_the_data_and_runs_beside_the_guest(web1: StandinHost, module
     assert done["imports"][0]["changes"] == told["imports"][0]["changes"]
     assert done["imports"][0]["disks"] == told["imports"][0]["disks"]
     assert residue(web1) == []
-    assert sums(web1, "web2") == sums(web1, "web1")
-    old, new = record(web1, "web1"), record(web1, "web2")
+    assert sums(web1, "web2") == sums(web1)
+    old, new = record(web1), record(web1, "web2")
     assert new["identity"]["uuid"] != old["identity"]["uuid"] and new["identity"]["macs"] != old["identity"]["macs"]
     for key in ("serials", "slots"):
         assert new["identity"][key] == old["identity"][key]
@@ -150,7 +78,7 @@ def test_a_copy_has_the_data_and_runs_beside_the_guest(web1: StandinHost, module
     assert not web1.exists_in("/apiary/web2/firstboot")
     for prop, disk in (
         ("refreservation", "root"),
-        ("volblocksize", "thin"),
+        ("volblocksize", "data"),
         ("compression", "root"),
         ("copies", "root"),
     ):
@@ -168,7 +96,7 @@ def test_a_copy_has_the_data_and_runs_beside_the_guest(web1: StandinHost, module
 
 
 def test_a_guest_that_was_lost_comes_back_as_it_was(web1: StandinHost, modules: Modules) -> None:
-    before, data = record(web1, "web1"), sums(web1, "web1")
+    before, data = record(web1), sums(web1)
     modules.good("bhyve_export", {**EXPORT, "format": "image"})
     assert residue(web1) == []
     assert "which did not come from" in refusal(modules, "bhyve_import", {"path": FILE})
@@ -176,35 +104,35 @@ def test_a_guest_that_was_lost_comes_back_as_it_was(web1: StandinHost, modules: 
     modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True})
     done = modules.good("bhyve_import", {"path": FILE})
     assert done["imports"][0]["name"] == "web1"
-    assert record(web1, "web1") == before
-    assert sums(web1, "web1") == data
+    assert record(web1) == before
+    assert sums(web1) == data
     assert not modules.good("bhyve_vm", WEB1)["changed"]
 
 
 def test_under_another_name_everything_that_a_firmware_knows_stays(web1: StandinHost, modules: Modules) -> None:
-    before = record(web1, "web1")["identity"]
+    before = record(web1)["identity"]
     modules.good("bhyve_export", EXPORT)
     modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True})
     modules.good("bhyve_import", {"path": FILE, "name": "db1", "backing": "sparse-zvol"})
     after = record(web1, "db1")["identity"]
     assert {key: after[key] for key in before} == before
-    assert "thin" in after["eui64"]
+    assert "data" in after["eui64"]
     assert sums(web1, "db1", "sparse-zvol")
     assert web1.sh("zfs list -Ho name -t volume -r zroot/apiary/db1").stdout.split() == [
-        f"zroot/apiary/db1/{disk}" for disk in ("logs", "root", "thin")
+        f"zroot/apiary/db1/{disk}" for disk in ("data", "logs", "root")
     ]
 
 
 def test_an_administrator_unpacks_it_by_hand(web1: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_export", EXPORT)
-    data = sums(web1, "web1")
+    data = sums(web1)
     web1.sh(f"mkdir /hand && tar -xf {FILE} -C /hand", check=True)
     listing = web1.sh("cd /hand && find . -type f").stdout.split()
     assert sorted(listing) == [
         "./SHA256SUMS",
+        "./disks/data.zfs.zst",
         "./disks/logs.img.zst",
         "./disks/root.zfs.zst",
-        "./disks/thin.zfs.zst",
         "./files/hooks/prestart",
         "./files/uefi-vars.fd",
         "./guest.json",
@@ -214,14 +142,12 @@ def test_an_administrator_unpacks_it_by_hand(web1: StandinHost, modules: Modules
     web1.sh("zstd -q -d /hand/disks/logs.img.zst -o /hand/logs.img", check=True)
     # The node of a volume comes a moment after the command that made it.
     assert until(lambda: web1.exists_in("/dev/zvol/zroot/apiary/hand"))
-    done = web1.run([PYTHON, "-c", _READ, "/dev/zvol/zroot/apiary/hand", "/hand/logs.img"])
-    assert done.returncode == 0, done.stderr
-    assert str(done.stdout).split() == [data[0], data[2]]
+    assert checksums(web1, ["/dev/zvol/zroot/apiary/hand", "/hand/logs.img"]) == [data[0], data[2]]
 
 
 def test_a_running_guest_and_a_snapshot(web1: StandinHost, modules: Modules) -> None:
     modules.good("bhyve_snapshot", {"vm": "web1", "name": "daily"})
-    data = sums(web1, "web1")
+    data = sums(web1)
     modules.good("bhyve_vm", {"name": "web1", "state": "started"})
     assert modules.good("bhyve_export", EXPORT)["exports"][0]["consistency"] == "crash_consistent"
     assert "which runs and may have written since" in refusal(modules, "bhyve_export", EXPORT)
@@ -248,12 +174,12 @@ def test_two_tasks_at_once_do_it_once(web1: StandinHost, modules: Modules) -> No
         both = [modules.finish(process) for process in [modules.start(module, task), modules.start(module, task)]]
         assert not any(result.get("failed") for result in both), both
         assert sorted(result["changed"] for result in both) == [False, True]
-    assert sums(web1, "web2") == sums(web1, "web1")
+    assert sums(web1, "web2") == sums(web1)
     assert residue(web1) == []
 
 
 def test_one_that_fails_does_not_keep_the_others(web1: StandinHost, modules: Modules) -> None:
-    modules.good("bhyve_vm", {**TINY, "name": "app1", "disks": [{"name": "root", "size": "1M"}]})
+    modules.good("bhyve_vm", tiny("app1", disks=[{"name": "root", "size": "1M"}]))
     other = {"vm": "app1", "path": "/backup/app1.apiary"}
     copies = [COPY, {"path": other["path"], "name": "app2", "keep_identity": False}]
     for module, task, key, names in (
@@ -304,9 +230,7 @@ open("/backup/bad.apiary", "wb").write(data)
 def shared(shared_host: StandinHost) -> StandinHost:
     """A host with an export of web1, for tests that change nothing."""
     modules = Modules(shared_host)
-    modules.good("bhyve_vm", WEB1)
-    write(shared_host, "old")
-    shared_host.sh("mkdir /backup", check=True)
+    make_web1(modules)
     modules.good("bhyve_export", EXPORT)
     return shared_host
 
@@ -330,7 +254,7 @@ def test_bad_input(shared: StandinHost) -> None:
 
 
 def test_reads_do_not_grow_with_the_exports(web1: StandinHost, modules: Modules) -> None:
-    more = [{**TINY, "name": f"app{number}", "disks": [{"name": "root", "size": "1M"}]} for number in range(4)]
+    more = [tiny(f"app{number}", disks=[{"name": "root", "size": "1M"}]) for number in range(4)]
     modules.good("bhyve_vm", {"vms": more})
     tasks = [EXPORT, *({"vm": one["name"], "path": f"/backup/{one['name']}"} for one in more)]
     modules.good("bhyve_export", {"exports": tasks})
@@ -369,7 +293,7 @@ def test_a_host_without_zfs_takes_images(
     taken = {"path": "/backup/portable"}
     done = there.good("bhyve_import", taken)
     assert [one["backing"] for one in done["imports"][0]["disks"]] == ["file", "sparse-file", "sparse-file"]
-    assert sums(bare, "web1", "file") == sums(web1, "web1")
+    assert sums(bare, "web1", "file") == sums(web1)
     assert not there.good("bhyve_import", taken)["changed"]
     assert bare.sh("ls -A /apiary").stdout.split() == ["web1"]
     # And back: the files' times tell whether anything was written.
@@ -378,120 +302,9 @@ def test_a_host_without_zfs_takes_images(
     assert not there.good("bhyve_export", back)["changed"]
     web1.write("/backup/back", bare.read_bytes("/backup/back"))
     modules.good("bhyve_import", {"path": "/backup/back", "name": "web3", "keep_identity": False, "backing": "zvol"})
-    assert sums(web1, "web3", "zvol") == sums(web1, "web1")
+    assert sums(web1, "web3", "zvol") == sums(web1)
     there.good("bhyve_vm", {"name": "web1", "loader": {"host_path": "/tiny"}, "description": "x"})
     assert "with other content" in str(there.run("bhyve_export", back)["msg"])
-
-
-class Sweep:
-    """A fault at the k-th command of a task, then the same task without one."""
-
-    def __init__(self, host: StandinHost, modules: Modules, module: str) -> None:
-        self.host, self.modules, self.module = host, modules, module
-        self.task = EXPORT if module == "bhyve_export" else COPY
-        modules.good("bhyve_export", EXPORT)
-        self.data = sums(host, "web1")
-        self.reach()
-        host.clear_commands()
-        modules.good(module, self.task)
-        self.count = len(host.commands())
-        self.wrong: List[str] = []
-        assert self.count >= 15
-
-    def reach(self) -> None:
-        """Come to where the task begins."""
-        if self.module == "bhyve_export":
-            self.host.sh(f"rm -f {FILE}", check=True)
-        else:
-            self.modules.good("bhyve_vm", {"name": "web2", "state": "absent", "destroy": True})
-
-    def set_fault(self, k: int, **rule: Any) -> None:
-        self.reach()
-        self.host.clear_commands()
-        self.host.set_faults([dict(rule, match=["*"], kth=k)])
-
-    def judge(self, k: int, seen: bool) -> None:
-        """``seen``: the task came to its end, and what it left is to be looked at."""
-        hit = self.host.fired_faults()
-        self.host.set_faults([])
-        if not hit:
-            if len(self.host.commands()) >= k:
-                self.wrong.append(f"{k}: the fault was not hit")
-            return
-        at = f"{k} ({' '.join(hit[0]['argv'])})"
-        imported = self.module == "bhyve_import"
-        there = imported and seen and "web2" in self.host.sh("ls /apiary").stdout.split()
-        if there and sums(self.host, "web2") != self.data:
-            self.wrong.append(f"{at}: what is seen is not whole")
-        again = self.modules.run(self.module, self.task)
-        settled = self.modules.run(self.module, self.task)
-        if again.get("failed") or settled.get("failed") or settled["changed"]:
-            self.wrong.append(f"{at}: {json.dumps(again)[:500]} then {json.dumps(settled)[:500]}")
-            return
-        if imported and sums(self.host, "web2") != self.data:
-            self.wrong.append(f"{at}: the data is not that of the export")
-        if residue(self.host):
-            self.wrong.append(f"{at}: left behind: {residue(self.host)}")
-
-    def end(self) -> None:
-        """All went well; the file of an export still has everything."""
-        assert not self.wrong, "\n".join(self.wrong)
-        if self.module == "bhyve_export":
-            self.modules.good("bhyve_import", COPY)
-            assert sums(self.host, "web2") == self.data
-
-
-@pytest.fixture(params=["bhyve_export", "bhyve_import"])
-def sweep(request: pytest.FixtureRequest, web1: StandinHost, modules: Modules) -> Sweep:
-    """A sweep over the commands of a module."""
-    return Sweep(web1, modules, request.param)
-
-
-def some(count: int) -> List[int]:
-    """Some of the commands by number, the first and the last among them."""
-    return sorted({1 + index * (count - 1) // 5 for index in range(6)})
-
-
-def test_a_command_that_fails(sweep: Sweep) -> None:
-    for k in tried(sweep.count):
-        sweep.set_fault(k, mode="fail", exit=1, stderr="it failed")
-        sweep.modules.run(sweep.module, sweep.task)
-        sweep.judge(k, seen=True)
-    sweep.end()
-
-
-def test_a_command_that_did_its_work_and_says_it_failed(sweep: Sweep) -> None:
-    for k in some(sweep.count):
-        sweep.set_fault(k, mode="half")
-        sweep.modules.run(sweep.module, sweep.task)
-        sweep.judge(k, seen=True)
-    sweep.end()
-
-
-def test_a_power_cut_at_a_command(sweep: Sweep) -> None:
-    for k in some(sweep.count):
-        sweep.set_fault(k, mode="cut")
-        process = sweep.modules.start(sweep.module, sweep.task)
-        process.communicate(timeout=120)
-        if sweep.host.fired_faults():
-            sweep.host.wait_off()
-            sweep.host.boot()
-        sweep.judge(k, seen=False)
-    sweep.end()
-
-
-def test_the_task_is_killed_at_a_command_that_hangs(sweep: Sweep) -> None:
-    for k in some(sweep.count):
-        sweep.set_fault(k, mode="hang")
-        process = sweep.modules.start(sweep.module, sweep.task)
-        wait_for_fault(sweep.host, process)
-        hung = [hit["pid"] for hit in sweep.host.fired_faults()]
-        # The module has started what hangs: it is killed first, by its pid, as an administrator would do it.
-        victims = [call.ppid for call in sweep.host.commands() if call.pid in hung] + hung
-        sweep.host.sh(f"kill -9 {' '.join(map(str, victims))}" if victims else "true")
-        process.communicate(timeout=60)
-        sweep.judge(k, seen=False)
-    sweep.end()
 
 
 def test_the_targets(playbooks: Playbooks, host: StandinHost) -> None:

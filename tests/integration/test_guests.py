@@ -5,83 +5,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import re
 from typing import Any, Dict, List
 
 import pytest
+from compare import comparable, differences, fingerprint
+from guests import state_of, the, tiny
 from harness import Modules, until
 from standin.guests.control import Guest
 from standin.host import StandinHost
-
-TINY: Dict[str, Any] = {
-    "memory": "64M",
-    "cpus": 1,
-    "firmware": "bhyveload",
-    "loader": {"host_path": "/tiny", "env": {"mode": "acpi"}},
-    "stop_timeout": 5,
-}
-
-
-def tiny(name: str, **options: Any) -> Dict[str, Any]:
-    """A guest of five kilobytes that enables ACPI and obeys the power button."""
-    return dict(copy.deepcopy(TINY), name=name, **options)
-
-
-def the(result: Dict[str, Any], name: str) -> Dict[str, Any]:
-    """A guest out of a module's result."""
-    return next(vm for vm in result["vms"] if vm["name"] == name)
-
-
-def state_of(modules: Modules, name: str) -> Dict[str, Any]:
-    """The status that bhyve_vm_info gives."""
-    status: Dict[str, Any] = the(modules.good("bhyve_vm_info", {"names": [name]}), name)["status"]
-    return status
-
-
-def fingerprint(host: StandinHost) -> str:
-    """Everything of the host that a module might have changed."""
-    return host.sh(
-        "find /apiary /var/db/apiary /etc /boot /usr/local/etc -type f -exec md5 {} +;"
-        " find /apiary -type l -exec readlink {} +; ifconfig; ls /dev/vmm;"
-        " zfs get -Hp -r all zroot/apiary | grep -v -e used -e avail -e refer -e creat -e writt;"
-        " sysctl kern hw net.link | grep -v -e boottime -e lastpid -e loadavg"
-    ).stdout
-
-
-# Random until it is allocated, and what derives from it.
-ALLOCATED = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    r"|5a(:[0-9a-f]{2}){5}|\b[0-9A-F]{16}\b|to be allocated"
-)
-
-
-def comparable(value: Any) -> Any:
-    """A result with what only apply can know left out: allocated identities, the process, times."""
-    if isinstance(value, dict):
-        return {
-            key: comparable(item)
-            for key, item in value.items()
-            if key not in ("pid", "uptime", "commands", "commands_started", "stopped_by", "stage", "exit", "invocation")
-        }
-    if isinstance(value, list):
-        return [comparable(item) for item in value]
-    return ALLOCATED.sub("ALLOCATED", value) if isinstance(value, str) else value
-
-
-def differences(left: Any, right: Any, where: str = "") -> List[str]:
-    """Where two results differ, field by field."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        keys = sorted(set(left) | set(right))
-        return [line for key in keys for line in differences(left.get(key), right.get(key), f"{where}.{key}")]
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        pairs = enumerate(zip(left, right))
-        return [line for index, (a, b) in pairs for line in differences(a, b, f"{where}[{index}]")]
-    if isinstance(left, str) and isinstance(right, str) and "\n" in left:
-        return differences(left.splitlines(), right.splitlines(), where)
-    return [] if left == right else [f"{where}: {left!r} != {right!r}"]
-
 
 STORY: List[Dict[str, Any]] = [
     tiny("web1", state="present", disks=[{"name": "root", "size": "16M"}], nics=[{"name": "lan", "switch": "bridge0"}]),

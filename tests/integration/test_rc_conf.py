@@ -92,6 +92,8 @@ def test_a_file_that_sh_cannot_parse_is_left_alone(modules: Modules) -> None:
 
 
 def test_another_user_is_refused_in_one_line(modules: Modules) -> None:
-    script = "cd /var/tmp/payload && su -m nobody -c 'PYTHONPATH=. /usr/local/bin/python3.11 runner.py alone rc_conf'"
+    script = (
+        "cd /var/tmp/payload && su -m nobody -c 'PYTHONPATH=. /usr/local/bin/python3.11 module_server.py alone rc_conf'"
+    )
     done = modules.host.run(["sh", "-c", script], stdin='{"name": "hostname", "value": "x"}')
     assert "not root: this module changes the host itself" in done.stdout

@@ -20,7 +20,7 @@ author: Apiary contributors
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Records results and the final counts."""
 
     CALLBACK_VERSION = 2.0

@@ -10,6 +10,8 @@ mounted, in its own namespace only). It runs until it is shut down, cut or destr
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import select
@@ -57,6 +59,17 @@ def default_directory(name: str) -> str:
     return os.path.join(os.path.dirname(os.path.dirname(base.LIBRARY)), "build", "lab", name)
 
 
+@functools.cache
+def _compile() -> None:
+    """Once for all hosts: the library is read-only in them, so Python cannot keep compiled modules from there."""
+    subprocess.run(
+        [_PYTHON, "-IS", "-m", "compileall", "-q", base.PACKAGE],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
 class StandinHost:
     """One host. Making the object does nothing; ``up`` makes the host if it is new and boots it."""
 
@@ -90,7 +103,7 @@ class StandinHost:
             raise LabError("a stand-in host needs namespaces and overlay mounts: run this as root")
         settings = self.settings()
         self._clear("kernel")
-        self._compile()
+        _compile()
         self._save("kernel/uname", f"{settings['release']}\n{settings['version']}\n{settings['machine']}\n")
         self._save("kernel/boot.json", json.dumps({"time": time.time()}))
         self._save(
@@ -108,39 +121,16 @@ class StandinHost:
 
     def down(self, timeout: float = 180.0) -> None:
         """Orderly: /etc/rc.shutdown, then off."""
-        pid = self._init_pid()
-        if pid is None:
-            return
-        handle = os.pidfd_open(pid)
-        try:
-            os.kill(pid, signal.SIGUSR2)
-            self._gone(handle, timeout, "shut down")
-        finally:
-            os.close(handle)
-        self._after_power_off()
+        if self.is_up():
+            self._end(signal.SIGUSR2, timeout, "shut down")
 
     def power_cut(self) -> None:
         """Every process of the host is killed at once; what its kernel held is gone, its disk is as it was."""
-        pid = self._init_pid()
-        if pid is not None:
-            handle = os.pidfd_open(pid)
-            try:
-                os.kill(pid, signal.SIGKILL)
-                self._gone(handle, 20.0, "die")
-            finally:
-                os.close(handle)
-        self._after_power_off()
+        self._end(signal.SIGKILL, 20.0, "die")
 
     def wait_off(self, timeout: float = 60.0) -> None:
         """Wait until the host is off (a fault cut its power, or it was shut down from inside)."""
-        pid = self._init_pid()
-        if pid is not None:
-            handle = os.pidfd_open(pid)
-            try:
-                self._gone(handle, timeout, "go off")
-            finally:
-                os.close(handle)
-        self._after_power_off()
+        self._end(None, timeout, "go off")
 
     def destroy(self) -> None:
         """Power cut, then the host's directory goes too."""
@@ -308,15 +298,6 @@ class StandinHost:
         shutil.rmtree(self._path(name), ignore_errors=True)
         os.makedirs(self._path(name), exist_ok=True)
 
-    def _compile(self) -> None:
-        """The library is read-only in the host, so Python cannot keep compiled modules from there."""
-        subprocess.run(
-            [_PYTHON, "-IS", "-m", "compileall", "-q", base.PACKAGE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-
     def _start(self, rc: bool, timeout: float) -> None:
         ready, tell = os.pipe()
         try:
@@ -362,11 +343,20 @@ class StandinHost:
             return None
         return int(pid) if fields[19] == ticks and fields[0] not in "ZX" else None
 
-    def _gone(self, handle: int, timeout: float, verb: str) -> None:
-        """Wait for the process behind a pidfd to end."""
-        readable, _unused, _unused = select.select([handle], [], [], timeout)
-        if not readable:
-            raise LabError(f"stand-in host {self.name} did not {verb} within {timeout:g} s")
+    def _end(self, number: Optional[signal.Signals], timeout: float, verb: str) -> None:
+        """Send init a signal, if one is given, wait for it to end, and clear away what it left."""
+        pid = self._init_pid()
+        # Init may end between any two of these lines.
+        with contextlib.suppress(ProcessLookupError), contextlib.ExitStack() as stack:
+            if pid is not None:
+                handle = os.pidfd_open(pid)
+                stack.callback(os.close, handle)
+                if number is not None:
+                    signal.pidfd_send_signal(handle, number)
+                readable, _unused, _unused = select.select([handle], [], [], timeout)
+                if not readable:
+                    raise LabError(f"stand-in host {self.name} did not {verb} within {timeout:g} s")
+        self._after_power_off()
 
     def _after_power_off(self) -> None:
         if self._launcher is not None:

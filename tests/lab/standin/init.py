@@ -42,6 +42,14 @@ def _script(path: str, argument: str) -> Optional[int]:
     return pid
 
 
+def _keep_warm() -> None:
+    """Start the process that forks for commands."""
+    if os.fork() == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        python = paths.LINUX + "/usr/bin/python3"
+        os.execve(python, [python, "-IS", f"{os.path.dirname(notes.__file__)}/warm.py"], _ENVIRONMENT)
+
+
 def _reap(wanted: Optional[int]) -> Optional[int]:
     """Reap every child that has ended; the exit status of ``wanted`` if it is among them."""
     status = None
@@ -114,6 +122,7 @@ def main() -> NoReturn:
     for source, target in ((nothing, 0), (console, 1), (console, 2)):
         os.dup2(source, target)
     notes.set_title("/sbin/init", comm="init")
+    _keep_warm()
     script = _script("/etc/rc", "autoboot") if with_rc else None
     if script is None:
         _tell(ready, 0)

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from . import notes, paths
+from . import notes, paths, warm
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Call:
             log(f'{{"call":"{self.key}","exit":{status},"seconds":{seconds:.4f}}}')
 
 
-def run_main(main: Main, argv: Sequence[str]) -> int:
+def outcome(main: Main, argv: Sequence[str]) -> int:
     """Run a command's main as a process does: what it prints is flushed, SystemExit is its status."""
     try:
         status = main(argv)
@@ -68,20 +68,27 @@ def run_main(main: Main, argv: Sequence[str]) -> int:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
+    except BrokenPipeError:
+        status = warm.BROKEN_PIPE
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        status = warm.BROKEN_PIPE
+    return status
+
+
+def run_main(main: Main, argv: Sequence[str]) -> int:
+    """The outcome of a command; ends by the signal that would end a program that handles none."""
+    try:
+        status = outcome(main, argv)
     except KeyboardInterrupt:
         import signal
 
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         status = 130
-    except BrokenPipeError:
-        status = 141
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        status = 141
-    if status == 141:
+    if status == warm.BROKEN_PIPE:
         # As a program that does not care ends: by the signal.
         import signal
 
@@ -104,10 +111,20 @@ def launch(module: str) -> NoReturn:
             status = faults.apply(fault, lambda: _main_of(module)(argv))
             call.end(status)
             os._exit(status)
-    status = run_main(_main_of(module), argv)
+    status = run_main(_warm(module) if module in warm.MODULES else _main_of(module), argv)
     call.end(status)
     # Straight out: a command's daemon threads and exit handlers are its own affair, and this saves milliseconds.
     os._exit(status)
+
+
+def _warm(module: str) -> Main:
+    def main(argv: Sequence[str]) -> int:
+        try:
+            return warm.call(module, argv)
+        except warm.NobodyListens:
+            return _main_of(module)(argv)
+
+    return main
 
 
 def _main_of(module: str) -> Main:

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
 _NOTES = paths.KERNEL + "/proc"
+_acting_for: List[int] = []
+
+
+def act_for(pid: int) -> None:
+    """This process does the work of another one, the call's (``warm``)."""
+    _acting_for.append(pid)
+
+
+def mine() -> List[int]:
+    """The pids that are this command itself, for those that leave themselves out of what they look at."""
+    return [os.getpid(), *_acting_for]
 
 
 def stat_fields(pid: str) -> Optional[List[str]]:

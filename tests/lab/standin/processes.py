@@ -115,7 +115,7 @@ def _owner(pid: str) -> Optional[Tuple[int, int]]:
 def table() -> List[Process]:
     """Every process of the host, by pid. Linux's kernel threads and processes that end meanwhile are left out."""
     boot, uptime, tick, page = _boot_time(), _uptime(), os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    found = []
+    found, hidden = [], set()
     for name in os.listdir(paths.PROC):
         if not name.isdigit():
             continue
@@ -128,6 +128,7 @@ def table() -> List[Process]:
             continue
         note = read_note(pid, ticks)
         if note.get("hidden"):
+            hidden.add(pid)
             continue
         title = str(note.get("title") or "")
         shown = (title,) if title else visible_argv(argv)
@@ -156,7 +157,8 @@ def table() -> List[Process]:
                 opened=tuple(OpenFile(str(entry[0]), str(entry[1])) for entry in note.get("open", [])),
             )
         )
-    return sorted(found, key=lambda process: process.pid)
+    # What a hidden process has started is hidden with it.
+    return sorted((process for process in found if process.sid not in hidden), key=lambda process: process.pid)
 
 
 def open_files() -> List[Tuple[Process, OpenFile]]:

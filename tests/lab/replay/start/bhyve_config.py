@@ -9,6 +9,7 @@ from standin.guests.behaviour import make_sector
 from standin.host import StandinHost
 
 from replay.start import _bhyve
+from replay.transcript import load
 
 SETTINGS = _bhyve.SETTINGS
 _X = "bhyvectl --vm=x --destroy; true"
@@ -24,7 +25,7 @@ def prepare(host: StandinHost) -> None:
     _bhyve.firmware(host)
     _bhyve.modules(host)
     _bhyve.sshd(host)
-    cfg0 = next(entry.stdout for entry in _bhyve.load("bhyve-config") if entry.command == "cat /vm/cfg0.conf")
+    cfg0 = next(entry.stdout for entry in load("bhyve-config") if entry.command == "cat /vm/cfg0.conf")
     host.write("/vm/cfg0.conf", cfg0)
     host.write("/vm/bad.conf", "this is not a config line\n")
     host.write("/vm/c.conf", "# a comment\n\ncpus=1\n  memory.size=256M\nname=with space\n")

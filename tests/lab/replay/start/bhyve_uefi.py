@@ -9,6 +9,7 @@ from standin.guests.behaviour import make_sector
 from standin.host import StandinHost
 
 from replay.start import _bhyve
+from replay.transcript import load
 
 SETTINGS = _bhyve.SETTINGS
 
@@ -18,7 +19,7 @@ def prepare(host: StandinHost) -> None:
     _bhyve.modules(host)
     _bhyve.firmware(host)
     _bhyve.terminals(host, "nmdm7")
-    waitfor = next(entry.stdout for entry in _bhyve.load("bhyve-uefi") if entry.command == "cat /root/waitfor")
+    waitfor = next(entry.stdout for entry in load("bhyve-uefi") if entry.command == "cat /root/waitfor")
     _bhyve.put(host, "/root/waitfor", waitfor)
     host.write("/vm/guest.img", make_sector({"guest": "light", "acpi_after": 1.0}) + bytes(1 << 20))
     _bhyve.quick_sleep(host)

@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from .. import paths, processes
+from .. import notes, paths, processes
 from ..processes import Process
 from ..system import cli, mounts, psinfo
 
@@ -162,11 +162,11 @@ def main(argv: Sequence[str]) -> int:
         wanted[(found.st_dev, found.st_ino)] = name
     if names and not wanted:
         return 1
-    table = mounts.table()
+    table, mine = mounts.table(), notes.mine()
     user_names: Dict[int, str] = {}
     print("USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W" + (" NAME" if wanted else ""))
     for process in processes.table():
-        if process.pid == os.getpid() or process.state == "Z":
+        if process.pid in mine or process.state == "Z":
             continue
         if (pids is not None and process.pid not in pids) or (users is not None and process.uid not in users):
             continue

@@ -25,7 +25,7 @@ def openers(dataset: Doc) -> List[Opener]:
     except FileNotFoundError:
         return found
     for pid in os.listdir(paths.PROC):
-        if not pid.isdigit() or int(pid) == os.getpid():
+        if not pid.isdigit() or int(pid) in notes.mine():
             continue
         descriptors = f"{paths.PROC}/{pid}/fd"
         try:

@@ -13,7 +13,11 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import archive
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import Content, Left, Manifest, Member
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import DestroyDataset, WriteFile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import (
+    DestroyDataset,
+    WriteFile,
+    WriteGeneration,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import (
     Export,
@@ -430,6 +434,7 @@ def test_the_planner_makes_no_disks_and_its_steps_are_led_to_the_hidden_place(em
         "/apiary/.partial-web2/firstboot",
         "/apiary/.partial-web2/guest.json",
     ]
+    assert isinstance(led[3], WriteGeneration)
     assert led[3].directory == "/apiary/.partial-web2/boot.1"
     assert "/dev/zvol/zroot/apiary/web2/root" in led[3].conf
 

@@ -77,7 +77,7 @@ class Stage(Host):
     def rmtree(self, path: str) -> None:
         self.deeds.append(f"rmtree {path}")
 
-    def unlink(self, path: str) -> None:
+    def unlink(self, path: str, sync: bool = False) -> None:
         self.deeds.append(f"unlink {path}")
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
@@ -161,7 +161,12 @@ def test_the_hosts_configuration_is_sh() -> None:
 
 
 def test_a_shutdown_takes_as_long_as_its_waves(fleet: Any) -> None:
-    declared = (("a", 60, 10, []), ("b", 100, 10, []), ("c", 30, 10, ["a"]), ("d", 5, 50, []))
+    declared: Tuple[Tuple[str, int, int, List[str]], ...] = (
+        ("a", 60, 10, []),
+        ("b", 100, 10, []),
+        ("c", 30, 10, ["a"]),
+        ("d", 5, 50, []),
+    )
     guests = {
         name: fleet.make(name=name, memory="1G", stop_timeout=timeout, boot={"order": order, "after": after}).guest
         for name, timeout, order, after in declared

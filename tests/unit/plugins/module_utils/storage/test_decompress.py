@@ -13,7 +13,7 @@ import random
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List
+from typing import Callable, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
@@ -25,7 +25,7 @@ BLOCK = 16 << 10
 DATA = random.Random(4).randbytes(BLOCK)
 HOLE = bytes(BLOCK)
 DISK = DATA + HOLE * 100 + DATA * 3 + b"\0" * 511 + b"x" + HOLE * 200
-PACK = {"xz": lzma.compress, "gz": gzip.compress, "bz2": bz2.compress}
+PACK: Dict[str, Callable[[bytes], bytes]] = {"xz": lzma.compress, "gz": gzip.compress, "bz2": bz2.compress}
 
 
 @pytest.mark.parametrize(
