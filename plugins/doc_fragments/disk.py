@@ -27,7 +27,8 @@ state:
   choices: [present, absent, detached]
   default: present
 destroy:
-  description: With O(@state=absent), destroy the disk's volume or file; never a given O(@path).
+  description: With O(@state=absent), destroy the disk's volume or file; never a given O(@path). Refused while there
+    are clones of it that the same task does not destroy as well.
   type: bool
   default: false
 backing:

@@ -308,7 +308,9 @@ restart:
   type: str
   choices: [never, if_needed]
 destroy:
-  description: With O(state=absent), destroy the guest's disks and its directory as well.
+  description:
+    - With O(state=absent), destroy the guest's disks and its directory as well.
+    - Refused while there are clones of its disks, unless the same task destroys those as well, which go first then.
   type: bool
 exact:
   description: The lists are complete. NICs and O(options) that are not listed go, such disks are detached.

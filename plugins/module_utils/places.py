@@ -25,7 +25,9 @@ WORK = f"{RUN}/.work"
 
 LOGS = "/var/log/apiary"
 
+#: The runtime: what is called, and the files that it reads.
 RUNTIME = "/usr/local/libexec/apiary"
+RUNTIME_PARTS = (f"{RUNTIME}.subr", f"{RUNTIME}.supervisor")
 #: The runtime where an administrator's shell finds it.
 LINK = "/usr/local/sbin/apiary"
 RC_SCRIPT = "/usr/local/etc/rc.d/apiary"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import abc
 import json
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Tuple, Union
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -62,6 +62,12 @@ class Outcome:
     def left(self, subject: str, step: str) -> None:
         """Note a step that was not done."""
         self.skipped.setdefault(subject, []).append(step)
+
+    def leave_without(self, subject: str, needs: Sequence[str]) -> None:
+        """Let a subject fail, if it has not yet, because some of those that it needs have failed."""
+        lacking = [need for need in needs if need in self.failed]
+        if lacking:
+            self.failed.setdefault(subject, ApiaryError(f"left as it is, since {', '.join(lacking)} failed"))
 
     def add(self, later: Outcome) -> None:
         """Note what became of another plan, after this one."""
@@ -115,9 +121,7 @@ class Plan:
         outcome = Outcome()
         applied: Dict[str, List[Change]] = {}
         for change in self.changes:
-            lacking = [need for need in self.needs.get(change.subject, ()) if need in outcome.failed]
-            if lacking and change.subject not in outcome.failed:
-                outcome.failed[change.subject] = ApiaryError(f"left as it is, since {', '.join(lacking)} failed")
+            outcome.leave_without(change.subject, self.needs.get(change.subject, ()))
             if change.subject in outcome.failed:
                 outcome.left(change.subject, change.describe())
                 continue

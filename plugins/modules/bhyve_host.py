@@ -90,10 +90,11 @@ options:
     type: int
   runtime:
     description:
-      - The text of the program that starts, watches and stops guests, for C(/usr/local/libexec/apiary), to which
-        C(/usr/local/sbin/apiary) is a link.
-      - Left out, the file stays as it is.
-    type: str
+      - The texts of the program that starts, watches and stops guests, by the names of its files in
+        C(/usr/local/libexec). These are V(apiary), to which C(/usr/local/sbin/apiary) is a link, V(apiary.subr) and
+        V(apiary.supervisor), all of which are needed.
+      - Left out, the files stay as they are.
+    type: dict
   rc_script:
     description:
       - The text of its rc.d script, for C(/usr/local/etc/rc.d/apiary).
@@ -213,7 +214,7 @@ ARGUMENTS: Dict[str, Any] = {
     "loader_variables": {"type": "dict"},
     "rc_variables": {"type": "dict"},
     "shutdown_seconds": {"type": "int"},
-    "runtime": {"type": "str"},
+    "runtime": {"type": "dict"},
     "rc_script": {"type": "str"},
     "newsyslog": {"type": "str"},
 }

@@ -17,7 +17,7 @@ from standin.settings import Settings
 
 FILES = Path(__file__).resolve().parents[2] / "roles" / "bhyve_host" / "files"
 WISH: Dict[str, Any] = {
-    "runtime": (FILES / "apiary").read_text(),
+    "runtime": {name: (FILES / name).read_text() for name in ("apiary", "apiary.subr", "apiary.supervisor")},
     "rc_script": (FILES / "apiary.rc").read_text(),
     "newsyslog": (FILES / "apiary.newsyslog").read_text(),
     "rc_variables": {"apiary_enable": True},
@@ -122,16 +122,27 @@ def test_a_kernel_module_that_is_nowhere_is_refused_before_anything_is_done(bare
 
 def test_what_somebody_changed_shows_up_and_is_set_right(bare: Modules) -> None:
     bare.good("bhyve_host", WISH)
-    bare.host.sh("chmod 644 /usr/local/libexec/apiary; sysctl net.link.tap.up_on_open=0", check=True)
+    bare.host.sh(
+        "chmod 644 /usr/local/libexec/apiary; echo >> /usr/local/libexec/apiary.subr; sysctl net.link.tap.up_on_open=0",
+        check=True,
+    )
     bare.host.sh("echo hello >> /usr/local/etc/rc.d/apiary; rm /var/db/apiary/capabilities.json", check=True)
     changes = bare.good("bhyve_host", WISH)["changes"]
     assert sorted(changes) == [
         "/usr/local/etc/rc.d/apiary",
         "/usr/local/libexec/apiary",
+        "/usr/local/libexec/apiary.subr",
         "/var/db/apiary/capabilities.json",
         "net.link.tap.up_on_open",
     ]
     assert not bare.good("bhyve_host", WISH)["changed"]
+
+
+def test_a_part_of_the_runtime_alone_is_refused(bare: Modules) -> None:
+    for runtime in ({"apiary": "exit 1"}, {**WISH["runtime"], "apiary.sh": ""}):
+        result = bare.run("bhyve_host", dict(WISH, runtime=runtime))
+        assert result["failed"] and "needed are apiary, apiary.subr, apiary.supervisor" in result["msg"]
+    assert not bare.host.exists_in("/usr/local/libexec/apiary")
 
 
 def test_capabilities_are_kept_for_the_other_modules(bare: Modules) -> None:
@@ -149,7 +160,7 @@ def test_absent_leaves_the_host_as_it_was_and_may_be_repeated(bare: Modules) -> 
     assert gone["changed"]
     assert {path: bare.host.read(path) for path in SYSTEM_FILES} == system
     found = bare.host.sh(
-        "ls -d /usr/local/libexec/apiary /usr/local/etc/apiary.conf /var/db/apiary; zfs list -H -o name"
+        "ls -d /usr/local/libexec/apiary* /usr/local/etc/apiary.conf /var/db/apiary; zfs list -H -o name"
     ).stdout
     assert "apiary" not in found
     assert not bare.good("bhyve_host", {"state": "absent"})["changed"]

@@ -147,6 +147,8 @@ class Hive:
         """What the role bhyve_host leaves on a host."""
         for source, path, mode in (
             ("apiary", "/usr/local/libexec/apiary", 0o755),
+            ("apiary.subr", "/usr/local/libexec/apiary.subr", 0o644),
+            ("apiary.supervisor", "/usr/local/libexec/apiary.supervisor", 0o644),
             ("apiary.rc", "/usr/local/etc/rc.d/apiary", 0o755),
             ("apiary.newsyslog", "/usr/local/etc/newsyslog.conf.d/apiary.conf", 0o644),
         ):

@@ -15,6 +15,7 @@ from typing import Dict, List, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import disk_path
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import destroyed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties, makes_read_only
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import Observed
@@ -43,11 +44,12 @@ def check_disks(
     ``stops`` are the guests that the task stops before it changes anything, ``steps`` what it then does.
     """
     claimed: Dict[str, str] = {}
+    going = destroyed(desired, observed)
     for one in desired:
         if one.record is None:
             if one.destroy:
                 dataset = observed.conf.layout.guest_dataset(one.name)
-                _check_dependents(f"guest {one.name}", dataset, observed)
+                going.check(f"guest {one.name}", dataset)
                 for path in _data_of(one, observed):
                     _check_unused(host, one, path, f"guest {one.name}: ", observed, True)
             continue
@@ -57,7 +59,7 @@ def check_disks(
             if gone.destroy:
                 at = f"guest {one.name}: disk {gone.name}: "
                 volume = observed.conf.layout.volume(one.name, gone.name)
-                _check_dependents(at.rstrip(": "), volume, observed)
+                going.check(at.rstrip(": "), volume)
                 for path in (volume_node(volume), observed.conf.layout.image(one.name, gone.name)):
                     _check_unused(host, one, path, at, observed, one.name in stops)
     for step in steps:
@@ -257,21 +259,3 @@ def _check_claim(claimed: Dict[str, str], one: Desired, disk: Disk, path: str, a
     if other is not None and other != one.name:
         raise BadInput(f"{at}{path} is a disk of guest {other} in this task as well; only one of them can run with it")
     claimed[path] = one.name
-
-
-def _check_dependents(what: str, dataset: str, observed: Observed) -> None:
-    """Clones of what is to be destroyed that are not destroyed with it."""
-    dependents = [
-        other.name
-        for other in observed.datasets.values()
-        if _within(other.value("origin").partition("@")[0], dataset) and not _within(other.name, dataset)
-    ]
-    if dependents:
-        raise BadInput(
-            f"{what}: {dataset} cannot be destroyed, these are clones of it: {', '.join(sorted(dependents))}; "
-            "destroy or promote them first"
-        )
-
-
-def _within(name: str, dataset: str) -> bool:
-    return name == dataset or name.startswith(f"{dataset}/")

@@ -14,6 +14,7 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import in_order
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
@@ -95,6 +96,9 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
         else:
             outcome.did(name, "stop")
             report.stages[name] = answer.said[name]
+    needs = report.plan.needs
+    for name in in_order([one.name for one in report.plan.guests], needs):
+        outcome.leave_without(name, needs.get(name, ()))
     stopped = frozenset(name for name in stops if name not in outcome.failed)
     remaining = [request for request in requests if request["name"] not in outcome.failed]
     for one in report.plan.guests:

@@ -22,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import Needs, destroy_needs, in_order
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps import destroyed_disks, disk_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
@@ -77,11 +78,15 @@ class GuestPlan:
 
 @dataclass
 class FleetPlan:
-    """What happens to all guests of a task."""
+    """What happens to all guests of a task, in its order.
+
+    ``needs``: for a guest those whose clones of its disks have to be destroyed before it.
+    """
 
     guests: List[GuestPlan]
     warnings: List[str] = field(default_factory=list)
     shutdown_seconds: int = 0
+    needs: Needs = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -96,9 +101,11 @@ class FleetPlan:
         return [one.name for one in self.guests if one.start or one.adopt]
 
     def plan(self) -> Plan:
-        """The changes of all guests, with how each looks before and after."""
-        plan = Plan()
-        for one in self.guests:
+        """The changes of all guests, clones first, with how each looks before and after."""
+        plan = Plan(needs=dict(self.needs))
+        guests = {one.name: one for one in self.guests}
+        for name in in_order(list(guests), self.needs):
+            one = guests[name]
             for change in one.changes:
                 plan.add(change)
             plan.before[one.name] = one.before
@@ -145,7 +152,8 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
         warnings += cloning.warnings(one, observed)
     starting = {one.name for one in guests if one.start}
     check_wired((_wired_of(one) for one in desired if one.name in starting), observed.wired)
-    return FleetPlan(guests, warnings, shutdown_seconds(guests_after(desired, observed)))
+    needs = destroy_needs(desired, observed)
+    return FleetPlan(guests, warnings, shutdown_seconds(guests_after(desired, observed)), needs)
 
 
 def _wired_of(one: Desired) -> Wish:

@@ -22,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     NEWSYSLOG,
     RC_SCRIPT,
     RUNTIME,
+    RUNTIME_PARTS,
     STATE,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
@@ -70,9 +71,12 @@ _PATH = re.compile(r"(?:/[^/\s']+)+")
 
 @dataclass(frozen=True)
 class Files:
-    """The texts of the runtime, its rc.d script and its newsyslog.conf(5) entry; None leaves a file as it is."""
+    """The texts of the runtime, its rc.d script and its newsyslog.conf(5) entry; None leaves a file as it is.
 
-    runtime: Optional[str] = None
+    The runtime's go by the names of its files.
+    """
+
+    runtime: Optional[Mapping[str, str]] = None
     rc_script: Optional[str] = None
     newsyslog: Optional[str] = None
 
@@ -122,6 +126,8 @@ def check_wish(wish: Wish) -> None:
             raise BadInput(f"kernel_modules: {module!r} is not the name of a kernel module, such as vmm")
     if wish.shutdown_seconds is not None and not 1 <= wish.shutdown_seconds <= 86400:
         raise BadInput(f"shutdown_seconds: {wish.shutdown_seconds}; allowed are 1 to 86400")
+    if wish.files.runtime is not None:
+        _check_runtime(wish.files.runtime)
     for option, variables in (("sysctls", wish.sysctls), ("loader_variables", wish.loader_variables)):
         for name, value in variables.items():
             if option == "sysctls" or "." in name:
@@ -130,6 +136,15 @@ def check_wish(wish: Wish) -> None:
                 raise BadInput(f"{option}: {name!r} is not the name of a loader variable, such as vmm_load")
             if re.search(r'["#\n]', value):
                 raise BadInput(f"{option}: the value {value!r} of {name} has a quote, a # or a newline in it")
+
+
+def _check_runtime(texts: Mapping[str, str]) -> None:
+    """All files or none: parts of two releases do not go together."""
+    names = [path.rpartition("/")[2] for path in (RUNTIME, *RUNTIME_PARTS)]
+    if sorted(texts) != sorted(names):
+        raise BadInput(
+            f"runtime: it has the files {', '.join(sorted(texts)) or '(none)'}; needed are {', '.join(names)}"
+        )
 
 
 def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
@@ -272,9 +287,12 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
 
 
 def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -> None:
+    runtime = files.runtime or {}
     texts: List[Tuple[str, Optional[str], int]] = [
         (CONF, render_conf(conf), 0o644),
-        (RUNTIME, files.runtime, 0o755),
+        # The parts first: the runtime reads them.
+        *((path, runtime.get(path.rpartition("/")[2]), 0o644) for path in RUNTIME_PARTS),
+        (RUNTIME, runtime.get(RUNTIME.rpartition("/")[2]), 0o755),
         (RC_SCRIPT, files.rc_script, 0o555),
         (NEWSYSLOG, files.newsyslog, 0o644),
     ]

@@ -21,6 +21,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     NEWSYSLOG,
     RC_SCRIPT,
     RUNTIME,
+    RUNTIME_PARTS,
     STATE,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
@@ -57,7 +58,7 @@ def plan_removed(host: Host, plan: Plan) -> None:
         )
     record = made.read_made(host)
     _plan_boot(host, plan, record)
-    for path in (RC_SCRIPT, RUNTIME, NEWSYSLOG, CONF, CAPABILITIES, ALLOCATIONS):
+    for path in (RC_SCRIPT, RUNTIME, *RUNTIME_PARTS, NEWSYSLOG, CONF, CAPABILITIES, ALLOCATIONS):
         _plan_file(host, plan, path)
     if host.readlink(LINK) == RUNTIME:
         plan.add(RemoveFile(LINK))

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import DestroyDataset
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -171,6 +173,55 @@ def test_clones_are_never_destroyed_with_their_origin(host: Files, watched: Any,
     ):
         with pytest.raises(BadInput, match="clones of it: zroot/apiary/web2/root"):
             check(host, watched, request)
+
+
+def cloned(watched: Any, clone: str, origin: str) -> None:
+    """Let the disk root of a guest be a clone of another's."""
+    if clone not in watched.observed.guests:
+        watched.make(name=clone, memory="1G", disks=[{"name": "root", "size": "1G"}])
+    volume = watched.observed.datasets[f"zroot/apiary/{clone}/root"]
+    props = {**volume.props, "origin": (f"zroot/apiary/{origin}/root@gold", "-")}
+    datasets = {**watched.observed.datasets, volume.name: replace(volume, props=props)}
+    watched.observed = replace(watched.observed, datasets=datasets)
+
+
+GONE = {"state": "absent", "destroy": True}
+ROOT_GONE = {"disks": [{"name": "root", **GONE}]}
+
+
+@pytest.mark.parametrize("names", list(itertools.permutations(("web1", "web2", "web3"))))
+@pytest.mark.parametrize("how", [GONE, ROOT_GONE])
+def test_clones_go_before_what_they_were_cloned_from(
+    host: Files, watched: Any, request_of: Make, names: Tuple[str, ...], how: Dict[str, Any]
+) -> None:
+    watched.make(memory="1G", disks=[{"name": "root", "size": "1G"}])
+    cloned(watched, "web2", "web1")
+    cloned(watched, "web3", "web2")
+    requests = [request_of(name=name, **how) for name in names]
+    check(host, watched, *requests)
+    plan = watched.plan(*requests)
+    assert [one.name for one in plan.guests] == list(names), "told in the order of the task"
+    destroyed = [one.dataset for one in plan.plan().changes if isinstance(one, DestroyDataset)]
+    assert [name.split("/")[2] for name in destroyed] == ["web3", "web2", "web1"]
+    assert plan.plan().needs == {"web1": ("web2",), "web2": ("web3",)}
+
+
+def test_a_clone_that_stays_is_named(host: Files, watched: Any, request_of: Make) -> None:
+    watched.make(memory="1G", disks=[{"name": "root", "size": "1G"}])
+    cloned(watched, "web2", "web1")
+    cloned(watched, "web3", "web1")
+    gone = [request_of(name=name, **GONE) for name in ("web1", "web2")]
+    for requests in (gone, [*gone, request_of(name="web3", state="absent")], [gone[0], request_of(name="web3")]):
+        with pytest.raises(BadInput, match="guest web1: .* these are clones of it: .*zroot/apiary/web3/root"):
+            check(host, watched, *requests)
+
+
+def test_clones_of_each_other_are_not_destroyed_together(watched: Any, request_of: Make) -> None:
+    watched.make(memory="1G", disks=[{"name": "root", "size": "1G"}])
+    cloned(watched, "web2", "web1")
+    cloned(watched, "web1", "web2")
+    with pytest.raises(BadInput, match="web1 and web2 cannot be destroyed together.*promote one"):
+        watched.plan(*(request_of(name=name, **GONE) for name in ("web1", "web2")))
 
 
 NODE = "/dev/zvol/zroot/apiary/web1/data"

@@ -154,6 +154,35 @@ def test_a_guest_that_could_not_be_made_is_not_started(stage: Stage, fleet: Any,
     assert "write record /apiary/web1/guest.json" in result["failures"][0]["done"]
 
 
+GONE = {"state": "absent", "destroy": True}
+
+
+@pytest.fixture
+def cloned(fleet: Any) -> None:
+    """web2 is a clone of web1, web3 has nothing to do with them."""
+    for name in ("web1", "web2", "web3"):
+        fleet.make(name=name, memory="1G", running=True, disks=[{"name": "root", "size": "1G"}])
+    volume = fleet.observed.datasets["zroot/apiary/web2/root"]
+    props = {**volume.props, "origin": ("zroot/apiary/web1/root@gold", "-")}
+    datasets = {**fleet.observed.datasets, volume.name: replace(volume, props=props)}
+    fleet.observed = replace(fleet.observed, datasets=datasets)
+
+
+@pytest.mark.parametrize("refused", ["stop web2", "zfs destroy -r zroot/apiary/web2"])
+def test_a_source_stays_when_its_clone_could_not_be_removed(
+    stage: Stage, cloned: None, request_of: Make, refused: str
+) -> None:
+    stage.refuse = {refused: "it is being watched"}
+    requests = [request_of(name=name, **GONE) for name in ("web1", "web2", "web3")]
+    report = manage.manage(stage, requests, check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert {one["name"]: one["msg"] for one in result["failures"]}.keys() == {"web1", "web2"}
+    assert str(report.outcome.failed["web1"]) == "left as it is, since web2 failed"
+    destroyed = [deed for deed in stage.deeds if deed.startswith("zfs destroy")]
+    assert [deed.rpartition("/")[2] for deed in destroyed if refused not in deed] == ["web3"]
+    assert [vm["name"] for vm in result["vms"]] == ["web1", "web2", "web3"]
+
+
 def test_a_start_that_fails_is_a_failure_of_that_guest(stage: Stage, fleet: Any, request_of: Make) -> None:
     for name in ("web1", "web2"):
         fleet.make(name=name, memory="1G")
