@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 from compare import comparable, differences, fingerprint
 from guests import tiny
-from harness import Modules
+from harness import Modules, until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from standin.settings import Settings
@@ -20,7 +20,7 @@ from standin.settings import Settings
 
 @pytest.fixture
 def host(cards_host: StandinHost) -> StandinHost:
-    """A host that its administrator reaches by em0; the other cards carry nothing yet, and rc.conf has no word of them."""
+    """A host that its administrator reaches by em0; of the other cards, which are down, rc.conf has no word."""
     cards_host.sh(
         "sysrc -x ifconfig_em1 ifconfig_em2; sysrc ifconfig_em0='inet 192.0.2.10/24' defaultrouter=192.0.2.1;"
         " service netif start em0; service routing start; ifconfig em1 down; ifconfig em2 down",
@@ -42,7 +42,7 @@ def lan(name: str = "lan", **options: Any) -> Dict[str, Any]:
 def refusal(modules: Modules, task: Dict[str, Any], check: bool = False) -> str:
     """The error of a task that must fail, and must not change anything."""
     result = modules.run("bhyve_switch", task, check=check)
-    assert result.get("failed") and not result["changed"], result
+    assert result.get("failed") and not result.get("changed"), result
     return str(result["msg"])
 
 
@@ -50,6 +50,11 @@ def network(host: StandinHost) -> str:
     """The host's interfaces, without the numbers that the kernel counts them by."""
     text = host.run(["ifconfig"], check=True).stdout
     return re.sub(r"port \d+|scopeid \S+| tentative", "", text)
+
+
+def everything(host: StandinHost) -> str:
+    """All that a module might have changed, but for IPv6 addresses becoming valid by themselves."""
+    return fingerprint(host).replace(" tentative", "")
 
 
 def stays_over_restart_and_boot(host: StandinHost) -> List[str]:
@@ -91,9 +96,9 @@ def test_check_mode_changes_nothing_and_predicts_what_apply_does(host: StandinHo
     before = host.read("/etc/rc.conf"), host.run(["ifconfig", "-l"]).stdout
     wrong: List[str] = []
     for number, task in enumerate(STORY):
-        untouched = fingerprint(host)
+        untouched = everything(host)
         predicted = modules.good("bhyve_switch", task, check=True)
-        wrong += [f"{number}: check mode changed the host"] if fingerprint(host) != untouched else []
+        wrong += [f"{number}: check mode changed the host"] if everything(host) != untouched else []
         applied = modules.good("bhyve_switch", task)
         wrong += [f"{number}: not changed"] if not (predicted["changed"] and applied["changed"]) else []
         wrong += [f"{number}{line}" for line in differences(comparable(predicted), comparable(applied))]
@@ -197,13 +202,18 @@ def test_guests_talk_on_a_switch_and_keep_it(host: StandinHost, modules: Modules
     modules.good("bhyve_vm", {"vms": guests})
     shown = the(modules.good("bhyve_switch", lan()))
     assert (shown["members"], shown["mtu"]) == (["tap1000", "tap1001"], 9000)
-    for name in ("web1", "web2"):
-        Guest(host.directory, name).wait_booted()
+    web1, web2, alone = (Guest(host.directory, name) for name in ("web1", "web2", "alone"))
+    for guest in (web1, web2, alone):
+        guest.wait_booted()
+    web1.call("hello")
+    assert until(lambda: web2.heard()) == ["hello"] and alone.heard() == []
     now = network(host)
     host.sh("service netif restart", check=True)
     assert sorted(now.splitlines()) == sorted(network(host).splitlines()), "addresses and taps are as before"
+    web2.call("again")
+    assert until(lambda: web1.heard()) == ["again"] and alone.heard() == []
     said = refusal(modules, lan(state="absent"))
-    assert "in use by guest web1 nic lan, guest web2 nic lan, tap1001 (apiary:web2:lan)" in said
+    assert "guest web1 nic lan, guest web2 nic lan, tap1000 (apiary:web1:lan), tap1001 (apiary:web2:lan);" in said
     modules.good("bhyve_vm", {"vms": [{"name": "web1", "state": "stopped"}, {"name": "web2", "state": "stopped"}]})
     assert "in use by guest web1 nic lan, guest web2 nic lan;" in refusal(modules, lan(state="absent"), check=True)
     modules.good("bhyve_vm", {"vms": [{"name": name, "state": "absent"} for name in ("web1", "web2")]})
@@ -249,7 +259,7 @@ BAD: Dict[str, Any] = {
     "10.20.0.7/16 overlaps 10.20.0.0/24 of the switch taken": lan(addresses=["10.20.0.7/16"]),
     "overlaps 192.0.2.0/24 of em0": lan(addresses=["192.0.2.11/25"]),
     "overlaps 127.0.0.0/8 of lo0": lan(addresses=["127.0.0.2/32"]),
-    "overlaps 10.31.0.0/24 of the switch lan": {
+    "10.31.0.1/24 overlaps 10.31.0.0/28 of the switch b": {
         "switches": [lan(addresses=["10.31.0.1/24"]), lan("b", addresses=["10.31.0.9/28"])]
     },
     "has no prefix length": lan(addresses=["10.0.0.1"]),
@@ -263,10 +273,10 @@ BAD: Dict[str, Any] = {
     "allowed are 576 to 9216": lan(mtu=500),
     "which no NIC can have": lan(mac="01:00:00:00:00:01"),
     "is the address of em1 already": lan(mac="EM1"),
-    "is the uplink of the switch a": {"switches": [lan("a", uplink="em1"), lan("b", uplink="em1")]},
+    "is the uplink of the switch b": {"switches": [lan("a", uplink="em1"), lan("b", uplink="em1")]},
     "carries the VLAN of the switch b": {"switches": [lan("a", uplink="em1"), lan("b", uplink="em1", vlan=5)]},
-    "is in the bridge bridge1000 itself": {"switches": [lan("taken", uplink="em1"), lan("b", uplink="em1", vlan=5)]},
-    "its VLAN 5 is that of the switch a": {
+    "is in the bridge bridge3 itself": lan(uplink="em2", vlan=5),
+    "its VLAN 5 is that of the switch b": {
         "switches": [lan("a", uplink="em1", vlan=5), lan("b", uplink="em1", vlan=5)]
     },
     "without an uplink": lan(stp=True),
@@ -283,13 +293,13 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(host: StandinHost, mod
     host.sh("ifconfig bridge3 create addm em2 up", check=True)
     modules.good("bhyve_switch", lan("taken", addresses=["10.20.0.1/24"]))
     ether = host.sh("ifconfig em1 | sed -n 's/.*ether //p'").stdout.strip()
-    before = fingerprint(host)
+    before = everything(host)
     wrong: List[str] = []
     for says, task in BAD.items():
         for check in (True, False):
             told = refusal(modules, json.loads(json.dumps(task).replace("EM1", ether)), check=check)
             wrong += [f"{says!r} is not in {told!r}"] if says not in told else []
-    assert not wrong and fingerprint(host) == before, "\n".join(wrong)
+    assert not wrong and everything(host) == before, "\n".join(wrong)
 
 
 def test_what_rc_conf_says_of_an_uplink_is_minded(host: StandinHost, modules: Modules) -> None:
@@ -340,4 +350,4 @@ def test_a_hundred_switches_cost_as_many_reads_as_one(host: StandinHost, modules
     host.clear_commands()
     many = modules.good("bhyve_switch", some(100))
     assert not one["changed"] and not many["changed"]
-    assert many["commands_started"] == one["commands_started"] == len(host.commands()) == 2
+    assert many["commands_started"] == one["commands_started"] == 2

@@ -264,6 +264,18 @@ def _networks(
                 yield ipaddress.ip_interface(text).network, interface.name
 
 
+def check_scripts(desired: Sequence[Desired], scripts: Mapping[str, Optional[str]]) -> None:
+    """BadInput when the script that rc(8) reads for a bridge of ours is somebody else's."""
+    for one in desired:
+        switch = one.new or one.old
+        text = None if switch is None else scripts.get(switch.interface)
+        if switch is not None and text is not None and not text.startswith(switch_rc.START_HEADER):
+            raise BadInput(
+                f"switch {one.name}: {switch_rc.start_script(switch.interface)} exists and is somebody else's; move it "
+                "away, for this module puts its own there"
+            )
+
+
 def addressed_uplinks(
     switches: Sequence[Switch], interfaces: Mapping[str, Interface], rc: Mapping[str, Optional[str]]
 ) -> Dict[str, str]:

@@ -21,11 +21,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live, views
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, switches_from_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 _RELEASE = "kern.osreldate"
@@ -73,11 +74,13 @@ def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
     concerned = [switch for one in desired for switch in (one.old, one.new) if switch is not None]
     values = rc.read_values(host, switch_rc.names(concerned))
     switch_checks.check_switches(desired, switches, interfaces, values.values)
+    scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(concerned)}
+    switch_checks.check_scripts(desired, scripts)
     new = [one.new for one in desired if one.new is not None]
     warnings = _judge_uplinks(host, new, interfaces, values.values)
     _check_users(desired, interfaces, users)
     plan = Plan()
-    looks = _plan_all(host, plan, desired, interfaces, values)
+    looks = _plan_all(host, plan, desired, interfaces, values, scripts)
     return Report(desired, plan, Outcome(plan.descriptions()), warnings, looks)
 
 
@@ -126,7 +129,12 @@ def _check_users(desired: Sequence[Desired], interfaces: Mapping[str, Interface]
 
 
 def _plan_all(
-    host: Host, plan: Plan, desired: Sequence[Desired], interfaces: Mapping[str, Interface], values: rc.Values
+    host: Host,
+    plan: Plan,
+    desired: Sequence[Desired],
+    interfaces: Mapping[str, Interface],
+    values: rc.Values,
+    scripts: Mapping[str, Optional[str]],
 ) -> Dict[str, Dict[str, Any]]:
     """The changes in their order: what is given out is noted first, then rc.conf, then the kernel; the rest is noted.
 
@@ -135,12 +143,15 @@ def _plan_all(
     looks: Dict[str, Dict[str, Any]] = {}
     for one in desired:
         looks[one.name] = expected(one, interfaces)
-        before = {**entry(one.old, one.name, interfaces), "declared": _declared(one.old)}
-        plan.before[one.name] = {} if one.old is None else before
-        plan.after[one.name] = {} if one.new is None else {**looks[one.name], "declared": _declared(one.new)}
+        plan.before[one.name], plan.after[one.name] = views(one, interfaces)
         if one.new is not None and one.new != one.old:
             plan.add(Record(one.name, one.new))
+    files = set(plan.before)
     _plan_rc(host, plan, desired, values)
+    _plan_scripts(host, plan, desired, scripts)
+    written = tuple(name for name in plan.before if name not in files)
+    for one in desired:
+        plan.needs[one.name] = written
     steps = plan_live(desired, interfaces)
     if steps.losses:
         _check_lifeline(host, desired, steps.losses)
@@ -150,13 +161,6 @@ def _plan_all(
         if one.new is None and one.old is not None:
             plan.add(Record(one.name, None))
     return looks
-
-
-def _declared(switch: Optional[Switch]) -> Dict[str, Any]:
-    """What of a switch does not show in its interface while that is as it should be."""
-    if switch is None or switch.manual:
-        return {}
-    return {"mtu": switch.mtu, "mac": switch.mac, "addresses": sorted(switch.addresses), "stp": switch.stp}
 
 
 def _plan_rc(host: Host, plan: Plan, desired: Sequence[Desired], values: rc.Values) -> None:
@@ -169,13 +173,25 @@ def _plan_rc(host: Host, plan: Plan, desired: Sequence[Desired], values: rc.Valu
                 wanted.append(rc.Wanted(name, state="absent"))
         elif value != current:
             wanted.append(rc.Wanted(name, value))
-    if not wanted:
-        return
-    files = set(plan.before)
-    rc.plan_read(host, plan, wanted, values)
-    written = tuple(name for name in plan.before if name not in files)
+    if wanted:
+        rc.plan_read(host, plan, wanted, values)
+
+
+def _bridges(switches: Sequence[Switch]) -> List[str]:
+    return list(dict.fromkeys(switch.interface for switch in switches if not switch.manual))
+
+
+def _plan_scripts(host: Host, plan: Plan, desired: Sequence[Desired], scripts: Mapping[str, Optional[str]]) -> None:
     for one in desired:
-        plan.needs[one.name] = written
+        switch = one.new or one.old
+        if switch is None or switch.manual:
+            continue
+        path = switch_rc.start_script(switch.interface)
+        if one.new is not None:
+            plan_file(host, plan, path, switch_rc.START_SCRIPT, 0o644)
+        elif scripts[switch.interface] is not None:
+            plan.add(RemoveFile(path))
+            plan.before[path], plan.after[path] = scripts[switch.interface] or "", ""
 
 
 def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:

@@ -225,3 +225,36 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
         "mac": new.mac or (live.ether if live is not None else "to be given by the kernel"),
         "stp": new.stp,
     }
+
+
+def views(one: Desired, interfaces: Mapping[str, Interface]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The same for the diff, as it is and as it will be; also what is declared, and what is beneath the bridge."""
+    before = {} if one.old is None else {**entry(one.old, one.name, interfaces), "declared": _declared(one.old)}
+    if one.new is None:
+        return before, {}
+    after = {**expected(one, interfaces), "declared": _declared(one.new)}
+    beneath = [name for name in (one.new.uplink, one.new.vlan_interface) if name]
+    if before:
+        before["beneath"] = {name: _beneath(interfaces[name]) for name in beneath if name in interfaces}
+    after["beneath"] = {name: _beneath_after(one.new, name, interfaces) for name in beneath}
+    return before, after
+
+
+def _declared(switch: Switch) -> Dict[str, Any]:
+    """What of a switch does not show in its interface while that is as it should be."""
+    if switch.manual:
+        return {}
+    return {"mtu": switch.mtu, "mac": switch.mac, "addresses": sorted(switch.addresses), "stp": switch.stp}
+
+
+def _beneath(live: Interface) -> Dict[str, Any]:
+    offloads = sorted(switch_rc.OFFLOAD_OPTIONS & set(live.options))
+    return {"up": live.up, "description": live.description, "offloads": offloads}
+
+
+def _beneath_after(new: Switch, name: str, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
+    if name == new.vlan_interface:
+        now = _beneath(interfaces[name]) if name in interfaces else {"offloads": []}
+        return {**now, "up": True, "description": new.tag}
+    now = _beneath(interfaces[name])
+    return {**now, "up": True, "offloads": now["offloads"] if new.vlan else []}

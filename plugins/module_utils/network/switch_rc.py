@@ -8,6 +8,9 @@ Only one form survives ``service netif restart``: a clone that is ``:sticky`` (i
 members among ``create_args_IF`` (given only when it is made: adding a member again is an error that costs the address
 behind it), and its address alone in ``ifconfig_IF``. A VLAN has to be a sticky clone before the bridge: made by
 ``vlans_IF`` it comes too late to be a member. See network.subr(8), rc.conf(5).
+
+A restart brings all interfaces down, and up again those that rc.conf knows. Guests' taps it does not know, so a script
+that rc(8) reads when it starts the bridge (``start_if.IF``) brings them up.
 """
 
 from __future__ import annotations
@@ -36,6 +39,18 @@ _CAPABILITIES = {
 OFFLOAD_OPTIONS = frozenset().union(*_CAPABILITIES.values())
 NO_OFFLOADS = tuple(f"-{word}" for word in OFFLOADS)
 
+#: The first line is how we know that it is ours.
+START_HEADER = "# Made by apiary.bhyve.bhyve_switch.\n"
+START_SCRIPT = (
+    START_HEADER
+    + """\
+# `service netif restart` brings all interfaces down, the taps of running guests too, of which rc.conf has no word.
+for apiary_tap in $(/sbin/ifconfig -g apiary); do
+	/sbin/ifconfig "$apiary_tap" up
+done
+"""
+)
+
 _ADDRESS_WORDS = frozenset(("inet", "inet6", "dhcp", "syncdhcp", "nosyncdhcp"))
 _ADDRESSES = ("ifconfig_IF", "ifconfig_IF_ipv6", "ifconfig_IF_alias0", "ifconfig_IF_aliases", "ipv4_addrs_IF")
 
@@ -55,6 +70,11 @@ def names(switches: Sequence[Switch]) -> List[str]:
         if switch.uplink:
             found += [variable(pattern, switch.uplink) for pattern in ("vlans_IF", *_ADDRESSES)]
     return list(dict.fromkeys(found))
+
+
+def start_script(interface: str) -> str:
+    """The script that rc(8) reads before it configures the interface."""
+    return f"/etc/start_if.{interface}"
 
 
 def create_args(switch: Switch) -> List[str]:
