@@ -272,6 +272,9 @@ BAD: Dict[str, Any] = {
     "a VLAN of em1 can have 1500 at most": lan(uplink="em1", vlan=5, mtu=1501),
     "allowed are 576 to 9216": lan(mtu=500),
     "which no NIC can have": lan(mac="01:00:00:00:00:01"),
+    "5a:00:00:00:00:05 is that of the switch b": {
+        "switches": [lan(name, mac="5a:00:00:00:00:05") for name in ("a", "b")]
+    },
     "is the address of em1 already": lan(mac="EM1"),
     "is the uplink of the switch b": {"switches": [lan("a", uplink="em1"), lan("b", uplink="em1")]},
     "carries the VLAN of the switch b": {"switches": [lan("a", uplink="em1"), lan("b", uplink="em1", vlan=5)]},

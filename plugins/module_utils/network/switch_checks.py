@@ -38,7 +38,7 @@ def check_switches(
         if not one.new.manual:
             _check_uplink(one.new, switches, interfaces, rc, leaving)
             _check_mtu(one.new, interfaces, rc)
-            _check_mac(one.new, interfaces)
+            _check_mac(one.new, switches, interfaces)
             _check_addresses(one.new, switches, interfaces)
 
 
@@ -235,7 +235,10 @@ def _check_mtu(switch: Switch, interfaces: Mapping[str, Interface], rc: Mapping[
         )
 
 
-def _check_mac(switch: Switch, interfaces: Mapping[str, Interface]) -> None:
+def _check_mac(switch: Switch, switches: Mapping[str, Switch], interfaces: Mapping[str, Interface]) -> None:
+    for other in switches.values():
+        if switch.mac and other.mac == switch.mac and other.name != switch.name:
+            raise BadInput(f"switch {switch.name}: mac: {switch.mac} is that of the switch {other.name}")
     for one in interfaces.values():
         if switch.mac and one.ether.lower() == switch.mac and one.name != switch.interface:
             raise BadInput(f"switch {switch.name}: mac: {switch.mac} is the address of {one.name} already")
@@ -330,4 +333,4 @@ def check_lifeline(
 def strangers(switch: Switch, interfaces: Mapping[str, Interface]) -> List[str]:
     """The members of a switch that are not its own: guests' taps, and what somebody has put there."""
     live = interfaces.get(switch.interface)
-    return [name for name in live.members if name != switch.member] if live is not None else []
+    return sorted(name for name in live.members if name != switch.member) if live is not None else []
