@@ -19,13 +19,19 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 @dataclass(frozen=True)
 class Record(Change):
-    """What the host's allocation file says of a switch (None: nothing any more); the other entries stay."""
+    """What the host's allocation file says of a switch (None: nothing any more); the other entries stay.
+
+    ``done``: all that was on its way has arrived.
+    """
 
     switch: Optional[Switch]
+    done: bool = False
 
     def describe(self) -> str:
         if self.switch is None:
             return "forget the switch"
+        if self.done:
+            return "note that nothing is left of how it was"
         return f"note the switch and its bridge {self.switch.interface}"
 
     def apply(self, host: Host) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, leaving
 
 _NAME_MAX = 15
 _ETHERMTU = 1500
@@ -28,7 +28,7 @@ def check_switches(
     rc: Mapping[str, Optional[str]],
 ) -> None:
     """BadInput for the first thing that cannot be. ``switches`` are all that the host has when the task is done."""
-    leaving = _leaving(desired)
+    going = _going(desired)
     for one in desired:
         if one.old is not None and not one.old.manual:
             _check_ours(one.old, interfaces)
@@ -36,25 +36,23 @@ def check_switches(
             continue
         _check_interface(one, one.new, switches, interfaces, rc)
         if not one.new.manual:
-            _check_uplink(one.new, switches, interfaces, rc, leaving)
+            _check_uplink(one.new, switches, interfaces, rc, going)
             _check_mtu(one.new, interfaces, rc)
             _check_mac(one.new, switches, interfaces)
             _check_addresses(one.new, switches, interfaces)
 
 
-def _leaving(desired: Sequence[Desired]) -> Dict[str, str]:
+def _going(desired: Sequence[Desired]) -> Dict[str, str]:
     """The members that this task takes out of bridges, and out of which."""
     return {
-        one.old.member: one.old.interface
-        for one in desired
-        if one.old is not None and one.old.member and (one.new is None or one.new.member != one.old.member)
+        port.member: one.old.interface for one in desired if one.old is not None for port in leaving(one.old, one.new)
     }
 
 
-def _stays_in(name: str, interfaces: Mapping[str, Interface], leaving: Mapping[str, str]) -> Optional[str]:
+def _stays_in(name: str, interfaces: Mapping[str, Interface], going: Mapping[str, str]) -> Optional[str]:
     """The bridge that an interface is in and stays in, None if there is none."""
     current = bridge_of(interfaces, name)
-    return None if current is None or leaving.get(name) == current else current
+    return None if current is None or going.get(name) == current else current
 
 
 def _check_interface(
@@ -110,7 +108,7 @@ def _check_uplink(
     switches: Mapping[str, Switch],
     interfaces: Mapping[str, Interface],
     rc: Mapping[str, Optional[str]],
-    leaving: Mapping[str, str],
+    going: Mapping[str, str],
 ) -> None:
     if not switch.uplink:
         return
@@ -127,9 +125,9 @@ def _check_uplink(
     if not _can_be_uplink(uplink):
         raise BadInput(f"{at} cannot be an uplink: it is no Ethernet interface of the host's own")
     if switch.vlan:
-        _check_vlan(switch, uplink, switches, interfaces, rc, leaving, at)
+        _check_vlan(switch, uplink, switches, interfaces, rc, going, at)
     else:
-        _check_plain(switch, uplink, switches, interfaces, rc, leaving, at)
+        _check_plain(switch, uplink, switches, interfaces, rc, going, at)
 
 
 def _can_be_uplink(one: Interface) -> bool:
@@ -143,10 +141,10 @@ def _check_plain(
     switches: Mapping[str, Switch],
     interfaces: Mapping[str, Interface],
     rc: Mapping[str, Optional[str]],
-    leaving: Mapping[str, str],
+    going: Mapping[str, str],
     at: str,
 ) -> None:
-    current = _stays_in(uplink.name, interfaces, leaving)
+    current = _stays_in(uplink.name, interfaces, going)
     if current is not None and current != switch.interface:
         raise BadInput(f"{at} is in the bridge {current} already, and an interface is in one at most")
     for other in switches.values():
@@ -172,13 +170,13 @@ def _check_vlan(
     switches: Mapping[str, Switch],
     interfaces: Mapping[str, Interface],
     rc: Mapping[str, Optional[str]],
-    leaving: Mapping[str, str],
+    going: Mapping[str, str],
     at: str,
 ) -> None:
     name = switch.vlan_interface
     if len(name) > _NAME_MAX:
         raise BadInput(f"{at}: {name} is longer than the {_NAME_MAX} characters that an interface's name can have")
-    within = _stays_in(uplink.name, interfaces, leaving)
+    within = _stays_in(uplink.name, interfaces, going)
     for other in switches.values():
         if other.name != switch.name and other.member == name:
             raise BadInput(f"{at}: its VLAN {switch.vlan} is that of the switch {other.name}")
@@ -333,4 +331,5 @@ def check_lifeline(
 def strangers(switch: Switch, interfaces: Mapping[str, Interface]) -> List[str]:
     """The members of a switch that are not its own: guests' taps, and what somebody has put there."""
     live = interfaces.get(switch.interface)
-    return sorted(name for name in live.members if name != switch.member) if live is not None else []
+    own = {switch.member, *(port.member for port in switch.former)}
+    return sorted(set(live.members) - own) if live is not None else []

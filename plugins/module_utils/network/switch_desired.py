@@ -129,6 +129,7 @@ def _merged(
         mtu=base.mtu if request.mtu is None else request.mtu,
         mac=_mac(request, base, uplink, interfaces),
         stp=stp,
+        former=(),
     )
 
 

@@ -22,7 +22,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_change
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live, views
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, switches_from_json
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+    Switch,
+    leaving,
+    on_its_way,
+    switches_from_json,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
@@ -144,8 +149,8 @@ def _plan_all(
     for one in desired:
         looks[one.name] = expected(one, interfaces)
         plan.before[one.name], plan.after[one.name] = views(one, interfaces)
-        if one.new is not None and one.new != one.old:
-            plan.add(Record(one.name, one.new))
+        if one.new is not None and on_its_way(one.old, one.new) != one.old:
+            plan.add(Record(one.name, on_its_way(one.old, one.new)))
     files = set(plan.before)
     _plan_rc(host, plan, desired, values)
     _plan_scripts(host, plan, desired, scripts)
@@ -160,6 +165,8 @@ def _plan_all(
     for one in desired:
         if one.new is None and one.old is not None:
             plan.add(Record(one.name, None))
+        elif one.new is not None and on_its_way(one.old, one.new) != one.new:
+            plan.add(Record(one.name, one.new, done=True))
     return looks
 
 
@@ -202,8 +209,8 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
     for one in desired:
         if one.old is None or one.old.manual:
             continue
-        goals.update(dict.fromkeys(switch_rc.lines(one.old)))
-        gone += [name for name in (one.old.vlan_interface, one.old.interface) if name]
+        goals.update(dict.fromkeys([*switch_rc.lines(one.old), *switch_rc.vlan_lines(one.old.tag, one.old.former)]))
+        gone += [one.old.interface, *(port.member for port in leaving(one.old, None) if port.vlan)]
     for switch in managed:
         goals.update(switch_rc.lines(switch))
         gone = [name for name in gone if name not in (switch.vlan_interface, switch.interface)]

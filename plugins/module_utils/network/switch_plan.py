@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE, Switch, leaving
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,25 @@ def _remove(old: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> N
     if live is not None:
         steps.leave.append(Step(old.name, f"destroy {old.interface}", (old.interface, "destroy")))
         steps.losses[old.name] = list(live.addresses)
-    _destroy_vlan(old, interfaces, steps)
+    for port in leaving(old, None):
+        if port.vlan:
+            _destroy_vlan(old, port.member, interfaces, steps)
 
 
-def _destroy_vlan(old: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
-    name = old.vlan_interface
-    if name and name in interfaces:
+def _destroy_vlan(old: Switch, name: str, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+    live = interfaces.get(name)
+    if live is not None and live.description in ("", old.tag):
         steps.leave.append(Step(old.name, f"destroy {name}", (name, "destroy")))
 
 
 def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
     bridge, live = new.interface, interfaces.get(new.interface)
-    if old is not None and old.member and old.member != new.member:
-        if old.vlan:
-            _destroy_vlan(old, interfaces, steps)
-        elif live is not None and old.member in live.members:
-            what = f"take {old.member} out of {bridge}"
-            steps.leave.append(Step(new.name, what, (bridge, "deletem", old.member)))
+    for port in leaving(old, new):
+        if port.vlan:
+            _destroy_vlan(new, port.member, interfaces, steps)
+        elif live is not None and port.member in live.members:
+            what = f"take {port.member} out of {bridge}"
+            steps.leave.append(Step(new.name, what, (bridge, "deletem", port.member)))
     if live is None:
         return
     gone = [text for text in live.addresses if text not in new.addresses]
@@ -155,8 +157,8 @@ def _brings_mtu(old: Optional[Switch], new: Switch, live: Optional[Interface]) -
     """Whether the uplink becomes the bridge's first member, whose MTU the bridge takes."""
     if not new.member or live is None:
         return bool(new.member)
-    former = old.member if old is not None else ""
-    return not [name for name in live.members if name != former or name == new.member]
+    former = {port.member for port in leaving(old, new)}
+    return not [name for name in live.members if name not in former]
 
 
 def _member_mtu(new: Switch, interfaces: Mapping[str, Interface]) -> int:
@@ -213,8 +215,7 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
     if new is None or new.manual:
         return entry(new, one.name, interfaces)
     live = interfaces.get(new.interface)
-    former = one.old.member if one.old is not None else ""
-    members = {name for name in (live.members if live is not None else ()) if name != former}
+    members = set(live.members if live is not None else ()) - {port.member for port in leaving(one.old, new)}
     return {
         **entry(new, one.name, interfaces),
         "up": True,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch
 
 CLONES = "cloned_interfaces"
 STICKY = "cloned_interfaces_sticky"
@@ -69,6 +69,7 @@ def names(switches: Sequence[Switch]) -> List[str]:
         found += lines(switch)
         if switch.uplink:
             found += [variable(pattern, switch.uplink) for pattern in ("vlans_IF", *_ADDRESSES)]
+        found += vlan_lines(switch.tag, switch.former)
     return list(dict.fromkeys(found))
 
 
@@ -103,9 +104,17 @@ def lines(switch: Switch) -> Dict[str, Optional[str]]:
         variable("ifconfig_IF_ipv6", switch.interface): f"inet6 {six[0]}" if six else None,
         variable("ifconfig_IF_aliases", switch.interface): " ".join(aliases) or None,
     }
-    if switch.vlan:
-        found[variable("create_args_IF", switch.member)] = f"descr {switch.tag}"
-        found[variable("ifconfig_IF", switch.member)] = "up"
+    found.update(vlan_lines(switch.tag, [Port(switch.uplink, switch.vlan)]))
+    return found
+
+
+def vlan_lines(tag: str, ports: Sequence[Port]) -> Dict[str, Optional[str]]:
+    """The variables of those of the ports that are VLANs, and their values."""
+    found: Dict[str, Optional[str]] = {}
+    for port in ports:
+        if port.vlan:
+            found[variable("create_args_IF", port.member)] = f"descr {tag}"
+            found[variable("ifconfig_IF", port.member)] = "up"
     return found
 
 

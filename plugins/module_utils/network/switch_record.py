@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Tuple
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
@@ -16,11 +16,25 @@ BRIDGE = "bridge"
 
 
 @dataclass(frozen=True)
+class Port:
+    """How a bridge is connected to the host's LAN: an interface, or with ``vlan`` (else 0) that VLAN of it."""
+
+    uplink: str
+    vlan: int = 0
+
+    @property
+    def member(self) -> str:
+        """The interface that is in the bridge."""
+        return f"{self.uplink}.{self.vlan}" if self.vlan else self.uplink
+
+
+@dataclass(frozen=True)
 class Switch:
     """A bridge(4) that guests are plugged into.
 
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
+    ``former`` are connections that are on their way out.
     """
 
     name: str
@@ -32,6 +46,7 @@ class Switch:
     mtu: int = 0
     mac: str = ""
     stp: bool = False
+    former: Tuple[Port, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -41,12 +56,26 @@ class Switch:
     @property
     def member(self) -> str:
         """The interface that is in the bridge for the uplink: the uplink itself or its VLAN; '' if there is none."""
-        return f"{self.uplink}.{self.vlan}" if self.vlan else self.uplink
+        return Port(self.uplink, self.vlan).member
 
     @property
     def vlan_interface(self) -> str:
         """The VLAN that was made for it, '' if it has none."""
         return self.member if self.vlan else ""
+
+
+def leaving(old: Optional[Switch], new: Optional[Switch]) -> Tuple[Port, ...]:
+    """The connections that a switch has, or had, and is not to have."""
+    if old is None:
+        return ()
+    ports = [*old.former, Port(old.uplink, old.vlan)] if old.uplink else list(old.former)
+    return tuple(dict.fromkeys(port for port in ports if new is None or port.member != new.member))
+
+
+def on_its_way(old: Optional[Switch], new: Switch) -> Switch:
+    """What is noted of a switch until all is done: with what is still to be taken back, should that fail half-way."""
+    unset = old is not None and old.mtu and not new.mtu
+    return replace(new, former=leaving(old, new), mtu=old.mtu if old is not None and unset else new.mtu)
 
 
 def switch_to_json(switch: Switch) -> Dict[str, Any]:
@@ -62,6 +91,7 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         "mtu": switch.mtu,
         "mac": switch.mac,
         "stp": switch.stp,
+        **({"former": [[port.uplink, port.vlan] for port in switch.former]} if switch.former else {}),
     }
 
 
@@ -82,6 +112,7 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 mtu=int(fields.get("mtu", 0)),
                 mac=str(fields.get("mac", "")),
                 stp=bool(fields.get("stp", False)),
+                former=tuple(Port(str(uplink), int(vlan)) for uplink, vlan in fields.get("former", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UnknownState(

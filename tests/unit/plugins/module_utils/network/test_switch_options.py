@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_option
     requests_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+    Port,
     Switch,
     switch_to_json,
     switches_from_json,
@@ -86,6 +87,7 @@ def test_a_list_names_what_is_there_twice() -> None:
         Switch("lan", "bridge1000"),
         Switch("lan", "bridge0", manual=True),
         Switch("lan", "bridge7", False, "em0", 82, ("10.0.0.1/24", "fd00::1/64"), 1400, "5a:00:00:00:00:01", True),
+        Switch("lan", "bridge7", former=(Port("em0", 82), Port("em1"))),
     ],
 )
 def test_a_record_comes_back_as_it_was_written(switch: Switch) -> None:

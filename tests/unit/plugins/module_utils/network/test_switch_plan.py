@@ -28,7 +28,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desire
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import expected, plan_live
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch, on_its_way
 
 UP = ("UP", "BROADCAST")
 EM0 = Interface("em0", UP, 1500, ether="00:11:22:33:44:55", options=("TXCSUM", "TSO4"), inet=("192.0.2.10/24",))
@@ -116,6 +116,20 @@ def test_a_member_that_is_not_the_first_gets_the_mtu_of_the_bridge() -> None:
     empty = host(replace(LIVE, members=()), replace(EM1, mtu=9000, flags=UP))
     assert words(LAN, jumbo, empty) == ["bridge1000 addm em1"]
     assert expected(Desired("lan", LAN, LAN), empty)["mtu"] == 9000
+
+
+def test_what_was_on_its_way_out_when_a_run_failed_still_goes() -> None:
+    tagged = replace(LAN, vlan=82, mtu=1400)
+    new = replace(LAN, uplink="")
+    noted = on_its_way(tagged, new)
+    assert (noted.former, noted.mtu, noted.uplink) == ((Port("em1", 82),), 1400, "")
+    assert on_its_way(noted, new) == noted, "however often it fails"
+    vlan = Interface("em1.82", UP, 1500, "apiary:lan", vlan=Vlan(82, "em1"))
+    left = host(replace(LIVE, members=("em1.82",), mtu=1400), vlan)
+    assert words(noted, new, left) == ["em1.82 destroy", "bridge1000 mtu 1500"]
+    assert words(noted, None, left) == ["bridge1000 destroy", "em1.82 destroy"]
+    assert on_its_way(noted, replace(tagged, mtu=1400)) == tagged, "and it may come back"
+    assert words(replace(noted, former=(Port("em1"),)), new, host(LIVE)) == ["bridge1000 deletem em1"]
 
 
 def test_an_uplink_goes_from_one_switch_to_another_in_one_task() -> None:
