@@ -133,7 +133,7 @@ def test_the_network_is_the_same_after_a_restart_and_after_a_boot(
 
 
 def test_one_and_a_list_are_the_same(modules: Modules) -> None:
-    options = {"uplink": "em1", "vlan": 82, "addresses": ["10.82.0.1/24"], "stp": True}
+    options: Dict[str, Any] = {"uplink": "em1", "vlan": 82, "addresses": ["10.82.0.1/24"], "stp": True}
     one = modules.good("bhyve_switch", lan(**options))
     several = modules.good("bhyve_switch", {"switches": [lan(**options), lan("b"), lan("a")]})
     assert the(one)["interface"] == "bridge1000" and not the(several)["changed"]
