@@ -146,6 +146,8 @@ def test_one_and_a_list_are_the_same(modules: Modules) -> None:
     # A number is not given out again while it is somebody's.
     modules.good("bhyve_switch", lan("b", state="absent"))
     assert the(modules.good("bhyve_switch", lan("c")), "c")["interface"] == "bridge1001"
+    kept = modules.run("bhyve_host", {"state": "absent"})
+    assert "this host still has switches (a, c, lan)" in kept["msg"] and not kept["changed"]
 
 
 def test_the_uplink_of_the_administrator_is_made_ready_before_it_joins(host: StandinHost, modules: Modules) -> None:
