@@ -170,14 +170,15 @@ nics:
       choices: [virtio-net, e1000]
     switch:
       description:
-        - A bridge that exists on the host. The tap of a running guest moves to another one at once.
+        - A switch (M(apiary.bhyve.bhyve_switch)), or the name of a bridge that exists on the host. The tap of a running
+          guest moves to another one at once.
         - V('') leaves the NIC unplugged.
       type: str
     mac:
       description: The MAC address. By default a locally administered one that follows from UUID and name, and is kept.
       type: str
     mtu:
-      description: The MTU of the tap; V(0), the default, leaves it to the bridge.
+      description: The MTU of the tap. V(0), the default, is that of the bridge.
       type: int
 console:
   description: Serial ports. On the host, C(apiary console NAME) opens the first.

@@ -31,8 +31,8 @@ options:
     description:
       - V(present), the host is ready for guests.
       - V(absent), what this module made is gone, and lines that it changed in files of the system are as before unless
-        somebody changed them since. Refused while there are guests. The dataset goes only if this module made it and
-        nothing is in it. Loaded modules and set kernel variables stay until the next boot.
+        somebody changed them since. Refused while there are guests or switches. The dataset goes only if this module
+        made it and nothing is in it. Loaded modules and set kernel variables stay until the next boot.
     type: str
     choices: [present, absent]
     default: present

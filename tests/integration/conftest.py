@@ -114,6 +114,15 @@ def plain_host(common: Path, tmp_path: Path) -> Iterator[StandinHost]:
 
 
 @pytest.fixture
+def cards_host(common: Path, tmp_path: Path) -> Iterator[StandinHost]:
+    """A prepared host with three network cards, of this test's own, booted."""
+    cards = {"em0": "office", "em1": "dmz", "em2": "spare"}
+    template = _template(common, "cards1", Settings("cards1", uplinks=cards), {})
+    with _copy(common, template, tmp_path / "lab") as copy:
+        yield copy
+
+
+@pytest.fixture
 def modules(host: StandinHost) -> Modules:
     """Modules on this test's own host."""
     return Modules(host)

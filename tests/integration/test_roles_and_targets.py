@@ -27,7 +27,7 @@ def bare(bare_host: Maker, tmp_path: Path) -> Playbooks:
     return Playbooks(bare_host(), tmp_path)
 
 
-@pytest.mark.parametrize("target", ["rc_conf", "bhyve_host"])
+@pytest.mark.parametrize("target", ["rc_conf", "bhyve_host", "bhyve_switch"])
 def test_target(bare: Playbooks, target: str) -> None:
     run = bare.tasks([{"ansible.builtin.include_tasks": str(TARGETS / target / "tasks" / "main.yml")}])
     assert run.rc == 0, run.output
@@ -44,6 +44,23 @@ def test_role_bhyve_host_check_apply_again(bare: Playbooks) -> None:
     again = bare.play(PREPARE)
     assert again.stats[bare.host.name]["changed"] == 0, again.output
     assert bare.host.sh("service apiary enabled && service apiary status").returncode == 0
+
+
+def test_role_bhyve_network_check_apply_again(bare: Playbooks) -> None:
+    role = {
+        "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_network"},
+        "vars": {"bhyve_network_switches": [{"name": "lab", "addresses": ["10.10.0.1/24"]}]},
+    }
+    told = bare.tasks([role], check=True)
+    assert (told.rc, told.stats[bare.host.name]["changed"]) == (0, 1), told.output
+    assert bare.host.sh("ls /var/db/apiary").returncode != 0 and bare.host.sh("ifconfig bridge1000").returncode != 0
+    applied = bare.tasks([role])
+    assert (applied.rc, applied.stats[bare.host.name]["changed"]) == (0, 1), applied.output
+    assert (
+        "inet 10.10.0.1 " in bare.host.sh("service netif restart > /dev/null; ifconfig bridge1000", check=True).stdout
+    )
+    again = bare.tasks([role])
+    assert (again.rc, again.stats[bare.host.name]["changed"]) == (0, 0), again.output
 
 
 def test_role_bhyve_host_needs_no_repository_where_the_packages_are(bare_host: Maker, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import add_member, delete_member
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS

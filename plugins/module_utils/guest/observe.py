@@ -11,8 +11,9 @@ import stat
 from dataclasses import replace
 from typing import Dict, Optional, Sequence, Set
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
     HostConf,
     not_prepared,

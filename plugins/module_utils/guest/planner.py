@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
     changes,
@@ -20,7 +21,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
     view,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import Needs, destroy_needs, in_order
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired

@@ -10,8 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, LOGS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change

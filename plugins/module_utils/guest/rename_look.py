@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import moved as moved_allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import moved as moved_allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import openers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import with_eui64
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name, tap_description

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ta
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of, switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
 
@@ -156,11 +156,19 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
 
 
-def find_bridge(switch: str, bridges: Mapping[str, Interface]) -> Optional[Interface]:
-    """The bridge that a NIC's ``switch`` means: the one tagged as that switch, else the one of that name."""
-    tag = f"apiary:{switch}"
-    tagged = (bridge for bridge in bridges.values() if bridge.description == tag)
-    return next(tagged, bridges.get(switch))
+def find_bridge(switch: str, observed: Observed) -> Optional[Interface]:
+    """The bridge that a NIC's ``switch`` means.
+
+    The one tagged as that switch; else the one that was declared to be it (a bridge that is used as it is bears no
+    tag); else the one of that name.
+    """
+    bridges = observed.bridges
+    tag = switch_tag(switch)
+    for bridge in bridges.values():
+        if bridge.description == tag:
+            return bridge
+    declared = observed.allocations.switches.get(switch, {}).get("interface", switch)
+    return bridges.get(declared)
 
 
 def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) -> Dict[str, str]:
@@ -178,7 +186,7 @@ def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) ->
 def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, str]) -> str:
     if not nic.switch:
         return ""
-    bridge = find_bridge(nic.switch, observed.bridges)
+    bridge = find_bridge(nic.switch, observed)
     if bridge is not None:
         return bridge.name
     if one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic and nic.name in previous:

@@ -12,6 +12,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
 
+def switch_tag(switch: str) -> str:
+    """The description by which the bridge of a switch is known, compared whole."""
+    return f"apiary:{switch}"
+
+
 def bridge_of(interfaces: Mapping[str, Interface], member: str) -> Optional[str]:
     """The bridge that an interface is a member of, None if there is none; the kernel allows one at most."""
     for interface in interfaces.values():

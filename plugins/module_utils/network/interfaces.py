@@ -17,15 +17,29 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 IFCONFIG = ("ifconfig", "-a")
 
 _HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric \d+ mtu (?P<mtu>\d+)")
-_MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<[^>]*>(?: .*)?")
+_MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: .*)?")
+_OPTIONS = re.compile(r"options=[0-9a-f]+<(?P<options>[^>]*)>(?: .*)?")
+_VLAN = re.compile(r"vlan: (?P<tag>\d+) vlanproto: \S+ vlanpcp: \d+ parent interface: (?P<parent>\S+)(?: .*)?")
 _INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?: --> \S+)? prefixlen (?P<length>\d+)(?: .*)?")
 _OPENED = re.compile(r"Opened by PID (?P<pid>\d+)")
 
 
 @dataclass(frozen=True)
+class Vlan:
+    """What makes a vlan(4) one: its tag, and the interface that carries it ('' while there is none)."""
+
+    tag: int
+    parent: str
+
+
+@dataclass(frozen=True)
 class Interface:
-    """One interface. ``members`` is filled for a bridge, ``opened_by`` (a pid) for a tap that somebody holds open."""
+    """One interface.
+
+    ``members``, and which of them are ``stp`` ports, is filled for a bridge, ``vlan`` for a VLAN, ``opened_by`` (a pid)
+    for a tap that somebody holds open. ``options`` are the capabilities that are on, such as TSO4.
+    """
 
     name: str
     flags: Tuple[str, ...]
@@ -37,6 +51,21 @@ class Interface:
     opened_by: Optional[int] = None
     inet: Tuple[str, ...] = ()
     inet6: Tuple[str, ...] = ()
+    options: Tuple[str, ...] = ()
+    stp: Tuple[str, ...] = ()
+    vlan: Optional[Vlan] = None
+    media: str = ""
+
+    @property
+    def addresses(self) -> Tuple[str, ...]:
+        """Its addresses, but for the link-local ones, which the kernel makes by itself."""
+        own = (text for text in self.inet6 if not ipaddress.IPv6Interface(text).ip.is_link_local)
+        return (*self.inet, *own)
+
+    @property
+    def is_wireless(self) -> bool:
+        """Whether it is a wlan(4)."""
+        return "wlan" in self.groups or "802.11" in self.media
 
     @property
     def up(self) -> bool:
@@ -93,6 +122,10 @@ def _parse_block(lines: List[str]) -> Interface:
     description, ether, opened_by = "", "", None
     groups: Tuple[str, ...] = ()
     members: List[str] = []
+    stp: List[str] = []
+    options: Tuple[str, ...] = ()
+    vlan: Optional[Vlan] = None
+    media = ""
     inet: List[str] = []
     inet6: List[str] = []
     for line in lines[1:]:
@@ -104,7 +137,16 @@ def _parse_block(lines: List[str]) -> Interface:
         elif word == "groups:":
             groups = tuple(rest.split())
         elif word == "member:":
-            members.append(_matched(_MEMBER, line)["name"])
+            match = _matched(_MEMBER, line)
+            members.append(match["name"])
+            stp += [match["name"]] if "STP" in match["flags"].split(",") else []
+        elif word.startswith("options="):
+            options = _words(_matched(_OPTIONS, line)["options"])
+        elif word == "vlan:":
+            match = _matched(_VLAN, line)
+            vlan = Vlan(int(match["tag"]), "" if match["parent"] == "<none>" else match["parent"])
+        elif word == "media:":
+            media = rest
         elif word == "inet":
             inet.append(_cidr(line))
         elif word == "inet6":
@@ -114,7 +156,7 @@ def _parse_block(lines: List[str]) -> Interface:
             opened_by = int(_matched(_OPENED, line)["pid"])
     return Interface(
         name=header["name"],
-        flags=tuple(flag for flag in header["flags"].split(",") if flag),
+        flags=_words(header["flags"]),
         mtu=int(header["mtu"]),
         description=description,
         ether=ether,
@@ -123,7 +165,15 @@ def _parse_block(lines: List[str]) -> Interface:
         opened_by=opened_by,
         inet=tuple(inet),
         inet6=tuple(inet6),
+        options=options,
+        stp=tuple(stp),
+        vlan=vlan,
+        media=media,
     )
+
+
+def _words(text: str) -> Tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
 
 
 def _cidr(line: str) -> str:

@@ -108,27 +108,38 @@ def plan_variables(host: Host, plan: Plan, wanted: Sequence[Wanted], path: Optio
     """
     check(wanted, path)
     names = list(dict.fromkeys(item.name for item in wanted))
-    current = read_values(host, names, path)
+    return plan_read(host, plan, wanted, read_values(host, names, path), path)
+
+
+def plan_read(
+    host: Host, plan: Plan, wanted: Sequence[Wanted], current: Values, path: Optional[str] = None
+) -> List[Variable]:
+    """The same from what was read before, of at least these variables; of other files than ``path`` nothing was."""
+    names = list(dict.fromkeys(item.name for item in wanted))
     files = list(dict.fromkeys(current.files))
     if not files:
         raise UnknownState(f"{DEFAULTS} names no rc_conf_files: this is no FreeBSD host as we know it; give a path")
     old = {file: host.read(file) for file in files}
     new = {file: text or "" for file, text in old.items()}
+    places = _places(new)
     goals: Dict[str, Optional[str]] = {}
     told: Dict[str, List[str]] = {}
+    items: Dict[str, List[Wanted]] = {}
+    for item in wanted:
+        items.setdefault(item.name, []).append(item)
     for name in names:
         before = current.values[name]
-        goal = _goal([item for item in wanted if item.name == name], before, current.defaults[name])
+        goal = _goal(items[name], before, current.defaults[name])
         goals[name] = goal
-        removed = any(item.name == name and item.state == "absent" for item in wanted)
-        for file in _delete(new, name) if removed else _set(new, name, before, goal):
+        removed = any(item.state == "absent" for item in items[name])
+        for file in _delete(new, places, name) if removed else _set(new, places, name, before, goal):
             told.setdefault(file, []).append(f"remove {name}" if removed else f"set {name} to {goal!r}")
     changed = {file: text for file, text in new.items() if text != (old[file] or "")}
     if changed:
         _try(host, names, goals, path, changed)
     for file, text in changed.items():
         plan_edit(host, plan, file, old[file], text, "; ".join(told[file]))
-    return [Variable(name, goals[name], _last_file(new, name)) for name in names]
+    return [Variable(name, goals[name], places.get(name)) for name in names]
 
 
 def edit_list(before: str, items: str, remove: bool) -> str:
@@ -167,39 +178,41 @@ def _goal(items: Sequence[Wanted], before: Optional[str], default: Optional[str]
     return value
 
 
-def _set(texts: Dict[str, str], name: str, before: Optional[str], goal: Optional[str]) -> List[str]:
+def _places(texts: Mapping[str, str]) -> Dict[str, str]:
+    """The last file that assigns each variable. Looked up once: there may be hundreds of variables."""
+    return {item.name: file for file, text in texts.items() for item in assignments(text, file)}
+
+
+def _set(
+    texts: Dict[str, str], places: Dict[str, str], name: str, before: Optional[str], goal: Optional[str]
+) -> List[str]:
     """Edit the text that decides; returns the files edited. What has the value already stays as it is spelt."""
     if goal is None or goal == before:
         return []
-    file = _last_file(texts, name) or next(iter(texts))
+    file = places.get(name) or next(iter(texts))
     text = texts[file]
-    found = [item for item in assignments(text, file) if item.name == name]
+    found = [item for item in assignments(text, file) if item.name == name] if name in places else []
     # As sysrc(8) does: what a substitution computes is somebody's code, it stays and is overruled below.
     if found and not found[-1].word(text).startswith(("`", "$", "\\")):
         texts[file] = set_assignment(text, found[-1], goal)
     else:
         texts[file] = append_assignment(text, name, goal)
+    places[name] = file
     return [file]
 
 
-def _delete(texts: Dict[str, str], name: str) -> List[str]:
+def _delete(texts: Dict[str, str], places: Dict[str, str], name: str) -> List[str]:
     """Remove all assignments from all texts; returns the files edited."""
     edited: List[str] = []
-    for file, text in texts.items():
+    for file, text in texts.items() if name in places else ():
         found = [item for item in assignments(text, file) if item.name == name]
         for assignment in reversed(found):
             text = delete_assignment(text, assignment, file)
         if found:
             texts[file] = text
             edited.append(file)
+    places.pop(name, None)
     return edited
-
-
-def _last_file(texts: Mapping[str, str], name: str) -> Optional[str]:
-    for file in reversed(list(texts)):
-        if any(item.name == name for item in assignments(texts[file], file)):
-            return file
-    return None
 
 
 def _try(

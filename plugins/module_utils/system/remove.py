@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
@@ -43,7 +44,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.root import De
 
 
 def plan_removed(host: Host, plan: Plan) -> None:
-    """Plan that our files go and other files are as before; BadInput while there are guests.
+    """Plan that our files go and other files are as before; BadInput while there are guests or switches.
 
     The root dataset or directory goes only if preparing made it and nothing is in it. Loaded kernel modules and kernel
     variables stay as they are until the next boot: other programs may have come to rely on them.
@@ -53,6 +54,12 @@ def plan_removed(host: Host, plan: Plan) -> None:
     if guests:
         raise BadInput(
             f"this host still has guests ({', '.join(guests)}); remove them first, with bhyve_vm state: absent"
+        )
+    switches = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS).switches
+    if switches:
+        raise BadInput(
+            f"this host still has switches ({', '.join(sorted(switches))}); remove them first, with bhyve_switch "
+            "state: absent"
         )
     record = made.read_made(host)
     _plan_boot(host, plan, record)

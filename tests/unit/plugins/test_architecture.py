@@ -12,7 +12,7 @@ from typing import Dict, Iterator, Set, Tuple
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 PREFIX = "ansible_collections.apiary.bhyve.plugins."
 
-HELPERS = {"errors", "forms", "places", "rc_values", "sizes"}
+HELPERS = {"allocations", "errors", "forms", "places", "rc_values", "sizes"}
 DOING = {"host", "locks", "plan", "pipes", "processes", *HELPERS}
 MAY_USE: Dict[str, Set[str]] = {
     **{name: HELPERS for name in HELPERS},
@@ -23,11 +23,11 @@ MAY_USE: Dict[str, Set[str]] = {
     "processes": {"host", *HELPERS},
     "results": {"plan", *HELPERS},
     "module": {"results", *DOING},
-    "network": DOING,
+    "network": {"system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
     "guest": {"storage", "network", "system", "results", *DOING},
-    "modules": {"guest", "storage", "system", "module", "results", *DOING},
+    "modules": {"guest", "network", "storage", "system", "module", "results", *DOING},
 }
 
 

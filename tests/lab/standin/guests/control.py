@@ -82,6 +82,15 @@ class Guest:
         disks: List[Dict[str, Any]] = self._work("look")["disks"]
         return disks
 
+    def call(self, text: str) -> None:
+        """The running (light) guest sends a text to everybody on its networks."""
+        self._work(f"call {text}")
+
+    def heard(self) -> List[str]:
+        """What the running (light) guest has heard on its networks since it booted."""
+        texts: List[str] = self._work("hear")["heard"]
+        return texts
+
     def reboot(self) -> None:
         """The guest reboots itself."""
         self.do("reset")

@@ -22,7 +22,7 @@ from ..commands.bhyve.devices import die
 from ..commands.bhyve.errors import say
 from ..commands.bhyve.machine import Machine
 from . import behaviour as behaviours
-from . import patterns
+from . import frames, patterns
 from .behaviour import Behaviour
 from .common import STATUS, Control, Report
 from .loop import Loop
@@ -146,6 +146,8 @@ class LightGuest:
                 self.do(rest)
             elif verb in ("write", "check", "look"):
                 self.disks(verb, rest)
+            elif verb in ("call", "hear"):
+                self.networks(verb, rest)
             else:  # from bhyvectl, through the kernel
                 raise _End(verb)
 
@@ -158,6 +160,15 @@ class LightGuest:
             found["intact"] = patterns.check(self.machine.disks, seed)
         else:
             found["disks"] = patterns.look(self.machine.disks, found["disks"])
+        self.report.write(work=int(found.get("work", 0)) + 1)
+
+    def networks(self, verb: str, text: str) -> None:
+        """The guest sends a frame, or tells what it has heard."""
+        found = self.report.values
+        if verb == "call":
+            frames.call(self.machine.nics, text)
+        else:
+            found["heard"] = [*found.get("heard", []), *frames.hear(self.machine.nics)]
         self.report.write(work=int(found.get("work", 0)) + 1)
 
     def viewer(self) -> None:

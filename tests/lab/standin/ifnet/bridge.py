@@ -18,6 +18,9 @@ from .types import (
     IFBIF_PRIVATE,
     IFBIF_STP,
     IFCAP_LRO,
+    IFCAP_TSO,
+    IFCAP_TXCSUM,
+    IFCAP_TXCSUM_IPV6,
     IFF_RUNNING,
     Bridge,
     Interface,
@@ -26,6 +29,8 @@ from .types import (
 
 #: Drivers whose interfaces are Ethernet or 802.1Q; the kernel takes no other type as a member.
 _NOT_ETHERNET = ("lo", "bridge")
+#: What a member keeps only as long as all members have it.
+_SHARED_CAPABILITIES = IFCAP_TSO | IFCAP_TXCSUM | IFCAP_TXCSUM_IPV6
 _NEW_MEMBER = IFBIF_LEARNING | IFBIF_DISCOVER | IFBIF_AUTOEDGE | IFBIF_AUTOPTP
 #: bridgestp(4): the cost of a port whose speed is not known, and the highest one.
 _DEFAULT_COST = 55
@@ -79,7 +84,7 @@ def add(net: Ifnet, interface: Interface, name: str) -> None:
         net.apply_mtu(other, interface["mtu"])
     bridge["members"].insert(0, _new_member(other))
     other["bridge_index"] = interface["index"]
-    other["options"] &= ~IFCAP_LRO
+    _mute(net, interface)
     net.promiscuous(other, 1)
     net.line(other, "link set dev", other["linux"], "master", interface["linux"])
 
@@ -95,8 +100,13 @@ def delete(net: Ifnet, interface: Interface, name: str) -> None:
 def release(net: Ifnet, other: Interface) -> None:
     """Take an interface out of whatever bridge it is in, as a member or a span."""
     if other["bridge_index"]:
-        bridge = net.by_index(other["bridge_index"])["bridge"]
+        owner = net.by_index(other["bridge_index"])
+        bridge = owner["bridge"]
+        for entry in bridge["members"]:
+            if entry["index"] == other["index"]:
+                other["options"] = entry["saved"]
         bridge["members"][:] = [member for member in bridge["members"] if member["index"] != other["index"]]
+        _mute(net, owner)
         bridge["static"][:] = [entry for entry in bridge["static"] if entry["index"] != other["index"]]
         other["bridge_index"] = 0
         net.promiscuous(other, -1)
@@ -104,6 +114,17 @@ def release(net: Ifnet, other: Interface) -> None:
     if other["span_index"]:
         net.by_index(other["span_index"])["bridge"]["spans"].remove(other["index"])
         other["span_index"] = 0
+
+
+def _mute(net: Ifnet, interface: Interface) -> None:
+    """bridge_mutecaps(): no member does LRO, and none sends with offloads that another has not."""
+    members = interface["bridge"]["members"]
+    shared = _SHARED_CAPABILITIES
+    for entry in members:
+        shared &= entry["saved"]
+    for entry in members:
+        other = net.by_index(entry["index"])
+        other["options"] = (other["options"] & ~(IFCAP_LRO | _SHARED_CAPABILITIES)) | shared
 
 
 def add_span(net: Ifnet, interface: Interface, name: str) -> None:
@@ -226,6 +247,7 @@ def _new_member(other: Interface) -> Member:
         "cost": _DEFAULT_COST if pending else _cost(other),
         "pending": pending,
         "maxaddr": 0,
+        "saved": other["options"],
     }
 
 

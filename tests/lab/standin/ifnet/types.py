@@ -26,7 +26,10 @@ IFF_MONITOR = 0x40000
 IFF_STATICARP = 0x80000
 IFF_LOWER_UP = 0x1000000
 
+IFCAP_TXCSUM = 0x2
+IFCAP_TSO = 0x300
 IFCAP_LRO = 0x400
+IFCAP_TXCSUM_IPV6 = 0x400000
 
 ND6_PERFORMNUD = 0x1
 ND6_IFDISABLED = 0x8
@@ -60,7 +63,10 @@ class Address(TypedDict):
 
 
 class Member(TypedDict):
-    """An interface in a bridge. ``pending``: its path cost is computed once its link comes up."""
+    """An interface in a bridge. ``pending``: its path cost is computed once its link comes up.
+
+    ``saved``: the capabilities that it had when it joined, which it gets back when it leaves.
+    """
 
     index: int
     flags: int
@@ -68,6 +74,7 @@ class Member(TypedDict):
     cost: int
     pending: bool
     maxaddr: int
+    saved: int
 
 
 class StaticAddress(TypedDict):

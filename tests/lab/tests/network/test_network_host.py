@@ -57,6 +57,23 @@ def test_private_members_do_not_hear_each_other(host: StandinHost) -> None:
     assert frames(host, "tap71", "tap72") == "passed"
 
 
+def test_a_member_does_without_offloads_while_another_has_none(host: StandinHost) -> None:
+    def capabilities() -> List[str]:
+        return re.findall("TXCSUM|TSO4|LRO", host.run(["ifconfig", "em0"], check=True).stdout)
+
+    host.sh("ifconfig em0 txcsum tso4 lro; ifconfig bridge8 create; ifconfig tap83 create", check=True)
+    assert capabilities() == ["TXCSUM", "TSO4", "LRO"]
+    host.sh("ifconfig bridge8 addm em0", check=True)
+    assert capabilities() == ["TXCSUM", "TSO4"]
+    host.sh("ifconfig bridge8 addm tap83", check=True)
+    assert capabilities() == []
+    host.sh("ifconfig tap83 destroy", check=True)
+    assert capabilities() == ["TXCSUM", "TSO4"]
+    host.sh("ifconfig bridge8 destroy", check=True)
+    assert capabilities() == ["TXCSUM", "TSO4", "LRO"]
+    host.sh("ifconfig em0 -tso -lro", check=True)
+
+
 def test_the_device_of_a_tap(host: StandinHost) -> None:
     host.sh("ifconfig tap81 create name guest81", check=True)
     assert host.sh("test -c /dev/tap81 && readlink /dev/guest81").stdout == "tap81\n"

@@ -224,6 +224,7 @@ class Printer:
                 "cost": cost,
                 "pending": False,
                 "maxaddr": 0,
+                "saved": 0,
             }
             self._member(span, bridge["proto"])
 

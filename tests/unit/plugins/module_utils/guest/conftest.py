@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, rcfile
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Capabilities, HostConf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout

@@ -10,8 +10,9 @@ import time
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import allocations, info, runtime
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import parse_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Alive, ObservedGuest
@@ -145,7 +146,7 @@ def test_allocations_of_a_name_are_not_those_of_a_longer_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"schema": 2, "taps": {}, "vnc": {}}', '{"schema": 1, "taps": {"a": "x"}, "vnc": {}}']
+    "text", ["", "[]", '{"schema": 3, "taps": {}, "vnc": {}}', '{"schema": 1, "taps": {"a": "x"}, "vnc": {}}']
 )
 def test_allocations_that_cannot_be_read_are_not_none(text: str) -> None:
     with pytest.raises(UnknownState):

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, info, record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs

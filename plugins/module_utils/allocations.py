@@ -2,26 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What only this host knows of its guests: tap numbers and VNC ports. Never travels with a guest."""
+"""What only this host knows, in host.json: its guests' tap numbers and VNC ports, and its switches.
+
+Never travels with a guest.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 
-SCHEMA = 1
+#: Written as long as there are no switches, so that an older apiary.bhyve can still read it.
+_WITHOUT_SWITCHES = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Allocations:
-    """Tap numbers by "guest/nic", VNC ports by guest."""
+    """Tap numbers by "guest/nic", VNC ports by guest, and switches by name, as ``network`` writes them."""
 
     taps: Dict[str, int] = field(default_factory=dict)
     vnc: Dict[str, int] = field(default_factory=dict)
+    switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def of(self, guest: str) -> Allocations:
         """The part that belongs to one guest."""
@@ -41,10 +47,16 @@ class Allocations:
         prefix = f"{guest}/"
         taps = {key: tap for key, tap in self.taps.items() if not key.startswith(prefix)}
         vnc = {key: port for key, port in self.vnc.items() if key != guest}
-        return Allocations({**taps, **own.taps}, {**vnc, **own.vnc})
+        return Allocations({**taps, **own.taps}, {**vnc, **own.vnc}, self.switches)
+
+    def with_switch(self, name: str, switch: Optional[Mapping[str, Any]]) -> Allocations:
+        """All allocations, with this switch in place of what that name has; None: without it."""
+        others = {key: value for key, value in self.switches.items() if key != name}
+        return Allocations(self.taps, self.vnc, others if switch is None else {**others, name: switch})
 
     @property
     def empty(self) -> bool:
+        """Whether no guest has anything."""
         return not self.taps and not self.vnc
 
 
@@ -67,12 +79,15 @@ def load(text: Optional[str], path: str) -> Allocations:
             raise UnknownState(f"{path} has schema {data['schema']}: update the collection on the controller")
         taps = {str(key): int(tap) for key, tap in data["taps"].items()}
         vnc = {str(key): int(port) for key, port in data["vnc"].items()}
+        switches = {str(name): dict(switch) for name, switch in data.get("switches", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownState(f"{path} cannot be read ({error!r}); put back a copy of it") from error
-    return Allocations(taps, vnc)
+    return Allocations(taps, vnc, switches)
 
 
 def dump(allocations: Allocations) -> str:
     """The text of host.json."""
-    data = {"schema": SCHEMA, "taps": allocations.taps, "vnc": allocations.vnc}
+    data: Dict[str, Any] = {"schema": _WITHOUT_SWITCHES, "taps": allocations.taps, "vnc": allocations.vnc}
+    if allocations.switches:
+        data.update(schema=SCHEMA, switches=dict(allocations.switches))
     return json.dumps(data, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which switches there are to be: what a task says over what is recorded, and what is given out to new ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import AUTO, MANAGED, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+
+FIRST_BRIDGE = 1000
+_LAST_BRIDGE = 32767
+
+
+@dataclass(frozen=True)
+class Desired:
+    """A switch of the task as it is recorded and as it is to be; None: it is not."""
+
+    name: str
+    old: Optional[Switch]
+    new: Optional[Switch]
+
+
+def needs_default_route(requests: Sequence[Request], records: Mapping[str, Switch]) -> bool:
+    """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
+    return any(request.present and request.uplink == AUTO and not _chosen(request, records) for request in requests)
+
+
+def _chosen(request: Request, records: Mapping[str, Switch]) -> str:
+    old = records.get(request.name)
+    return old.uplink if old is not None else ""
+
+
+def needs_number(requests: Sequence[Request], records: Mapping[str, Switch]) -> bool:
+    """Whether a number for a bridge is given out, which then must not be one that rc.conf uses."""
+    return any(request.present and request.name not in records for request in requests)
+
+
+def resolve(
+    requests: Sequence[Request],
+    records: Mapping[str, Switch],
+    interfaces: Mapping[str, Interface],
+    default: Optional[str] = None,
+    cloned: Collection[str] = (),
+) -> List[Desired]:
+    """The switches of the task in its order.
+
+    ``default`` is the interface of the default route, if it was asked for; ``cloned`` what rc.conf makes at boot.
+    """
+    taken: Set[str] = {*interfaces, *cloned, *(switch.interface for switch in records.values())}
+    taken |= {request.interface for request in requests if request.interface}
+    tags = {one.description: one.name for one in interfaces.values() if one.is_bridge and one.description}
+    found: List[Desired] = []
+    for request in requests:
+        old = records.get(request.name)
+        tagged = tags.get(switch_tag(request.name))
+        if old is None and tagged is not None and not request.manual:
+            # Its record was lost: the kernel still knows whose it is.
+            old = Switch(request.name, tagged)
+        if not request.present:
+            found.append(Desired(request.name, old, None))
+            continue
+        interface = _interface(request, old) or _lowest(taken)
+        taken.add(interface)
+        found.append(Desired(request.name, old, _merged(request, old, interface, interfaces, default)))
+    return found
+
+
+def _interface(request: Request, old: Optional[Switch]) -> Optional[str]:
+    if old is None:
+        return request.interface
+    at = f"switch {request.name}: "
+    if request.interface is not None and request.interface != old.interface:
+        raise BadInput(
+            f"{at}interface: it is {old.interface} already, which guests are plugged into; to have {request.interface} "
+            "make the switch absent first"
+        )
+    if request.manual is not None and request.manual != old.manual:
+        kind = "one that is used as it is" if old.manual else "one of this module's own"
+        raise BadInput(f"{at}manual: {old.interface} was declared as {kind}; make the switch absent first")
+    return old.interface
+
+
+def _lowest(taken: Collection[str]) -> str:
+    for number in range(FIRST_BRIDGE, _LAST_BRIDGE + 1):
+        if f"bridge{number}" not in taken:
+            return f"bridge{number}"
+    raise BadInput("there is no number left for a bridge")
+
+
+def _merged(
+    request: Request,
+    old: Optional[Switch],
+    interface: str,
+    interfaces: Mapping[str, Interface],
+    default: Optional[str],
+) -> Switch:
+    base = old or Switch(request.name, interface, manual=bool(request.manual))
+    if base.manual:
+        given = [name for name in MANAGED if getattr(request, name)]
+        if given:
+            raise BadInput(f"switch {request.name}: {given[0]}: {interface} is used as it is and never changed")
+        return base
+    uplink = _uplink(request, base, default)
+    vlan = base.vlan if request.vlan is None else request.vlan
+    if vlan and not uplink:
+        if request.vlan:
+            raise BadInput(f"switch {request.name}: vlan: {vlan} needs an uplink, whose VLAN it is")
+        vlan = 0
+    stp = base.stp if request.stp is None else request.stp
+    if stp and not uplink:
+        if request.stp:
+            raise BadInput(f"switch {request.name}: stp: without an uplink there is nobody to talk to")
+        stp = False
+    return replace(
+        base,
+        uplink=uplink,
+        vlan=vlan,
+        addresses=base.addresses if request.addresses is None else request.addresses,
+        mtu=base.mtu if request.mtu is None else request.mtu,
+        mac=_mac(request, base, uplink, interfaces),
+        stp=stp,
+        former=(),
+    )
+
+
+def _uplink(request: Request, base: Switch, default: Optional[str]) -> str:
+    if request.uplink != AUTO:
+        return base.uplink if request.uplink is None else request.uplink
+    if base.uplink:
+        return base.uplink
+    if not default:
+        raise BadInput(f"switch {request.name}: uplink: auto, but the host has no default route; name the interface")
+    return default
+
+
+def _mac(request: Request, base: Switch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
+    """The address that is pinned: the one given, the one it has, or one that no other host of the LAN makes.
+
+    The kernel's own derives from the host's UUID, which hosts cloned from one image share, and from twenty bits of a
+    hash. This one derives from the address of a network card: the uplink's, else the host's first.
+    """
+    if request.mac:
+        return request.mac
+    if base.mac and request.mac is None:
+        return base.mac
+    card = interfaces.get(uplink) or _first_card(interfaces)
+    # A host without any network card leaves it to the kernel.
+    return derive_mac(card.ether, request.name) if card is not None and card.ether else ""
+
+
+def _first_card(interfaces: Mapping[str, Interface]) -> Optional[Interface]:
+    """The first interface that nobody cloned: drivers of hardware put theirs in no group."""
+    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
+    return next(cards, None)
+
+
+def after(records: Mapping[str, Switch], desired: Sequence[Desired]) -> Dict[str, Switch]:
+    """All switches of the host when the task is done."""
+    switches = dict(records)
+    for one in desired:
+        if one.new is None:
+            switches.pop(one.name, None)
+        else:
+            switches[one.name] = one.new
+    return switches

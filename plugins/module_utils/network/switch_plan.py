@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From switches as they are to switches as they are to be: what ifconfig(8) has to be told now.
+
+The state that this leads to is the one that rc.conf makes at boot (``switch_rc``). What lets go of something comes
+before what takes it, for all switches of a task, since an uplink or an address may go from one to another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE, Switch, leaving
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of ifconfig(8): what it does in words, and its arguments."""
+
+    switch: str
+    what: str
+    words: Tuple[str, ...]
+
+
+@dataclass
+class Steps:
+    """What lets go, what takes, and the addresses that each switch loses."""
+
+    leave: List[Step] = field(default_factory=list)
+    join: List[Step] = field(default_factory=list)
+    losses: Dict[str, List[str]] = field(default_factory=dict)
+
+
+def plan_live(desired: Sequence[Desired], interfaces: Mapping[str, Interface]) -> Steps:
+    """What has to be done now. The switches were checked."""
+    steps = Steps()
+    for one in desired:
+        if one.new is None:
+            if one.old is not None and not one.old.manual:
+                _remove(one.old, interfaces, steps)
+        elif not one.new.manual:
+            _leave(one.old, one.new, interfaces, steps)
+            _join(one.old, one.new, interfaces, steps)
+    return steps
+
+
+def _remove(old: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+    live = interfaces.get(old.interface)
+    if live is not None:
+        steps.leave.append(Step(old.name, f"destroy {old.interface}", (old.interface, "destroy")))
+        steps.losses[old.name] = list(live.addresses)
+    for port in leaving(old, None):
+        if port.vlan:
+            _destroy_vlan(old, port.member, interfaces, steps)
+
+
+def _destroy_vlan(old: Switch, name: str, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+    live = interfaces.get(name)
+    if live is not None and live.description in ("", old.tag):
+        steps.leave.append(Step(old.name, f"destroy {name}", (name, "destroy")))
+
+
+def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+    bridge, live = new.interface, interfaces.get(new.interface)
+    for port in leaving(old, new):
+        if port.vlan:
+            _destroy_vlan(new, port.member, interfaces, steps)
+        elif live is not None and port.member in live.members:
+            what = f"take {port.member} out of {bridge}"
+            steps.leave.append(Step(new.name, what, (bridge, "deletem", port.member)))
+    if live is None:
+        return
+    gone = [text for text in live.addresses if text not in new.addresses]
+    for text in gone:
+        family, bare = _family(text), text.partition("/")[0]
+        steps.leave.append(Step(new.name, f"take {text} off {bridge}", (bridge, family, bare, "-alias")))
+    if gone:
+        steps.losses[new.name] = gone
+
+
+def _join(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+    if new.uplink:
+        _ready_uplink(new, interfaces[new.uplink], steps)
+    if new.vlan:
+        _make_vlan(new, interfaces.get(new.member), steps)
+    live = interfaces.get(new.interface)
+    if live is None:
+        words = (new.interface, "create", *switch_rc.create_args(new), "up")
+        steps.join.append(Step(new.name, f"make {_shown(new)}", words))
+    else:
+        _correct(old, new, live, interfaces, steps)
+    for text in new.addresses:
+        if live is None or text not in live.addresses:
+            words = (new.interface, _family(text), text, "alias")
+            steps.join.append(Step(new.name, f"give {new.interface} the address {text}", words))
+
+
+def _shown(switch: Switch) -> str:
+    return f"{switch.interface} with {switch.member}" if switch.member else switch.interface
+
+
+def _ready_uplink(new: Switch, uplink: Interface, steps: Steps) -> None:
+    """What would make the link flap when a tap joins is switched off before the uplink joins. A VLAN has none of it."""
+    if not new.vlan and switch_rc.OFFLOAD_OPTIONS & set(uplink.options):
+        what = f"switch off LRO, TSO and transmit checksums of {uplink.name}"
+        steps.join.append(Step(new.name, what, (uplink.name, *switch_rc.NO_OFFLOADS)))
+    if not uplink.up:
+        steps.join.append(Step(new.name, f"bring {uplink.name} up", (uplink.name, "up")))
+
+
+def _make_vlan(new: Switch, live: Optional[Interface], steps: Steps) -> None:
+    name = new.member
+    if live is None:
+        steps.join.append(Step(new.name, f"make {name}", (name, "create", "descr", new.tag, "up")))
+        return
+    if live.description != new.tag:
+        steps.join.append(Step(new.name, f"describe {name} as {new.tag}", (name, "descr", new.tag)))
+    if not live.up:
+        steps.join.append(Step(new.name, f"bring {name} up", (name, "up")))
+
+
+def _correct(
+    old: Optional[Switch], new: Switch, live: Interface, interfaces: Mapping[str, Interface], steps: Steps
+) -> None:
+    """A bridge that is there gets what differs."""
+    bridge, member = new.interface, new.member
+
+    def tell(what: str, *words: str) -> None:
+        steps.join.append(Step(new.name, what, (bridge, *words)))
+
+    if new.mac and live.ether.lower() != new.mac:
+        tell(f"give {bridge} the MAC address {new.mac}", "ether", new.mac)
+    if live.description != new.tag:
+        tell(f"describe {bridge} as {new.tag}", "descr", new.tag)
+    first = _brings_mtu(old, new, live)
+    mtu = _mtu_after(old, new, live, interfaces)
+    # A member that is not the first gets the bridge's MTU, so that comes before it.
+    if not first and mtu != live.mtu:
+        tell(f"set the MTU of {bridge} to {mtu}", "mtu", str(mtu))
+    if member and member not in live.members:
+        tell(f"add {member} to {bridge}", "addm", member)
+    if first and mtu != _member_mtu(new, interfaces):
+        tell(f"set the MTU of {bridge} to {mtu}", "mtu", str(mtu))
+    if member and (member in live.stp) != new.stp:
+        tell(f"switch spanning tree {'on' if new.stp else 'off'} for {member}", "stp" if new.stp else "-stp", member)
+    if not live.up:
+        tell(f"bring {bridge} up", "up")
+
+
+def _brings_mtu(old: Optional[Switch], new: Switch, live: Optional[Interface]) -> bool:
+    """Whether the uplink becomes the bridge's first member, whose MTU the bridge takes."""
+    if not new.member or live is None:
+        return bool(new.member)
+    former = {port.member for port in leaving(old, new)}
+    return not [name for name in live.members if name not in former]
+
+
+def _member_mtu(new: Switch, interfaces: Mapping[str, Interface]) -> int:
+    return interfaces[new.member if new.member in interfaces else new.uplink].mtu
+
+
+def _mtu_after(
+    old: Optional[Switch], new: Switch, live: Optional[Interface], interfaces: Mapping[str, Interface]
+) -> int:
+    if new.mtu or new.vlan:
+        return new.mtu or switch_rc.ETHERMTU
+    if old is not None and old.mtu:
+        # Not set any more: what it will be after a boot.
+        return switch_rc.ETHERMTU
+    if _brings_mtu(old, new, live):
+        return _member_mtu(new, interfaces)
+    return live.mtu if live is not None else switch_rc.ETHERMTU
+
+
+def _family(text: str) -> str:
+    return "inet6" if ":" in text else "inet"
+
+
+# how a switch looks, for the result and the diff
+
+
+def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
+    """A switch as it is: what is declared, and its interface as the kernel has it."""
+    if switch is None:
+        return {"name": name, "state": "absent"}
+    live = interfaces.get(switch.interface)
+    fields: Dict[str, Any] = {
+        "name": name,
+        "state": "present",
+        "type": BRIDGE,
+        "interface": switch.interface,
+        "manual": switch.manual,
+        "uplink": switch.uplink,
+        "vlan": str(switch.vlan) if switch.vlan else "",
+        "up": live is not None and live.up,
+        "description": live.description if live is not None else "",
+        "members": sorted(live.members) if live is not None else [],
+        "addresses": sorted(live.addresses) if live is not None else [],
+        "mtu": live.mtu if live is not None else 0,
+        "mac": live.ether if live is not None else "",
+        "stp": live is not None and bool(switch.member) and switch.member in live.stp,
+    }
+    return fields
+
+
+def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
+    """A switch as it will be."""
+    new = one.new
+    if new is None or new.manual:
+        return entry(new, one.name, interfaces)
+    live = interfaces.get(new.interface)
+    members = set(live.members if live is not None else ()) - {port.member for port in leaving(one.old, new)}
+    return {
+        **entry(new, one.name, interfaces),
+        "up": True,
+        "description": new.tag,
+        "members": sorted(members | ({new.member} if new.member else set())),
+        "addresses": sorted(new.addresses),
+        "mtu": _mtu_after(one.old, new, live, interfaces),
+        "mac": new.mac or (live.ether if live is not None else "to be given by the kernel"),
+        "stp": new.stp,
+    }
+
+
+def views(one: Desired, interfaces: Mapping[str, Interface]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The same for the diff, as it is and as it will be; also what is declared, and what is beneath the bridge."""
+    before = {} if one.old is None else {**entry(one.old, one.name, interfaces), "declared": _declared(one.old)}
+    if one.new is None:
+        return before, {}
+    after = {**expected(one, interfaces), "declared": _declared(one.new)}
+    beneath = [name for name in (one.new.uplink, one.new.vlan_interface) if name]
+    if before:
+        before["beneath"] = {name: _beneath(interfaces[name]) for name in beneath if name in interfaces}
+    after["beneath"] = {name: _beneath_after(one.new, name, interfaces) for name in beneath}
+    return before, after
+
+
+def _declared(switch: Switch) -> Dict[str, Any]:
+    """What of a switch does not show in its interface while that is as it should be."""
+    if switch.manual:
+        return {}
+    return {"mtu": switch.mtu, "mac": switch.mac, "addresses": sorted(switch.addresses), "stp": switch.stp}
+
+
+def _beneath(live: Interface) -> Dict[str, Any]:
+    offloads = sorted(switch_rc.OFFLOAD_OPTIONS & set(live.options))
+    return {"up": live.up, "description": live.description, "offloads": offloads}
+
+
+def _beneath_after(new: Switch, name: str, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
+    if name == new.vlan_interface:
+        now = _beneath(interfaces[name]) if name in interfaces else {"offloads": []}
+        return {**now, "up": True, "description": new.tag}
+    now = _beneath(interfaces[name])
+    return {**now, "up": True, "offloads": now["offloads"] if new.vlan else []}

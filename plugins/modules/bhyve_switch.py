@@ -1,0 +1,292 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bhyve_switch
+short_description: Make and remove the bridges that guests are plugged into
+version_added: 0.2.0
+description:
+  - Manages the switches of a FreeBSD host, one by its own options or many by O(switches). A switch is a bridge, with an
+    interface of the host as uplink or without one, which the NICs of guests name
+    (O(apiary.bhyve.bhyve_vm#module:nics[].switch)).
+  - It is brought up now, and written to rc.conf in the one form that is the same after a boot and survives C(service
+    netif restart) with its addresses and with the guests' taps in it. What somebody has changed by hand, in the kernel
+    or in rc.conf, shows up as a difference and is set right.
+  - What is left out stays as it was declared; C('') and V([]) unset. A default counts once, when the switch is made.
+  - A run that finds all as declared starts two commands.
+extends_documentation_fragment:
+  - apiary.bhyve.attributes
+  - apiary.bhyve.attributes.action_group
+options:
+  name:
+    description: &name
+      - The name of the switch, 1 to 63 letters, digits, C(_) and C(-).
+    type: str
+  state:
+    description: &state
+      - V(present), the switch is there. This is the default.
+      - V(absent), it is not. Refused while guests are plugged into it, or anything else that is not the module's own;
+        they are named. What goes is what the module made, the bridge, its VLAN and their lines in rc.conf. The uplink
+        stays as it is, with the line that it has in rc.conf.
+    type: str
+    choices: [present, absent]
+  type:
+    description: &type
+      - What the switch is made of, by default and for now a V(bridge) (if_bridge(4)).
+    type: str
+    choices: [bridge]
+  interface:
+    description: &interface
+      - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept.
+      - One that exists and is not the module's own is an error, unless O(manual=true).
+    type: str
+  manual:
+    description: &manual
+      - Whether O(interface) is a bridge of somebody else, that is used as it is. It has to exist, and is never changed
+        nor removed; no option beside these two can be given.
+    type: bool
+  uplink:
+    description: &uplink
+      - The interface of the host by which the guests are on its LAN. By default and with V('') there is none, and the
+        guests hear only each other and the host.
+      - V(auto) is the interface of the default route when the switch gets its uplink; that stays.
+      - A wireless interface, and one that is in another bridge, is refused.
+      - FreeBSD 14 lets it keep its address. FreeBSD 15 lets no member of a bridge have one, so that is an error there.
+      - When the first guest joins, a bridge takes LRO, TSO and transmit checksums from its members, and many network
+        cards then interrupt their link for seconds. So these are switched off before the uplink joins, now and in its
+        own line in rc.conf (C(-lro -tso -txcsum -txcsum6) behind what the administrator has written).
+      - One with C(mtu) in that line is refused, for FreeBSD does not set the MTU of a bridge's member, and would not
+        bring it up at boot; O(mtu) does it.
+    type: str
+  vlan:
+    description: &vlan
+      - The VLAN of the uplink that guests are in, 1 to 4094, for which C(UPLINK.VLAN) is made, such as C(em0.82).
+        V(''), the default, means none.
+      - The uplink itself cannot be in a bridge then, and its C(vlans_UPLINK) in rc.conf must not list that VLAN.
+    type: str
+  addresses:
+    description: &addresses
+      - The host's own addresses on the switch, IPv4 and IPv6, each with its prefix length. By default there are none.
+      - One that overlaps the network of another interface is refused, and so is the loss of the one that the default
+        route needs.
+    type: list
+    elements: str
+  mtu:
+    description: &mtu
+      - The MTU of the bridge and all that is in it. V(0), the default, leaves it to the uplink, or to be 1500.
+      - With an uplink it has to be what that has, since all of a LAN have the same. A VLAN has 1500 at most.
+    type: int
+  mac:
+    description: &mac
+      - The bridge's MAC address. By default, and with V(''), a locally administered one that follows from the MAC
+        address of the uplink, or without one of the host's first network card, and from the name of the switch.
+      - It is pinned in any case. FreeBSD's own follows from the host's UUID, so hosts that were cloned from one image
+        would have the same on one LAN.
+    type: str
+  stp:
+    description: &stp
+      - Whether the uplink takes part in the spanning tree protocol (RSTP). The default is V(false). The guests never
+        do.
+    type: bool
+  switches:
+    description:
+      - Many switches, each with the options that one has by itself, which cannot be given beside it.
+      - All are checked before the first change. Then a switch that fails does not keep the others from being made.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: *name
+        type: str
+        required: true
+      state:
+        description: *state
+        type: str
+        choices: [present, absent]
+        default: present
+      type:
+        description: *type
+        type: str
+        choices: [bridge]
+        default: bridge
+      interface:
+        description: *interface
+        type: str
+      manual:
+        description: *manual
+        type: bool
+      uplink:
+        description: *uplink
+        type: str
+      vlan:
+        description: *vlan
+        type: str
+      addresses:
+        description: *addresses
+        type: list
+        elements: str
+      mtu:
+        description: *mtu
+        type: int
+      mac:
+        description: *mac
+        type: str
+      stp:
+        description: *stp
+        type: bool
+notes:
+  - An uplink that C(ifconfig_IF_name) in rc.conf renames cannot be used, for at boot bridges are made before interfaces
+    are renamed.
+  - VLANs of interfaces that are themselves in a bridge get no frames, so that is refused.
+  - A guest's tap that was pulled out of its bridge by hand is put back by M(apiary.bhyve.bhyve_vm).
+seealso:
+  - module: apiary.bhyve.bhyve_vm
+  - module: apiary.bhyve.rc_conf
+author:
+  - Apiary contributors (@apiary)
+"""
+
+EXAMPLES = r"""
+- name: Guests are on the LAN of the host
+  apiary.bhyve.bhyve_switch:
+    name: lan
+    uplink: auto
+
+- name: Private network, on which the host has addresses
+  apiary.bhyve.bhyve_switch:
+    name: lab
+    addresses: [10.10.0.1/24, fd00:10::1/64]
+
+- name: A network for each of two tenants, by VLANs of one uplink, and a bridge that is there already
+  apiary.bhyve.bhyve_switch:
+    switches:
+      - {name: tenant1, uplink: em1, vlan: 82}
+      - {name: tenant2, uplink: em1, vlan: 83, stp: true}
+      - {name: office, interface: bridge0, manual: true}
+
+- name: A guest is plugged in
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    nics: [{name: lan, switch: tenant1}]
+
+- name: A switch that nobody uses any more is gone
+  apiary.bhyve.bhyve_switch:
+    name: tenant2
+    state: absent
+"""
+
+RETURN = r"""
+switches:
+  description: The switches of the task as they are now, or would be in check mode.
+  returned: when the options are right
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The switch's name.
+      type: str
+      sample: lan
+    state:
+      description: V(present) or V(absent). Of an absent one nothing else is told of what it is like.
+      type: str
+      sample: present
+    type:
+      description: V(bridge).
+      type: str
+      sample: bridge
+    interface:
+      description: The bridge.
+      type: str
+      sample: bridge1000
+    manual:
+      description: Whether it is used as it is.
+      type: bool
+    uplink:
+      description: The declared uplink, V('') if there is none. What V(auto) has chosen is here.
+      type: str
+      sample: em0
+    vlan:
+      description: The declared VLAN, V('') if there is none.
+      type: str
+      sample: "82"
+    members:
+      description: The interfaces that are in the bridge, guests' taps included.
+      type: list
+      elements: str
+      sample: [em0.82, tap1000]
+    addresses:
+      description: The bridge's addresses, but for link-local ones.
+      type: list
+      elements: str
+      sample: [10.10.0.1/24]
+    mtu:
+      description: The bridge's MTU, V(0) if there is no such interface.
+      type: int
+      sample: 1500
+    mac:
+      description: The bridge's MAC address.
+      type: str
+      sample: 5a:8c:11:0e:74:20
+    stp:
+      description: Whether the uplink takes part in the spanning tree protocol.
+      type: bool
+    up:
+      description: Whether the bridge is up.
+      type: bool
+    description:
+      description: The bridge's description, by which it is known for what it is.
+      type: str
+      sample: apiary:lan
+    changed:
+      description: Whether anything was changed for this switch.
+      type: bool
+    changes:
+      description: What was done for it, in order.
+      type: list
+      elements: str
+    failed:
+      description: Why it failed.
+      type: str
+      returned: when it failed
+failures:
+  description: The switches that failed, each with the reason and what was and was not done.
+  returned: when some failed
+  type: list
+  elements: dict
+commands_started:
+  description: How many commands were started on the host. With C(-vv) they are in RV(ignore:commands).
+  returned: always
+  type: int
+  sample: 2
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import module_options, requests_of
+
+
+def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
+    """Do what the task asks for."""
+    report = manage(host, requests_of(module.params), lambda names: switch_users(host, names), module.check_mode)
+    for warning in report.warnings:
+        module.warn(warning)
+    return result_of(host, report, module.check_mode, bool(module._diff))
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(module_options(), body)
+
+
+if __name__ == "__main__":
+    main()

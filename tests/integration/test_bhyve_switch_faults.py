@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A failure at the commands of bhyve_switch; then the same task again must put things right."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List
+
+import pytest
+from faults import Sweep, sample, tried
+from harness import Modules
+from standin.host import StandinHost
+
+#: A card as the kernel finds it.
+CARD = "txcsum -txcsum6 -tso -lro down"
+#: Made, changed in all that can be changed, removed: each begins where the one before it ends.
+TASKS: List[Dict[str, Any]] = [
+    {
+        "switches": [
+            {"name": "lan", "uplink": "em1", "addresses": ["10.82.0.1/24", "fd00:82::1/64"], "stp": True},
+            {"name": "tenant", "uplink": "em2", "vlan": 82},
+        ]
+    },
+    {
+        "switches": [
+            {"name": "lan", "uplink": "", "mac": "5a:00:00:00:00:07", "mtu": 1400, "addresses": ["10.83.0.1/24"]},
+            {"name": "tenant", "uplink": "em1", "vlan": "", "state": "present"},
+        ]
+    },
+    {"switches": [{"name": "lan", "state": "absent"}, {"name": "tenant", "state": "absent"}]},
+]
+
+
+class SwitchSweep(Sweep):
+    """One of the tasks; in the end the network, rc.conf and what is noted are what they are without a fault."""
+
+    # devd(8) starts new interfaces as well, by commands of its own, which come to pass a little earlier or later.
+    polls = True
+
+    def __init__(self, modules: Modules, number: int) -> None:
+        super().__init__(modules, "bhyve_switch", TASKS[number])
+        self.earlier = TASKS[:number]
+        self.goal: List[str] = []
+
+    def begin(self) -> None:
+        self.modules.good("bhyve_switch", TASKS[-1])
+        self.host.sh(f"sysrc -x ifconfig_em1 ifconfig_em2; ifconfig em1 {CARD}; ifconfig em2 {CARD}")
+        for task in self.earlier:
+            self.modules.good("bhyve_switch", task)
+
+    def record(self) -> None:
+        super().record()
+        self.goal = self.state()
+
+    def state(self) -> List[str]:
+        """The interfaces, rc.conf, and what is noted, but for the kernel's own numbers and orders."""
+        text = self.host.sh("ifconfig; cat /etc/rc.conf /var/db/apiary/host.json", check=True).stdout
+        return sorted(re.sub(r"port \d+|scopeid \S+| tentative", "", text).splitlines())
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        return [f"{line} is in one only" for line in set(self.goal) ^ set(self.state())]
+
+
+@pytest.mark.parametrize("number", range(len(TASKS)))
+def test_a_failure_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost, number: int) -> None:
+    sweep = SwitchSweep(Modules(cards_host), number)
+    sweep.record()
+    sweep.go("fail", tried(len(sweep.commands)))
+    sweep.go("half", sample(sweep.numbers(), 3))
+
+
+def test_a_power_cut_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost) -> None:
+    sweep = SwitchSweep(Modules(cards_host), 0)
+    sweep.record()
+    sweep.go("cut", sample(sweep.numbers(), 3))
