@@ -208,12 +208,12 @@ def test_guests_talk_on_a_switch_and_keep_it(host: StandinHost, modules: Modules
     for guest in (web1, web2, alone):
         guest.wait_booted()
     web1.call("hello")
-    assert until(lambda: web2.heard()) == ["hello"] and alone.heard() == []
+    assert until(web2.heard) == ["hello"] and alone.heard() == []
     now = network(host)
     host.sh("service netif restart", check=True)
     assert sorted(now.splitlines()) == sorted(network(host).splitlines()), "addresses and taps are as before"
     web2.call("again")
-    assert until(lambda: web1.heard()) == ["again"] and alone.heard() == []
+    assert until(web1.heard) == ["again"] and alone.heard() == []
     said = refusal(modules, lan(state="absent"))
     assert "guest web1 nic lan, guest web2 nic lan, tap1000 (apiary:web1:lan), tap1001 (apiary:web2:lan);" in said
     modules.good("bhyve_vm", {"vms": [{"name": "web1", "state": "stopped"}, {"name": "web2", "state": "stopped"}]})

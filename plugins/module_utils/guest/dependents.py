@@ -33,7 +33,7 @@ class Destroyed:
 
     def owner(self, dataset: str) -> str:
         """The guest with which a dataset goes, '' if it stays."""
-        return next((guest for name, guest in self.datasets.items() if is_within(dataset, name)), "")
+        return next((guest for top, guest in self.datasets.items() if is_within(dataset, top)), "")
 
     def clones_of(self, dataset: str) -> List[str]:
         """The clones of a dataset, and of all below it, that are not below it themselves."""

@@ -46,7 +46,7 @@ START_SCRIPT = (
     + """\
 # `service netif restart` brings all interfaces down, the taps of running guests too, of which rc.conf has no word.
 for apiary_tap in $(/sbin/ifconfig -g apiary); do
-	/sbin/ifconfig "$apiary_tap" up
+\t/sbin/ifconfig "$apiary_tap" up
 done
 """
 )
