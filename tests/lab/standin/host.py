@@ -179,7 +179,8 @@ class StandinHost:
         environment = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
         return [
             *("nsenter", "--target", str(pid), *_NAMESPACES, "--root", "--wdns=/root", "--"),
-            *("/.linux/usr/bin/env", "-i", *environment, *argv),
+            # Whoever calls may ignore signals (nohup does); what runs on the host does not inherit that.
+            *("/.linux/usr/bin/env", "-i", "--default-signal", *environment, *argv),
         ]
 
     def run(

@@ -20,7 +20,8 @@ QUESTIONS = (
     "sysctl kern.ostype hw.ncpu nonsense",
     "mount -p",
     "fstat -p 1",
-    "ps -axo comm | sort | uniq -c",
+    # Not into a pipe, whose other commands may be there already or not.
+    "ps -axo comm > /tmp/who; sort /tmp/who | uniq -c",
     "zfs set nonsense",
     "cd /etc && zfs create zroot/x && zfs destroy zroot/x && stat -f %Lp /etc/rc.conf",
     "zfs get -H all | head -n 1; echo $?",
