@@ -84,9 +84,9 @@ def put(mirror: Mirror, **other: bytes) -> str:
     return mirror.url("pub")
 
 
-def image(source: Union[str, List[str]], **sets: Any) -> Dict[str, Any]:
+def image(mirrors: Union[str, List[str]], **sets: Any) -> Dict[str, Any]:
     """A task; several sources are mirrors."""
-    wanted = {"release": "14.3-RELEASE", "source": source, "size": "24M", **sets}
+    wanted = {"release": "14.3-RELEASE", "source": mirrors, "size": "24M", **sets}
     return {"name": "web", "retries": 0, "timeout": 5, "sets": wanted}
 
 
