@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import abc
 import datetime
 import json
 import os
@@ -42,7 +43,7 @@ def sample(items: Sequence[T], size: int = 4) -> List[T]:
     return [items[index] for index in sorted({number * (len(items) - 1) // (size - 1) for number in range(size)})]
 
 
-class Sweep:
+class Sweep(abc.ABC):
     """Lets a task go wrong at its commands, each in turn, and runs it again without a fault.
 
     Where the task begins, and what it promises beyond being done and then changing nothing, is said by the class that
@@ -64,9 +65,9 @@ class Sweep:
         self.missed: List[str] = []
         self.wrong: List[str] = []
 
+    @abc.abstractmethod
     def begin(self) -> None:
         """Bring the host to where the task begins."""
-        raise NotImplementedError
 
     def left(self, _result: Optional[Dict[str, Any]]) -> List[str]:
         """What is wrong with what the fault has left; the task's result, or None when it was ended."""

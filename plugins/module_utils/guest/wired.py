@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Optional
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import rough_size
 
 _PAGE = 4096
@@ -37,11 +37,20 @@ class Wish:
 
 
 def parse_wired(values: Mapping[str, str]) -> Optional[WiredMemory]:
-    """From the kernel variables of :data:`SYSCTLS`, which count pages. None on a kernel without that limit."""
+    """From the kernel variables of :data:`SYSCTLS`, which count pages. None on a kernel without that limit.
+
+    UnknownState for a value that is no number.
+    """
     if _LIMIT not in values:
         return None
-    in_use = next((int(values[name]) for name in _IN_USE if name in values), 0)
-    return WiredMemory(int(values[_LIMIT]) * _PAGE, in_use * _PAGE)
+    in_use = next((_bytes(values, name) for name in _IN_USE if name in values), 0)
+    return WiredMemory(_bytes(values, _LIMIT), in_use)
+
+
+def _bytes(values: Mapping[str, str], name: str) -> int:
+    if not values[name].isdigit():
+        raise UnknownState(f"the kernel variable {name} is {values[name]!r}, which is no number of pages")
+    return int(values[name]) * _PAGE
 
 
 def check_wired(wishes: Iterable[Wish], memory: Optional[WiredMemory]) -> None:

@@ -17,7 +17,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desire
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, leaving
 
 _NAME_MAX = 15
-_ETHERMTU = 1500
 _Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
@@ -204,11 +203,11 @@ def _check_mtu(switch: Switch, interfaces: Mapping[str, Interface], rc: Mapping[
     at = f"switch {switch.name}: mtu"
     uplink = interfaces[switch.uplink]
     if switch.vlan:
-        most = min(uplink.mtu, _ETHERMTU)
+        most = min(uplink.mtu, switch_rc.ETHERMTU)
         if switch.mtu > most:
             raise BadInput(
                 f"{at}: {switch.mtu}; a VLAN of {uplink.name} can have {most} at most (at boot it is made while its "
-                f"parent still has {_ETHERMTU})"
+                f"parent still has {switch_rc.ETHERMTU})"
             )
         return
     bridge = interfaces.get(switch.interface)

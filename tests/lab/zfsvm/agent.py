@@ -148,7 +148,7 @@ def main() -> None:
         print(f"agent: {error}", file=sys.stderr)
     finally:
         pathlib.Path("/proc/sysrq-trigger").write_text("o")  # off
-        time.sleep(60)
+        time.sleep(60)  # the kernel panics when process 1 ends before it is off
 
 
 if __name__ == "__main__":

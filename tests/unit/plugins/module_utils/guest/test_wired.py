@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import (
     WiredMemory,
     Wish,
@@ -25,6 +25,11 @@ def test_the_kernel_counts_pages(name: str) -> None:
 def test_a_kernel_without_the_limit_allows_all() -> None:
     assert parse_wired({"vm.stats.vm.v_user_wire_count": "256"}) is None
     check_wired([Wish("web1", 64 * GIB)], None)
+
+
+def test_what_is_no_number_is_not_taken_for_one() -> None:
+    with pytest.raises(UnknownState, match="vm.max_user_wired is 'many'"):
+        parse_wired({"vm.max_user_wired": "many"})
 
 
 def test_the_guests_of_a_task_share_what_is_left() -> None:
