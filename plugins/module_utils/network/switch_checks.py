@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -20,6 +21,24 @@ _NAME_MAX = 15
 _Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What a switch is judged by: all switches of the host when the task is done, its interfaces, rc.conf.
+
+    ``going``: the members that the task takes out of bridges, and out of which.
+    """
+
+    switches: Mapping[str, Switch]
+    interfaces: Mapping[str, Interface]
+    rc: Mapping[str, Optional[str]]
+    going: Mapping[str, str]
+
+    def stays_in(self, name: str) -> Optional[str]:
+        """The bridge that an interface is in and stays in, None if there is none."""
+        current = bridge_of(self.interfaces, name)
+        return None if current is None or self.going.get(name) == current else current
+
+
 def check_switches(
     desired: Sequence[Desired],
     switches: Mapping[str, Switch],
@@ -27,15 +46,15 @@ def check_switches(
     rc: Mapping[str, Optional[str]],
 ) -> None:
     """BadInput for the first thing that cannot be. ``switches`` are all that the host has when the task is done."""
-    going = _going(desired)
+    around = _Around(switches, interfaces, rc, _going(desired))
     for one in desired:
         if one.old is not None and not one.old.manual:
             _check_ours(one.old, interfaces)
         if one.new is None:
             continue
-        _check_interface(one, one.new, switches, interfaces, rc)
+        _check_interface(one, one.new, around)
         if not one.new.manual:
-            _check_uplink(one.new, switches, interfaces, rc, going)
+            _check_uplink(one.new, around)
             _check_mtu(one.new, interfaces, rc)
             _check_mac(one.new, switches, interfaces)
             _check_addresses(one.new, switches, interfaces)
@@ -48,21 +67,10 @@ def _going(desired: Sequence[Desired]) -> Dict[str, str]:
     }
 
 
-def _stays_in(name: str, interfaces: Mapping[str, Interface], going: Mapping[str, str]) -> Optional[str]:
-    """The bridge that an interface is in and stays in, None if there is none."""
-    current = bridge_of(interfaces, name)
-    return None if current is None or going.get(name) == current else current
-
-
-def _check_interface(
-    one: Desired,
-    switch: Switch,
-    switches: Mapping[str, Switch],
-    interfaces: Mapping[str, Interface],
-    rc: Mapping[str, Optional[str]],
-) -> None:
+def _check_interface(one: Desired, switch: Switch, around: _Around) -> None:
+    interfaces = around.interfaces
     at, name = f"switch {switch.name}: interface: {switch.interface}", switch.interface
-    for other in switches.values():
+    for other in around.switches.values():
         if other.interface == name and other.name != switch.name:
             raise BadInput(f"{at} is that of the switch {other.name}")
     namesake = interfaces.get(switch.name)
@@ -81,7 +89,7 @@ def _check_interface(
             raise BadInput(f"{at} does not exist, so it cannot be used as it is")
         return
     if live is None:
-        if one.old is None and name in switch_rc.clones(rc):
+        if one.old is None and name in switch_rc.clones(around.rc):
             raise BadInput(f"{at} is in cloned_interfaces of rc.conf already, so it is somebody else's; name another")
         return
     if one.old is None and live.description != switch.tag:
@@ -102,19 +110,13 @@ def _check_ours(switch: Switch, interfaces: Mapping[str, Interface]) -> None:
             )
 
 
-def _check_uplink(
-    switch: Switch,
-    switches: Mapping[str, Switch],
-    interfaces: Mapping[str, Interface],
-    rc: Mapping[str, Optional[str]],
-    going: Mapping[str, str],
-) -> None:
+def _check_uplink(switch: Switch, around: _Around) -> None:
     if not switch.uplink:
         return
     at = f"switch {switch.name}: uplink: {switch.uplink}"
-    uplink = interfaces.get(switch.uplink)
+    uplink = around.interfaces.get(switch.uplink)
     if uplink is None:
-        cards = ", ".join(one.name for one in interfaces.values() if _can_be_uplink(one))
+        cards = ", ".join(one.name for one in around.interfaces.values() if _can_be_uplink(one))
         raise BadInput(f"{at} does not exist on this host; it has {cards or 'no interface that could be one'}")
     if uplink.is_wireless:
         raise BadInput(
@@ -124,9 +126,9 @@ def _check_uplink(
     if not _can_be_uplink(uplink):
         raise BadInput(f"{at} cannot be an uplink: it is no Ethernet interface of the host's own")
     if switch.vlan:
-        _check_vlan(switch, uplink, switches, interfaces, rc, going, at)
+        _check_vlan(switch, uplink, around, at)
     else:
-        _check_plain(switch, uplink, switches, interfaces, rc, going, at)
+        _check_plain(switch, uplink, around, at)
 
 
 def _can_be_uplink(one: Interface) -> bool:
@@ -134,19 +136,11 @@ def _can_be_uplink(one: Interface) -> bool:
     return bool(one.ether) and not one.is_bridge and not guests and not one.is_wireless
 
 
-def _check_plain(
-    switch: Switch,
-    uplink: Interface,
-    switches: Mapping[str, Switch],
-    interfaces: Mapping[str, Interface],
-    rc: Mapping[str, Optional[str]],
-    going: Mapping[str, str],
-    at: str,
-) -> None:
-    current = _stays_in(uplink.name, interfaces, going)
+def _check_plain(switch: Switch, uplink: Interface, around: _Around, at: str) -> None:
+    current = around.stays_in(uplink.name)
     if current is not None and current != switch.interface:
         raise BadInput(f"{at} is in the bridge {current} already, and an interface is in one at most")
-    for other in switches.values():
+    for other in around.switches.values():
         if other.name == switch.name:
             continue
         if other.member == uplink.name:
@@ -156,43 +150,35 @@ def _check_plain(
                 f"{at} carries the VLAN of the switch {other.name}, which gets no frames while {uplink.name} itself is "
                 "in a bridge; give this one a vlan as well"
             )
-    if uplink.vlan is not None and uplink.name not in switch_rc.clones(rc):
+    if uplink.vlan is not None and uplink.name not in switch_rc.clones(around.rc):
         raise BadInput(
             f"{at} is a VLAN that rc.conf makes only after bridges; give uplink: {uplink.vlan.parent} and vlan: "
             f"{uplink.vlan.tag} instead, and take it out of rc.conf"
         )
 
 
-def _check_vlan(
-    switch: Switch,
-    uplink: Interface,
-    switches: Mapping[str, Switch],
-    interfaces: Mapping[str, Interface],
-    rc: Mapping[str, Optional[str]],
-    going: Mapping[str, str],
-    at: str,
-) -> None:
+def _check_vlan(switch: Switch, uplink: Interface, around: _Around, at: str) -> None:
     name = switch.vlan_interface
     if len(name) > _NAME_MAX:
         raise BadInput(f"{at}: {name} is longer than the {_NAME_MAX} characters that an interface's name can have")
-    within = _stays_in(uplink.name, interfaces, going)
-    for other in switches.values():
+    within = around.stays_in(uplink.name)
+    for other in around.switches.values():
         if other.name != switch.name and other.member == name:
             raise BadInput(f"{at}: its VLAN {switch.vlan} is that of the switch {other.name}")
         if other.member == uplink.name:
             within = other.interface
     if within is not None:
         raise BadInput(f"{at} is in the bridge {within} itself, and then its VLANs get no frames")
-    if str(switch.vlan) in (rc.get(switch_rc.variable("vlans_IF", uplink.name)) or "").split():
+    if str(switch.vlan) in (around.rc.get(switch_rc.variable("vlans_IF", uplink.name)) or "").split():
         raise BadInput(
             f"{at}: rc.conf makes {name} by vlans_{uplink.name}, too late for a bridge; take {switch.vlan} out of that"
         )
-    live = interfaces.get(name)
+    live = around.interfaces.get(name)
     if live is not None and live.description not in ("", switch.tag):
         raise BadInput(f"{at}: {name} exists with the description {live.description!r}, so it is somebody else's")
     if live is not None and (live.vlan is None or (live.vlan.tag, live.vlan.parent) != (switch.vlan, uplink.name)):
         raise BadInput(f"{at}: {name} exists and is not VLAN {switch.vlan} of {uplink.name}")
-    for one in interfaces.values():
+    for one in around.interfaces.values():
         if one.name != name and one.vlan is not None and (one.vlan.tag, one.vlan.parent) == (switch.vlan, uplink.name):
             raise BadInput(f"{at}: its VLAN {switch.vlan} is {one.name} already")
 
