@@ -121,7 +121,11 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
 
 
 def _start(host: Host, report: Report) -> None:
-    """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed."""
+    """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed.
+
+    A guest that somebody else is about to start runs as well when this returns; only if that came to nothing, and it was
+    started here after all, is that a step of this task.
+    """
     outcome = report.outcome
     wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}
     names: List[str] = []
@@ -130,7 +134,13 @@ def _start(host: Host, report: Report) -> None:
             names.append(name)
         else:
             outcome.left(name, step)
-    answer = runtime.start(host, names)
+    awaited = [name for name in report.plan.awaits if name not in outcome.failed]
+    answer = runtime.start(host, [*names, *awaited])
+    for name in awaited:
+        if name in answer.failed:
+            outcome.failed[name] = answer.failed[name]
+        elif answer.said[name] != runtime.ALREADY:
+            outcome.did(name, "start")
     for name in names:
         if name in answer.failed:
             outcome.failed.setdefault(name, answer.failed[name])

@@ -45,8 +45,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_si
 class GuestPlan:
     """What happens to one guest: stop, changes, start, in this order.
 
-    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``slots``: where its devices
-    sit on its PCI bus, those that it loses included.
+    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``awaits``: somebody else is
+    about to start or to stop it; the runtime's start waits for what comes of that. ``slots``: where its devices sit on its
+    PCI bus, those that it loses included.
     """
 
     name: str
@@ -54,6 +55,7 @@ class GuestPlan:
     stop: bool = False
     start: bool = False
     adopt: bool = False
+    awaits: bool = False
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     entry: Dict[str, Any] = field(default_factory=dict)
@@ -99,6 +101,10 @@ class FleetPlan:
     @property
     def starts(self) -> List[str]:
         return [one.name for one in self.guests if one.start or one.adopt]
+
+    @property
+    def awaits(self) -> List[str]:
+        return [one.name for one in self.guests if one.awaits]
 
     def plan(self) -> Plan:
         """The changes of all guests, clones first, with how each looks before and after."""
@@ -200,6 +206,7 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
         or (was_stopped and one.state != "stopped")
     )
     plan.adopt = one.state == "started" and one.seen.pid is not None and not one.seen.supervised and not plan.start
+    plan.awaits = one.state == "started" and one.seen.state in ("starting", "stopping") and not plan.start
     plan.changes += renaming.first_steps(one, observed)
     _add_place(plan, one, observed)
     if observed.allocations.of(one.name) != own:

@@ -15,6 +15,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Res
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUNTIME, guest_log
 
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*): (?P<what>.*)")
+#: What the runtime says of a guest that was started by somebody else.
+ALREADY = "already running"
 _STOPPED = re.compile(r"stopped \((?P<stage>[a-z]+)\)")
 
 
@@ -34,7 +36,7 @@ def start(host: Host, names: Sequence[str]) -> Answer:
         result = host.run([RUNTIME, "start", *names], what=f"cannot start {', '.join(names)}", accept=(0, 1))
     except ApiaryError as error:
         return _none(names, error)
-    return _answer(result, names, "start", ("running", "already running", "ended"))
+    return _answer(result, names, "start", ("running", ALREADY, "ended"))
 
 
 def stop(host: Host, names: Sequence[str]) -> Answer:

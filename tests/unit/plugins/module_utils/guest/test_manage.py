@@ -27,6 +27,7 @@ class Stage(Host):
         self.locked = False
         self.deeds: List[str] = []
         self.refuse: Dict[str, str] = {}
+        self.started = "running"
 
     def run(self, argv: Sequence[str], *, what: str = "", **_options: Any) -> Result:
         self.commands.append(tuple(argv))
@@ -48,7 +49,7 @@ class Stage(Host):
         if verb == "stop":
             guests[name] = replace(guests[name], pid=None, supervised=False, running=None)
             return f"{name}: stopped (acpi)\n"
-        return f"{name}: running\n"
+        return f"{name}: {self.started}\n"
 
     @contextlib.contextmanager
     def lock(self, path: str, timeout: float) -> Iterator[None]:
@@ -208,3 +209,37 @@ def test_both_forms_in_one_task_are_refused(request_of: Make) -> None:
     with pytest.raises(BadInput, match="give one guest by name, or many by vms"):
         options.requests_of({**single, "name": None, "vms": None})
     assert options.requests_of({**{key: None for key in single}, "vms": []}) == []
+
+
+@pytest.fixture
+def starting(fleet: Any) -> None:
+    """web1 has a supervisor and no bhyve yet."""
+    fleet.make(memory="1G", running=True)
+    fleet.observed.guests["web1"] = replace(fleet.observed.guests["web1"], pid=None, running=None)
+
+
+@pytest.mark.usefixtures("starting")
+@pytest.mark.parametrize(("said", "changes"), [("already running", []), ("running", ["start"])])
+def test_a_guest_that_somebody_else_starts_is_waited_for(
+    stage: Stage, request_of: Make, said: str, changes: List[str]
+) -> None:
+    """It is a step of this task only if that came to nothing, and the guest was started by this task after all."""
+    stage.started = said
+    report = manage.manage(stage, [request_of(state="started")], check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert stage.deeds == ["apiary start web1"]
+    assert result["vms"][0]["changes"] == changes and result["changed"] == bool(changes)
+
+
+@pytest.mark.usefixtures("starting")
+def test_a_guest_that_somebody_else_starts_and_that_fails_is_no_success(stage: Stage, request_of: Make) -> None:
+    stage.refuse = {"start web1": "bhyveload exited 1"}
+    report = manage.manage(stage, [request_of(state="started")], check_mode=False)
+    assert "bhyveload exited 1" in str(report.outcome.failed["web1"])
+
+
+@pytest.mark.usefixtures("starting")
+def test_nobody_waits_for_a_guest_of_which_no_state_is_asked(stage: Stage, request_of: Make) -> None:
+    manage.manage(stage, [request_of()], check_mode=False)
+    manage.manage(stage, [request_of(state="started")], check_mode=True)
+    assert stage.deeds == []
