@@ -89,8 +89,9 @@ class Allocate(Change):
 
     def describe(self) -> str:
         taps = [f"tap{number} for NIC {key.partition('/')[2]}" for key, number in self.own.taps.items()]
-        ports = [f"VNC port {port}" for port in self.own.vnc.values()]
-        return f"allocate {', '.join([*taps, *ports])}" if taps or ports else "give back taps and VNC ports"
+        taps += [f"port {number} for NIC {key.partition('/')[2]}" for key, number in self.own.ports.items()]
+        vnc = [f"VNC port {port}" for port in self.own.vnc.values()]
+        return f"allocate {', '.join([*taps, *vnc])}" if taps or vnc else "give back taps, ports and VNC ports"
 
     def apply(self, host: Host) -> None:
         known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)
