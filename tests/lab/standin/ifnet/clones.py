@@ -10,7 +10,7 @@ import re
 from typing import Optional, Tuple
 
 from . import bridge, dataplane, nodes, tap, vlan
-from .errors import Refused
+from .errors import NotBuilt, Refused
 from .facts import VLAN_BRIDGES, Facts
 from .kernel import Ifnet, digest_of
 from .types import Interface, Vxlan
@@ -40,10 +40,6 @@ _NOT_BUILT = (
 _VLAN_HWTAGGING = 0x10
 _UNIT = re.compile(r"([a-z]+)(0|[1-9][0-9]{0,4})?\Z")
 _AUTO_VLAN = re.compile(r"(.+)\.(0|[1-9][0-9]*)\Z")
-
-
-class NotBuilt(Exception):
-    """FreeBSD has it, this lab has not."""
 
 
 class StillOpen(Exception):
@@ -111,13 +107,13 @@ def destroy(net: Ifnet, interface: Interface) -> None:
         _remove_tap(net, interface)
         nodes.remove(interface)
     else:
-        net.plane.delete(interface["linux"])
+        net.plane.delete(dataplane.wire(interface))
     net.detach(interface)
 
 
 def _remove_tap(net: Ifnet, interface: Interface) -> None:
     try:
-        net.plane.remove_tap(interface["linux"])
+        net.plane.remove_tap(dataplane.wire(interface))
     except OSError as error:
         # A helper of a bhyve that has just died still has its descriptor.
         if error.errno == errno.EBUSY:

@@ -77,6 +77,7 @@ DRIVERS = {
     "epair": _Driver(
         _ETHERNET | IFF_KNOWSEPOCH | IFF_RUNNING, 0x8, "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)", 10 * _GBPS
     ),
+    "ngeth": _Driver(_ETHERNET, 0x28, "Ethernet autoselect", link="down"),
     "vlan": _Driver(IFF_BROADCAST | IFF_MULTICAST),
     "vxlan": _Driver(_ETHERNET, 0x80020, "Ethernet autoselect (autoselect <full-duplex>)", mtu=1450),
 }
@@ -91,6 +92,8 @@ class Ifnet:
         self.facts = facts
         #: The names of what was attached since the state was opened, for devd(8).
         self.attached: List[str] = []
+        #: The indexes of what was detached, for netgraph(4).
+        self.detached: List[int] = []
 
     def __iter__(self) -> Iterator[Interface]:
         """In the order in which they were attached."""
@@ -141,7 +144,7 @@ class Ifnet:
             "ether": address,
             "hwaddr": address,
             "description": "",
-            "groups": [] if driver in ("em", "vtnet") else [driver],
+            "groups": [] if driver in ("em", "vtnet", "ngeth") else [driver],
             "options": start.options,
             "capabilities": start.capabilities,
             "addresses": [],
@@ -162,6 +165,7 @@ class Ifnet:
         index = interface["index"]
         del self.document["interfaces"][str(index)]
         self.document["order"].remove(index)
+        self.detached.append(index)
         routes = self.document["routes"]
         routes[:] = [route for route in routes if route["interface"] != index]
 
@@ -211,7 +215,8 @@ class Ifnet:
         """Set an MTU that was checked."""
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
-            self.line(interface, "link set dev", interface["linux"], "mtu", mtu)
+            for device in {interface["linux"], dataplane.wire(interface)}:
+                self.line(interface, "link set dev", device, "mtu", mtu)
 
     def set_ether(self, interface: Interface, ether: str) -> None:
         """SIOCSIFLLADDR. EINVAL for an address that is not six bytes or an interface without one."""

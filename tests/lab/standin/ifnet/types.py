@@ -154,12 +154,16 @@ class _Required(TypedDict):
 
 
 class Interface(_Required, total=False):
-    """One interface. What only some drivers have comes last."""
+    """One interface. What only some have comes last.
+
+    ``wire``: the Linux device at the network's side, where ``linux`` is only the host's side of it (netgraph(4)).
+    """
 
     bridge: Bridge
     vlan: Vlan
     vxlan: Vxlan
     peer: int
+    wire: str
     opener: Opener
 
 

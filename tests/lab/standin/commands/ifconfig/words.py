@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Dict, List, Sequence
 
 from ...ifnet import bridge, clones, link
+from ...ifnet.errors import NotBuilt
 from ...ifnet.kernel import group_name_error
 from ...ifnet.types import (
     IFF_DEBUG,
@@ -221,7 +222,7 @@ def _destroy(session: Session, _arguments: Arguments) -> None:
 
 def _not_built(name: str) -> Word:
     def refuse(_session: Session, _arguments: Arguments) -> None:
-        raise clones.NotBuilt(f"the keyword {name}")
+        raise NotBuilt(f"the keyword {name}")
 
     return Word(name, refuse)
 
