@@ -30,6 +30,8 @@ from .types import (
 ETHERMTU = 1500
 _IF_MINMTU = 72
 _IF_MAXMTU = 65535
+#: ng_eiface(4): ETHER_MAX_LEN_JUMBO.
+_EIFACE_MAXMTU = 9018
 _DESCRIPTION_MAX = 1024
 _GROUP_MAX = 15
 
@@ -206,6 +208,8 @@ class Ifnet:
     def check_mtu(self, interface: Interface, mtu: int) -> None:
         """EINVAL when the driver cannot take that MTU."""
         if not _IF_MINMTU <= mtu <= _IF_MAXMTU:
+            raise Refused(errno.EINVAL)
+        if interface["driver"] == "ngeth" and mtu > _EIFACE_MAXMTU:
             raise Refused(errno.EINVAL)
         vlan = interface.get("vlan")
         if vlan is not None and (not vlan["parent"] or mtu > self.by_index(vlan["parent"])["mtu"]):

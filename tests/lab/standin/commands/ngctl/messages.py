@@ -19,11 +19,31 @@ from ...netgraph.types import Node
 
 #: The commands that each type's cmdlist has, in the order of their numbers, from 1.
 _COMMANDS = {
-    "bridge": ("setconfig getconfig reset getstats clrstats getclrstats gettable setpersistent movehost").split(),
-    "ether": (
-        "getifname getifindex getenaddr setenaddr getpromisc setpromisc getautosrc setautosrc addmulti delmulti detach"
-    ).split(),
-    "eiface": "getifname set".split(),
+    "bridge": [
+        "setconfig",
+        "getconfig",
+        "reset",
+        "getstats",
+        "clrstats",
+        "getclrstats",
+        "gettable",
+        "setpersistent",
+        "movehost",
+    ],
+    "ether": [
+        "getifname",
+        "getifindex",
+        "getenaddr",
+        "setenaddr",
+        "getpromisc",
+        "setpromisc",
+        "getautosrc",
+        "setautosrc",
+        "addmulti",
+        "delmulti",
+        "detach",
+    ],
+    "eiface": ["getifname", "set"],
     "socket": [],
 }
 _CONFIG = "{ debugLevel=1 loopTimeout=60 maxStaleness=900 minStableAge=1 }"
