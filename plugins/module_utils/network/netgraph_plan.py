@@ -4,8 +4,8 @@
 
 """From netgraph switches as they are to switches as they are to be: what has to be told to the kernel now.
 
-What is there and must not be goes by single commands. All that is missing is made by apiary.network, which makes the same
-at boot.
+What is there and must not be goes by single commands. All that is missing is made by apiary.network, which makes the
+same at boot.
 """
 
 from __future__ import annotations
