@@ -34,7 +34,7 @@ def open_tap(name: str, pid: int, up: bool = True) -> int:
             # What was collected for a tap that is made here comes before its opening.
             net.plane.flush()
             tap.open_device(net, interface, pid)
-            fd = net.plane.open_tap(interface["linux"])
+            fd = net.plane.open_tap(interface.get("wire", interface["linux"]))
             if up:
                 link.up(net, interface)
             return fd

@@ -9,7 +9,7 @@ import errno
 import re
 from typing import Optional, Tuple
 
-from . import bridge, dataplane, nodes, tap, vlan
+from . import bridge, dataplane, nodes, tap, vale, vlan
 from .errors import Refused
 from .facts import VLAN_BRIDGES, Facts
 from .kernel import Ifnet, digest_of
@@ -127,6 +127,7 @@ def _remove_tap(net: Ifnet, interface: Interface) -> None:
 
 def _leave(net: Ifnet, interface: Interface) -> None:
     bridge.release(net, interface)
+    vale.forget(net, interface)
     vlan.orphan(net, interface)
 
 

@@ -25,7 +25,7 @@ _IFF_NO_PI = 0x1000
 _TUN = paths.LINUX + "/dev/net/tun"
 _IP = paths.LINUX + "/usr/bin/ip"
 #: Drivers that have state only, no Linux device.
-STATE_ONLY = ("vlan", "vxlan")
+STATE_ONLY = ("vlan", "vxlan", "vi")
 
 
 class DataplaneError(Exception):

@@ -14,6 +14,8 @@ _TEXTS = {
     errno.EBUSY: "Device busy",
     errno.EEXIST: "File exists",
     errno.EINVAL: "Invalid argument",
+    errno.ENOMEM: "Cannot allocate memory",
+    errno.EFAULT: "Bad address",
     errno.ENOSPC: "No space left on device",
     errno.ENETUNREACH: "Network is unreachable",
     errno.ESRCH: "No such process",

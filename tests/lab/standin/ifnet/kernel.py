@@ -19,6 +19,7 @@ from .types import (
     IFF_PROMISC,
     IFF_RUNNING,
     IFF_SIMPLEX,
+    IFF_UP,
     NAME_MAX,
     ND6_AUTO_LINKLOCAL,
     ND6_IFDISABLED,
@@ -78,6 +79,7 @@ DRIVERS = {
         _ETHERNET | IFF_KNOWSEPOCH | IFF_RUNNING, 0x8, "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)", 10 * _GBPS
     ),
     "vlan": _Driver(IFF_BROADCAST | IFF_MULTICAST),
+    "vi": _Driver(IFF_UP | IFF_SIMPLEX | IFF_MULTICAST, 0x80000),
     "vxlan": _Driver(_ETHERNET, 0x80020, "Ethernet autoselect (autoselect <full-duplex>)", mtu=1450),
 }
 
@@ -141,7 +143,7 @@ class Ifnet:
             "ether": address,
             "hwaddr": address,
             "description": "",
-            "groups": [] if driver in ("em", "vtnet") else [driver],
+            "groups": [] if driver in ("em", "vtnet", "vi") else [driver],
             "options": start.options,
             "capabilities": start.capabilities,
             "addresses": [],
@@ -211,7 +213,8 @@ class Ifnet:
         """Set an MTU that was checked."""
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
-            self.line(interface, "link set dev", interface["linux"], "mtu", mtu)
+            for device in devices(interface):
+                self.line(interface, "link set dev", device, "mtu", mtu)
 
     def set_ether(self, interface: Interface, ether: str) -> None:
         """SIOCSIFLLADDR. EINVAL for an address that is not six bytes or an interface without one."""
@@ -241,6 +244,11 @@ class Ifnet:
         """A change to the Linux device of an interface, where it has one."""
         if dataplane.is_real(interface):
             self.plane.line(*words)
+
+
+def devices(interface: Interface) -> List[str]:
+    """The Linux devices of an interface: one, or with the host's side apart from the card two."""
+    return [interface["linux"], *([interface["wire"]] if "wire" in interface else [])]
 
 
 def group_name_error(group: str) -> str:

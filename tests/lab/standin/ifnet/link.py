@@ -14,7 +14,7 @@ import time
 from typing import List
 
 from . import routes
-from .kernel import Ifnet
+from .kernel import Ifnet, devices
 from .types import IFF_RUNNING, IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
 
 #: How long duplicate address detection takes: one probe, one second (net.inet6.ip6.dad_count).
@@ -27,7 +27,8 @@ def up(net: Ifnet, interface: Interface) -> None:
         return
     interface["flags"] |= IFF_UP
     _run(net, interface)
-    net.line(interface, "link set dev", interface["linux"], "up")
+    for device in devices(interface):
+        net.line(interface, "link set dev", device, "up")
     for address in interface["addresses"]:
         _start_detection(interface, address)
         _put(net, interface, address)
@@ -43,7 +44,8 @@ def down(net: Ifnet, interface: Interface) -> None:
     if interface["driver"] not in ("lo", "tap", "epair", "vlan"):
         net.set_running(interface, False)
     net.line(interface, "addr flush dev", interface["linux"])
-    net.line(interface, "link set dev", interface["linux"], "down")
+    for device in devices(interface):
+        net.line(interface, "link set dev", device, "down")
 
 
 def enable_inet6(net: Ifnet, interface: Interface) -> None:

@@ -161,6 +161,10 @@ class Interface(_Required, total=False):
     vxlan: Vxlan
     peer: int
     opener: Opener
+    #: The Linux device of the card itself while ``linux`` is only the host's side of it (see ``vale_wires``).
+    wire: str
+    #: Of the rings of an interface that valectl(8) made.
+    slots: int
 
 
 class Route(TypedDict):
