@@ -149,7 +149,9 @@ class Hive:
             ("apiary", "/usr/local/libexec/apiary", 0o755),
             ("apiary.subr", "/usr/local/libexec/apiary.subr", 0o644),
             ("apiary.supervisor", "/usr/local/libexec/apiary.supervisor", 0o644),
+            ("apiary.network", "/usr/local/libexec/apiary.network", 0o755),
             ("apiary.rc", "/usr/local/etc/rc.d/apiary", 0o755),
+            ("apiary_network.rc", "/usr/local/etc/rc.d/apiary_network", 0o755),
             ("apiary.newsyslog", "/usr/local/etc/newsyslog.conf.d/apiary.conf", 0o644),
         ):
             self.host.write(path, (FILES / source).read_bytes(), mode)
