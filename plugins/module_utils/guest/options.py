@@ -57,6 +57,10 @@ def nic_options() -> Dict[str, Any]:
         "switch": {"type": "str"},
         "mac": {"type": "str"},
         "mtu": {"type": "int"},
+        "private": {"type": "bool"},
+        "slot": {"type": "int"},
+        "host_address": {"type": "str"},
+        "route": {"type": "list", "elements": "str"},
     }
 
 

@@ -85,6 +85,10 @@ def _nics(guest: Guest, identity: Identity) -> List[Dict[str, Any]]:
             "switch": nic.switch,
             "mac": identity.macs[nic.name],
             "mtu": nic.mtu,
+            "private": nic.private,
+            "slot": nic.slot,
+            "host_address": nic.host_address,
+            "route": list(nic.route),
         }
         for nic in guest.nics
     ]

@@ -25,9 +25,16 @@ def bridge_of(interfaces: Mapping[str, Interface], member: str) -> Optional[str]
     return None
 
 
-def add_member(host: Host, bridge: str, member: str) -> None:
+def add_member(host: Host, bridge: str, member: str, private: bool = False) -> None:
     """Plug an interface into a bridge. It must not be a member of any; its MTU becomes the bridge's."""
-    host.run(["ifconfig", bridge, "addm", member], what=f"cannot add {member} to the bridge {bridge}")
+    words = ["private", member] if private else []
+    host.run(["ifconfig", bridge, "addm", member, *words], what=f"cannot add {member} to the bridge {bridge}")
+
+
+def set_private(host: Host, bridge: str, member: str, private: bool) -> None:
+    """Let a member pass no frames to other private members, or pass them again."""
+    word = "private" if private else "-private"
+    host.run(["ifconfig", bridge, word, member], what=f"cannot make {member} {word} in the bridge {bridge}")
 
 
 def delete_member(host: Host, bridge: str, member: str) -> None:

@@ -37,8 +37,8 @@ class Vlan:
 class Interface:
     """One interface.
 
-    ``members``, and which of them are ``stp`` ports, is filled for a bridge, ``vlan`` for a VLAN, ``opened_by`` (a pid)
-    for a tap that somebody holds open. ``options`` are the capabilities that are on, such as TSO4.
+    ``members``, and which of them are ``stp`` ports or ``private``, is filled for a bridge, ``vlan`` for a VLAN,
+    ``opened_by`` (a pid) for a tap that somebody holds open. ``options``: the capabilities that are on, such as TSO4.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Interface:
     inet6: Tuple[str, ...] = ()
     options: Tuple[str, ...] = ()
     stp: Tuple[str, ...] = ()
+    private: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media: str = ""
 
@@ -123,6 +124,7 @@ def _parse_block(lines: List[str]) -> Interface:
     groups: Tuple[str, ...] = ()
     members: List[str] = []
     stp: List[str] = []
+    private: List[str] = []
     options: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media = ""
@@ -139,7 +141,9 @@ def _parse_block(lines: List[str]) -> Interface:
         elif word == "member:":
             match = _matched(_MEMBER, line)
             members.append(match["name"])
-            stp += [match["name"]] if "STP" in match["flags"].split(",") else []
+            flags = match["flags"].split(",")
+            stp += [match["name"]] if "STP" in flags else []
+            private += [match["name"]] if "PRIVATE" in flags else []
         elif word.startswith("options="):
             options = _words(_matched(_OPTIONS, line)["options"])
         elif word == "vlan:":
@@ -167,6 +171,7 @@ def _parse_block(lines: List[str]) -> Interface:
         inet6=tuple(inet6),
         options=options,
         stp=tuple(stp),
+        private=tuple(private),
         vlan=vlan,
         media=media,
     )
