@@ -37,7 +37,7 @@ options:
     choices: [present, absent]
   type:
     description: &type
-      - What the switch is made of, by default and for now a V(bridge) (if_bridge(4)).
+      - What the switch is made of, by default a V(bridge) (if_bridge(4)). It stays what it was made as.
     type: str
     choices: [bridge]
   interface:
@@ -113,7 +113,6 @@ options:
         description: *type
         type: str
         choices: [bridge]
-        default: bridge
       interface:
         description: *interface
         type: str
@@ -271,13 +270,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import manage, result_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import module_options, requests_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+    elements_of,
+    manage,
+    module_options,
+    result_of,
+)
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    report = manage(host, requests_of(module.params), lambda names: switch_users(host, names), module.check_mode)
+    report = manage(host, elements_of(module.params), lambda names: switch_users(host, names), module.check_mode)
     for warning in report.warnings:
         module.warn(warning)
     return result_of(host, report, module.check_mode, bool(module._diff))
