@@ -32,15 +32,15 @@ switch:
     - What the NIC is plugged into, a switch (M(apiary.bhyve.bhyve_switch)) or a bridge that exists on the host.
     - The tap of a running guest moves from one bridge to another at once. To or from a switch of another type it is
       another device of bhyve(8), for which the guest has to boot.
-    - V(auto) is the only switch that is declared on the host; with none or several it is an error. It is looked up once.
-      A NIC that is plugged into a declared switch stays there.
+    - V(auto) is the only switch that is declared on the host; with none or several it is an error. It is looked up
+      once. A NIC that is plugged into a declared switch stays there.
     - V(none) is the host itself, see O(@host_address).
     - V(''), which is the default, leaves the NIC unplugged.
   type: str
 mac:
   description:
-    - The MAC address. By default a locally administered one that follows from the guest's UUID and the NIC's name, and is
-      kept.
+    - The MAC address. By default a locally administered one that follows from the guest's UUID and the NIC's name, and
+      is kept.
     - One that another guest of the host or the host itself has is an error.
   type: str
 mtu:
@@ -56,6 +56,20 @@ private:
       not each other. The default is V(false).
     - It is changed at once. Only for bridges.
   type: bool
+vlan:
+  description:
+    - The VLAN of the NIC's frames, V(1) to V(4094). The guest knows nothing of it, its frames have no tag. V(0), the
+      default, is none.
+    - The bridge has to filter VLANs, which those of FreeBSD 15 can. A NIC without O(@vlan) is in the VLAN that the
+      bridge has for such members, or in none, and its frames do not pass.
+    - It is changed at once.
+  type: int
+tagged:
+  description:
+    - VLANs and ranges of them, such as V(10-20), whose frames the guest sends and gets with their tags, as on a trunk.
+    - What is said of O(@vlan) holds for them too. Replaces those that are there.
+  type: list
+  elements: str
 slot:
   description:
     - The slot on PCI bus 0 in which the guest sees the NIC, V(1) to V(31) without V(29) and V(30). One that something

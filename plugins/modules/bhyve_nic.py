@@ -105,7 +105,7 @@ nics:
       type: str
       sample: "5a:8c:11:0e:74:20"
     port:
-      description: What the kernel calls its end of the wire, a tap, a port of a VALE switch or a link of a netgraph bridge.
+      description: What the kernel calls its end, a tap, a port of a VALE switch or a link of a netgraph bridge.
       type: str
       sample: tap1000
     pci_address:

@@ -13,13 +13,16 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import tap_bridge
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Plug, nic_lines
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Plug, lanes_of, nic_lines
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import (
     add_member,
     delete_member,
-    set_private,
+    member_words,
+    set_member,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -31,31 +34,41 @@ class MoveTap(Change):
     source: Optional[str]
     target: Optional[str]
     private: bool = False
+    lanes: Lanes = Lanes()
 
     def describe(self) -> str:
-        target = f"{self.target}{', private' if self.private else ''}" if self.target else "no bridge"
+        target = ", ".join([self.target or "no bridge", *_said(self.private, self.lanes)])
         return f"move {self.tap} from {self.source or 'no bridge'} to {target}"
 
     def apply(self, host: Host) -> None:
         if self.source is not None:
             delete_member(host, self.source, self.tap)
         if self.target is not None:
-            add_member(host, self.target, self.tap, self.private)
+            add_member(host, self.target, self.tap, self.private, self.lanes)
 
 
 @dataclass(frozen=True)
-class SetPrivate(Change):
-    """A member of a bridge that passes frames to other private members no longer, or again."""
+class SetMember(Change):
+    """How a tap is a member of its bridge: whether it is private, in which VLANs. None: that stays as it is."""
 
     bridge: str
     tap: str
-    private: bool
+    private: Optional[bool]
+    lanes: Optional[Lanes]
 
     def describe(self) -> str:
-        return f"make {self.tap} {'a private' if self.private else 'an ordinary'} member of {self.bridge}"
+        words = [] if self.private is None else ["private" if self.private else "not private"]
+        words += [] if self.lanes is None else (_said(False, self.lanes) or ["in no VLAN"])
+        return f"make {self.tap} in {self.bridge} {', '.join(words)}"
 
     def apply(self, host: Host) -> None:
-        set_private(host, self.bridge, self.tap, self.private)
+        set_member(host, self.bridge, self.tap, member_words(self.tap, self.private, self.lanes))
+
+
+def _said(private: bool, lanes: Lanes) -> List[str]:
+    words = ["private"] if private else []
+    words += [f"untagged {lanes.untagged}"] if lanes.untagged else []
+    return words + ([f"tagged {lanes.tagged}"] if lanes.tagged else [])
 
 
 def tap_changes(one: Desired, observed: Observed, plugs: Mapping[str, Plug]) -> List[Change]:
@@ -73,7 +86,15 @@ def tap_changes(one: Desired, observed: Observed, plugs: Mapping[str, Plug]) -> 
         exists, current = tap_bridge(one, nic.name, plug.name, observed)
         wanted = plug.outlet.interface or None
         if exists and current != wanted:
-            steps.append(MoveTap(one.name, plug.name, current, wanted, nic.private))
-        elif exists and wanted and (plug.name in observed.interfaces[wanted].private) != nic.private:
-            steps.append(SetPrivate(one.name, wanted, plug.name, nic.private))
+            steps.append(MoveTap(one.name, plug.name, current, wanted, nic.private, lanes_of(nic)))
+        elif exists and wanted:
+            steps += _member_change(one.name, nic, plug.name, observed.interfaces[wanted])
     return steps
+
+
+def _member_change(guest: str, nic: Nic, tap: str, bridge: Interface) -> List[Change]:
+    private = nic.private if (tap in bridge.private) != nic.private else None
+    wanted = lanes_of(nic)
+    wanted = wanted if wanted.untagged else Lanes(bridge.default_vlan, wanted.tagged)
+    lanes = wanted if bridge.filters_vlans and bridge.lanes.get(tap, Lanes()) != wanted else None
+    return [] if private is None and lanes is None else [SetMember(guest, bridge.name, tap, private, lanes)]

@@ -30,8 +30,9 @@ def check_plugs(one: Desired, outlets: Mapping[str, Outlet], observed: Observed)
         at = f"guest {one.name}: nic {nic.name}: "
         if outlet.kind != TAP:
             _check_port(nic, outlet, at)
-        elif outlet.interface and nic.mtu:
+        elif outlet.interface:
             _check_mtu(one, nic, outlet.interface, observed, at)
+            _check_vlans(nic, outlet.interface, observed, at)
 
 
 def _is_judged(one: Desired, nic: Nic) -> bool:
@@ -40,8 +41,9 @@ def _is_judged(one: Desired, nic: Nic) -> bool:
 
 
 def _check_port(nic: Nic, outlet: Outlet, at: str) -> None:
-    if nic.private:
-        raise BadInput(f"{at}private: true is said of a member of a bridge, and {nic.switch} is of type {outlet.kind}")
+    for option in ("private", "vlan", "tagged"):
+        if getattr(nic, option):
+            raise BadInput(f"{at}{option}: is said of a member of a bridge, and {nic.switch} is of type {outlet.kind}")
     if nic.mtu and nic.model != "virtio-net":
         raise BadInput(
             f"{at}mtu: {nic.mtu}; on a switch of type {outlet.kind} only virtio-net can tell the guest of it; leave it "
@@ -51,6 +53,8 @@ def _check_port(nic: Nic, outlet: Outlet, at: str) -> None:
 
 def _check_mtu(one: Desired, nic: Nic, bridge: str, observed: Observed, at: str) -> None:
     """A bridge has one MTU, that of its first member; it forces that on those that come after."""
+    if not nic.mtu:
+        return
     own = {tap_description(one.name, other.name) for other in one.guest.nics}
     members = observed.interfaces[bridge].members if bridge in observed.interfaces else ()
     others = [name for name in members if name not in observed.interfaces or _tag(name, observed) not in own]
@@ -60,6 +64,16 @@ def _check_mtu(one: Desired, nic: Nic, bridge: str, observed: Observed, at: str)
         raise BadInput(
             f"{at}mtu: {nic.mtu} is not that of {bridge}, {mtu}, which all members of a bridge have; give the switch "
             "that MTU, or leave it out"
+        )
+
+
+def _check_vlans(nic: Nic, bridge: str, observed: Observed, at: str) -> None:
+    filters = bridge in observed.interfaces and observed.interfaces[bridge].filters_vlans
+    option = "vlan" if nic.vlan else "tagged"
+    if (nic.vlan or nic.tagged) and not filters:
+        raise BadInput(
+            f"{at}{option}: {nic.switch} does not filter VLANs; only a bridge of FreeBSD 15 or later can, with "
+            "vlan_filter: true (bhyve_switch); else make a switch for each VLAN"
         )
 
 

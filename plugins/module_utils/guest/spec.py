@@ -85,7 +85,8 @@ class Nic:
 
     It is plugged into ``switch``, a switch or bridge; '' is nothing, NONE the host alone, which has ``host_address`` on
     its side of the wire and reaches each ``route`` through the guest. ``private``: it passes no frames to other private
-    members of its bridge. ``slot``: the slot on PCI bus 0 that was asked for, 0 for none.
+    members of its bridge. ``vlan``: that of its frames without a tag, 0 for none; ``tagged``: those of its frames with
+    one, as numbers and ranges in order. ``slot``: the slot on PCI bus 0 that was asked for, 0 for none.
     """
 
     name: str
@@ -94,6 +95,8 @@ class Nic:
     mac: str = ""
     mtu: int = 0
     private: bool = False
+    vlan: int = 0
+    tagged: Tuple[str, ...] = ()
     slot: int = 0
     host_address: str = ""
     route: Tuple[str, ...] = ()
@@ -240,6 +243,7 @@ def _disk(data: Mapping[str, Any]) -> Disk:
 def _nic(data: Mapping[str, Any]) -> Nic:
     values = _known(Nic, data)
     values["route"] = tuple(values.get("route", ()))
+    values["tagged"] = tuple(values.get("tagged", ()))
     return Nic(**values)
 
 
