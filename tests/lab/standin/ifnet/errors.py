@@ -27,11 +27,18 @@ _TEXTS = {
 }
 
 
-class Refused(Exception):
-    """The kernel refuses a request, for the reason ``code`` (errno)."""
+class NotBuilt(Exception):
+    """FreeBSD has it, this lab has not."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(strerror(code))
+
+class Refused(Exception):
+    """The kernel refuses a request, for the reason ``code`` (errno).
+
+    ``detail`` is what FreeBSD 15 says beside it, an extended error.
+    """
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(strerror(code) + (f" (extended error {detail})" if detail else ""))
         self.code = code
 
 

@@ -210,7 +210,9 @@ class Ifnet:
             raise Refused(errno.EINVAL)
 
     def apply_mtu(self, interface: Interface, mtu: int) -> None:
-        """Set an MTU that was checked."""
+        """Set an MTU that was checked. That of a vxlan no longer follows from its headers then."""
+        if "vxlan" in interface:
+            interface["vxlan"]["user_mtu"] = True
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
             for device in devices(interface):
