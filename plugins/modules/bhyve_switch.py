@@ -39,7 +39,7 @@ options:
     description: &type
       - What the switch is made of, by default a V(bridge) (if_bridge(4)). It stays what it was made as.
     type: str
-    choices: [bridge]
+    choices: [bridge, netgraph]
   interface:
     description: &interface
       - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept.
@@ -112,7 +112,7 @@ options:
       type:
         description: *type
         type: str
-        choices: [bridge]
+        choices: [bridge, netgraph]
       interface:
         description: *interface
         type: str

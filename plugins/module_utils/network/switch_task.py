@@ -25,6 +25,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds 
     check_uplinks_apart,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import BridgeKind
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_netgraph import NetgraphKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import check_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import CLONES
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE
@@ -33,7 +34,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, 
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 
-KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BridgeKind(),)}
+KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BridgeKind(), NetgraphKind())}
 
 #: Says who uses switches and bridges of these names: "guest web1 nic lan".
 Users = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]

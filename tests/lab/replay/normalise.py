@@ -34,6 +34,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"\b(PIDS:) \d+(?: \d+)*|(\(pid=)\d+", r"\1\2PID"),
         (r"^\d+(: exited|: killed|: No such process)", r"PID\1"),
         (r"\[\d{2,}\]", "[PID]"),
+        (r"\bngctl\d+\b", "ngctlPID"),
         # the shell's line numbers: FreeBSD's sh has none for -c
         (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax err|ad sub|llegal|arithmetic|cannot open))", r"\1: "),
         # addresses that are made up

@@ -8,9 +8,9 @@ from __future__ import annotations
 import errno
 from typing import List, Set
 
-from . import ports
+from . import ports, vale_wires
 from .addresses import member_addresses_refused
-from .errors import Refused
+from .errors import NotBuilt, Refused
 from .kernel import Ifnet
 from .types import (
     IFBIF_AUTOEDGE,
@@ -76,6 +76,8 @@ def add(net: Ifnet, interface: Interface, name: str) -> None:
         raise Refused(errno.EINVAL)
     if other["addresses"] and member_addresses_refused(net):
         raise Refused(errno.EINVAL)
+    if "wire" in other and not vale_wires.is_apart(other):
+        raise NotBuilt("a member with hooks of netgraph(4)")
     if not bridge["members"]:
         interface["mtu"] = other["mtu"]
     elif other["mtu"] != interface["mtu"]:

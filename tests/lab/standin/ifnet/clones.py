@@ -109,13 +109,13 @@ def destroy(net: Ifnet, interface: Interface) -> None:
         _remove_tap(net, interface)
         nodes.remove(interface)
     else:
-        net.plane.delete(interface["linux"])
+        net.plane.delete(dataplane.wire(interface))
     net.detach(interface)
 
 
 def _remove_tap(net: Ifnet, interface: Interface) -> None:
     try:
-        net.plane.remove_tap(interface["linux"])
+        net.plane.remove_tap(dataplane.wire(interface))
     except OSError as error:
         # A helper of a bhyve that has just died still has its descriptor.
         if error.errno == errno.EBUSY:

@@ -166,6 +166,11 @@ def is_real(interface: Interface) -> bool:
     return interface["driver"] not in ("vlan", "vi")
 
 
+def wire(interface: Interface) -> str:
+    """The Linux device that frames come in by; netgraph(4) may have put another between it and the host's stack."""
+    return interface.get("wire", interface["linux"])
+
+
 def set_ether(plane: Dataplane, interface: Interface) -> None:
     """Give the device its Ethernet address. Linux takes no multicast address for a device; FreeBSD's bridge does."""
     if is_real(interface) and not int(interface["ether"][:2], 16) & 1:

@@ -24,6 +24,11 @@ _TEXTS = {
     errno.EADDRINUSE: "Address already in use",
     errno.EPROTONOSUPPORT: "Protocol not supported",
     errno.ENAMETOOLONG: "File name too long",
+    errno.ENOTCONN: "Socket is not connected",
+    errno.EISCONN: "Socket is already connected",
+    errno.ENOSYS: "Function not implemented",
+    errno.EPFNOSUPPORT: "Protocol family not supported",
+    errno.ELOOP: "Too many levels of symbolic links",
 }
 
 

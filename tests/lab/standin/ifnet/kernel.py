@@ -31,6 +31,8 @@ from .types import (
 ETHERMTU = 1500
 _IF_MINMTU = 72
 _IF_MAXMTU = 65535
+#: ng_eiface(4): ETHER_MAX_LEN_JUMBO.
+_EIFACE_MAXMTU = 9018
 _DESCRIPTION_MAX = 1024
 _GROUP_MAX = 15
 
@@ -78,6 +80,7 @@ DRIVERS = {
     "epair": _Driver(
         _ETHERNET | IFF_KNOWSEPOCH | IFF_RUNNING, 0x8, "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)", 10 * _GBPS
     ),
+    "ngeth": _Driver(_ETHERNET, 0x28, "Ethernet autoselect", link="down"),
     "vlan": _Driver(IFF_BROADCAST | IFF_MULTICAST),
     "vi": _Driver(IFF_UP | IFF_SIMPLEX | IFF_MULTICAST, 0x80000),
     "vxlan": _Driver(_ETHERNET, 0x80020, "Ethernet autoselect (autoselect <full-duplex>)", mtu=1450),
@@ -93,6 +96,8 @@ class Ifnet:
         self.facts = facts
         #: The names of what was attached since the state was opened, for devd(8).
         self.attached: List[str] = []
+        #: The indexes of what was detached, for netgraph(4).
+        self.detached: List[int] = []
 
     def __iter__(self) -> Iterator[Interface]:
         """In the order in which they were attached."""
@@ -143,7 +148,7 @@ class Ifnet:
             "ether": address,
             "hwaddr": address,
             "description": "",
-            "groups": [] if driver in ("em", "vtnet", "vi") else [driver],
+            "groups": [] if driver in ("em", "vtnet", "ngeth", "vi") else [driver],
             "options": start.options,
             "capabilities": start.capabilities,
             "addresses": [],
@@ -164,6 +169,7 @@ class Ifnet:
         index = interface["index"]
         del self.document["interfaces"][str(index)]
         self.document["order"].remove(index)
+        self.detached.append(index)
         routes = self.document["routes"]
         routes[:] = [route for route in routes if route["interface"] != index]
 
@@ -205,6 +211,8 @@ class Ifnet:
         """EINVAL when the driver cannot take that MTU."""
         if not _IF_MINMTU <= mtu <= _IF_MAXMTU:
             raise Refused(errno.EINVAL)
+        if interface["driver"] == "ngeth" and mtu > _EIFACE_MAXMTU:
+            raise Refused(errno.EINVAL)
         vlan = interface.get("vlan")
         if vlan is not None and (not vlan["parent"] or mtu > self.by_index(vlan["parent"])["mtu"]):
             raise Refused(errno.EINVAL)
@@ -215,7 +223,7 @@ class Ifnet:
             interface["vxlan"]["user_mtu"] = True
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
-            for device in devices(interface):
+            for device in {interface["linux"], dataplane.wire(interface)}:
                 self.line(interface, "link set dev", device, "mtu", mtu)
 
     def set_ether(self, interface: Interface, ether: str) -> None:
@@ -246,11 +254,6 @@ class Ifnet:
         """A change to the Linux device of an interface, where it has one."""
         if dataplane.is_real(interface):
             self.plane.line(*words)
-
-
-def devices(interface: Interface) -> List[str]:
-    """The Linux devices of an interface: one, or with the host's side apart from the card two."""
-    return [interface["linux"], *([interface["wire"]] if "wire" in interface else [])]
 
 
 def group_name_error(group: str) -> str:

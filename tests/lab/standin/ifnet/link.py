@@ -13,8 +13,8 @@ import socket
 import time
 from typing import List
 
-from . import routes, vxlan
-from .kernel import Ifnet, devices
+from . import dataplane, routes, vxlan
+from .kernel import Ifnet
 from .types import IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
 
 #: How long duplicate address detection takes: one probe, one second (net.inet6.ip6.dad_count).
@@ -27,8 +27,9 @@ def up(net: Ifnet, interface: Interface) -> None:
         return
     interface["flags"] |= IFF_UP
     _run(net, interface)
-    for device in devices(interface):
-        net.line(interface, "link set dev", device, "up")
+    net.line(interface, "link set dev", interface["linux"], "up")
+    if "wire" in interface:
+        net.line(interface, "link set dev", interface["wire"], "up")
     for address in interface["addresses"]:
         _start_detection(interface, address)
         _put(net, interface, address)
@@ -46,8 +47,22 @@ def down(net: Ifnet, interface: Interface) -> None:
     elif interface["driver"] not in ("lo", "tap", "epair", "vlan"):
         net.set_running(interface, False)
     net.line(interface, "addr flush dev", interface["linux"])
-    for device in devices(interface):
-        net.line(interface, "link set dev", device, "down")
+    net.line(interface, "link set dev", interface["linux"], "down")
+    if "wire" in interface:
+        net.line(interface, "link set dev", interface["wire"], "down")
+
+
+def rehome(net: Ifnet, interface: Interface, device: str) -> None:
+    """Another Linux device becomes the host's side of an interface: what it has on Linux moves there."""
+    net.line(interface, "addr flush dev", interface["linux"])
+    interface["linux"] = device
+    dataplane.set_ether(net.plane, interface)
+    net.line(interface, "link set dev", device, "mtu", interface["mtu"])
+    if interface["flags"] & IFF_UP:
+        net.line(interface, "link set dev", device, "up")
+        for address in interface["addresses"]:
+            _put(net, interface, address)
+        routes.restore(net, interface)
 
 
 def enable_inet6(net: Ifnet, interface: Interface) -> None:

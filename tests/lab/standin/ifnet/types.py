@@ -165,15 +165,17 @@ class _Required(TypedDict):
 
 
 class Interface(_Required, total=False):
-    """One interface. What only some drivers have comes last."""
+    """One interface. What only some have comes last.
+
+    ``wire``: the Linux device at the network's side, where ``linux`` is only the host's side of it (netgraph(4), VALE).
+    """
 
     bridge: Bridge
     vlan: Vlan
     vxlan: Vxlan
     peer: int
-    opener: Opener
-    #: The Linux device of the card itself while ``linux`` is only the host's side of it (see ``vale_wires``).
     wire: str
+    opener: Opener
     #: Of the rings of an interface that valectl(8) made.
     slots: int
 

@@ -11,15 +11,17 @@ is the card alone.
 from __future__ import annotations
 
 from . import link
-from .dataplane import is_real, set_ether
+from .dataplane import is_real, wire
 from .kernel import Ifnet
-from .types import IFF_RUNNING, IFF_UP, Interface
+from .types import Interface
 
 #: Shown by ifconfig(8) while a driver with netmap support of its own is attached with the host's side.
 _IFCAP_NETMAP = 0x100000
 _NATIVE = ("em", "vtnet")
 #: Linux takes no bridge into a bridge: such a port passes no frames here.
 _WITHOUT = ("bridge",)
+#: How the Linux devices of hosts' sides begin.
+_HOST_SIDE = "nmh"
 
 
 def bridge_name(index: int) -> str:
@@ -49,7 +51,7 @@ def attach(net: Ifnet, interface: Interface, index: int, host: bool) -> None:
         return
     if host:
         _lay_cable(net, interface, index)
-    net.plane.line("link set dev", interface.get("wire", interface["linux"]), "master", bridge_name(index))
+    net.plane.line("link set dev", wire(interface), "master", bridge_name(index))
 
 
 def detach(net: Ifnet, interface: Interface) -> None:
@@ -57,14 +59,16 @@ def detach(net: Ifnet, interface: Interface) -> None:
     interface["options"] &= ~_IFCAP_NETMAP
     if not _passes(interface):
         return
-    net.plane.line("link set dev", interface.get("wire", interface["linux"]), "nomaster")
-    if "wire" in interface:
-        was_up = _stop(net, interface)
-        net.plane.delete(interface["linux"])
-        interface["linux"] = interface.pop("wire")
-        set_ether(net.plane, interface)
-        if was_up:
-            link.up(net, interface)
+    net.plane.line("link set dev", wire(interface), "nomaster")
+    if is_apart(interface):
+        device = interface["linux"]
+        link.rehome(net, interface, interface.pop("wire"))
+        net.plane.delete(device)
+
+
+def is_apart(interface: Interface) -> bool:
+    """Whether the host's side of an interface is a cable into a switch, apart from its card."""
+    return interface["linux"].startswith(_HOST_SIDE)
 
 
 def plug(net: Ifnet, index: int, port: int) -> int:
@@ -84,23 +88,12 @@ def _passes(interface: Interface) -> bool:
 
 def _lay_cable(net: Ifnet, interface: Interface, index: int) -> None:
     number = interface["index"]
-    was_up = _stop(net, interface)
-    wire, inner, outer = interface["linux"], f"nmh{number}", f"nms{number}"
+    card, inner, outer = interface["linux"], f"{_HOST_SIDE}{number}", f"nms{number}"
     net.plane.add(inner, f"veth peer name {outer}")
     for name in (inner, outer):
         net.plane.line("link set dev", name, "addrgenmode none mtu", interface["mtu"])
     net.plane.line("link set dev", outer, "master", bridge_name(index), "up")
     # A bridge takes frames to the address of a port for its own.
-    net.plane.line("link set dev", wire, "address", f"02:00:6e:6d:{number >> 8 & 255:02x}:{number & 255:02x}")
-    interface["wire"], interface["linux"] = wire, inner
-    set_ether(net.plane, interface)
-    if was_up:
-        link.up(net, interface)
-
-
-def _stop(net: Ifnet, interface: Interface) -> bool:
-    """Take the addresses and the up flag off the device; whether it was up."""
-    was_up, running = bool(interface["flags"] & IFF_UP), interface["flags"] & IFF_RUNNING
-    link.down(net, interface)
-    interface["flags"] |= running
-    return was_up
+    net.plane.line("link set dev", card, "address", f"02:00:6e:6d:{number >> 8 & 255:02x}:{number & 255:02x}")
+    interface["wire"] = card
+    link.rehome(net, interface, inner)

@@ -23,7 +23,7 @@ _INTERFACE_NAME = 15
 
 
 class Nic(NamedTuple):
-    """A network device of the guest; ``fd``: the open tap, None for a backend that passes no frames here."""
+    """A network device of the guest; ``fd``: where its frames go, None for a backend that passes none here."""
 
     slot: str
     model: str
@@ -98,6 +98,31 @@ def _check_vale_name(name: str) -> None:
         raise Refused(errno.EINVAL)
 
 
+def _netgraph(config: Config, node: str) -> int:
+    """net_backend_netgraph.c: a socket's node of its own, connected to a hook of a node that exists."""
+    from ...ifnet.errors import NotBuilt, Refused
+    from ...netgraph import sockets
+
+    path, peerhook = config.get(f"{node}.path"), config.get(f"{node}.peerhook")
+    if path is None:
+        print("path must be provided")
+        raise DeviceError(errno.ENOENT)
+    if peerhook is None:
+        print("peer hook must be provided")
+        raise DeviceError(errno.ENOENT)
+    hook = config.get(f"{node}.hook") or "vmlink"
+    try:
+        return sockets.connect(os.getpid(), config.get(f"{node}.socket"), path, hook, peerhook)
+    except sockets.NameTaken as error:
+        print("can't get Netgraph sockets")
+        raise DeviceError(error.code) from None
+    except Refused as error:
+        print("can't connect to node")
+        raise DeviceError(error.code) from None
+    except NotBuilt as missing:
+        fail(f"STANDIN: bhyve: {missing} is not built", 99)
+
+
 def _open_backend(config: Config, node: str, backend: str) -> Optional[int]:
     kind = config.get(f"{node}.type")
     if kind == "tap" or kind is None and re.match(r"(tap|vmnet)", backend):
@@ -105,10 +130,7 @@ def _open_backend(config: Config, node: str, backend: str) -> Optional[int]:
     if kind in ("netmap", "vale") or kind is None and re.match(r"(vale|netmap)", backend):
         return _vale_port(backend) if backend.startswith("vale") else None
     if kind == "netgraph" or kind is None and backend == "netgraph":
-        for key, text in (("path", "path must be provided"), ("peerhook", "peer hook must be provided")):
-            if config.get(f"{node}.{key}") is None:
-                raise DeviceError(errno.ENOENT, text)
-        fail("STANDIN: bhyve: a netgraph backend is not built", 99)
+        return _netgraph(config, node)
     # unknown, and slirp without libslirp
     raise DeviceError(errno.ENOENT)
 

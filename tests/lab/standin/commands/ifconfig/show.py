@@ -196,7 +196,7 @@ class Printer:
         self._vxlan(interface)
         if interface["media"]:
             print("\tmedia: {}".format(interface["media"]))
-            active = interface["driver"] != "tap" or interface["link"] == "up"
+            active = interface["driver"] not in ("tap", "ngeth") or interface["link"] == "up"
             print(f"\tstatus: {'active' if active else 'no carrier'}")
         print("\tnd6 options={}".format(bits(interface["nd6"], _ND6)))
 
