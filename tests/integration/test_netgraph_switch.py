@@ -173,9 +173,7 @@ def test_after_a_power_cut_the_guests_find_their_switch(host: StandinHost, modul
     modules.good("bhyve_switch", mesh(addresses=[OWN]))
     nics = [{"name": "lan", "switch": "mesh"}]
     boot = {"autostart": True}
-    modules.good(
-        "bhyve_vm", {"vms": [tiny(name, state="started", nics=nics, boot=boot) for name in ("web1", "web2")]}
-    )
+    modules.good("bhyve_vm", {"vms": [tiny(name, state="started", nics=nics, boot=boot) for name in ("web1", "web2")]})
     host.power_cut()
     host.boot()
     web1, web2 = (Guest(host.directory, name) for name in ("web1", "web2"))

@@ -14,11 +14,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import Network
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, VALE, Outlet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
 
 #: What an interface of a guest's, which the guests' records tell of, has for its description.
 _OURS = "apiary:"
+#: NM_BDG_MAXPORTS of netmap(4).
+_VALE_PORTS = 254
 
 
 def check_plugs(one: Desired, outlets: Mapping[str, Outlet], observed: Observed) -> None:
@@ -75,6 +77,22 @@ def _check_vlans(nic: Nic, bridge: str, observed: Observed, at: str) -> None:
             f"{at}{option}: {nic.switch} does not filter VLANs; only a bridge of FreeBSD 15 or later can, with "
             "vlan_filter: true (bhyve_switch); else make a switch for each VLAN"
         )
+
+
+def check_vale_ports(desired: Sequence[Desired], after: Mapping[str, Guest], observed: Observed) -> None:
+    """BadInput when a VALE switch would have more ports than the kernel gives it, should all its guests run."""
+    asked = {nic.switch for one in desired if one.record is not None for nic in one.guest.nics}
+    for name in sorted(asked):
+        record = observed.allocations.switches.get(name, {})
+        if record.get("type") != VALE:
+            continue
+        own = bool(record.get("addresses")) + bool(record.get("uplink")) * (2 if record.get("host_stack") else 1)
+        nics = sum(nic.switch == name for guest in after.values() for nic in guest.nics)
+        if own + nics > _VALE_PORTS:
+            raise BadInput(
+                f"switch {name}: a VALE switch has {_VALE_PORTS} ports; there would be {nics} NICs of guests on it, "
+                f"beside {own} of its own"
+            )
 
 
 def _tag(interface: str, observed: Observed) -> str:

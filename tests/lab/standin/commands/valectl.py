@@ -15,7 +15,7 @@ import sys
 from typing import Callable, Dict, Optional, Sequence
 
 from ..ifnet import vale
-from ..ifnet.errors import Refused, strerror
+from ..ifnet.errors import NotBuilt, Refused, strerror
 from ..ifnet.store import network
 from ..system import cli
 
@@ -102,6 +102,8 @@ def main(argv: Sequence[str]) -> int:
         except Refused as refusal:
             print(f"failed to {_ACTIONS[action]} {name}: {strerror(refusal.code)}", file=sys.stderr)
             return 1
+        except NotBuilt as missing:
+            cli.not_built("valectl", str(missing))
     return 0
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from . import link
 from .dataplane import is_real, wire
+from .errors import NotBuilt
 from .kernel import Ifnet
 from .types import Interface
 
@@ -49,6 +50,8 @@ def attach(net: Ifnet, interface: Interface, index: int, host: bool) -> None:
         net.set_running(interface, True)
     if not _passes(interface):
         return
+    if "wire" in interface:
+        raise NotBuilt("a port that has hooks of netgraph(4)")
     if host:
         _lay_cable(net, interface, index)
     net.plane.line("link set dev", wire(interface), "master", bridge_name(index))

@@ -128,3 +128,16 @@ def test_ports_are_written_down_and_go_with_a_renamed_guest() -> None:
     assert renamed.switches == SWITCHES
     rest: Dict[str, int] = known.replaced("web1", Allocations()).ports
     assert rest == {"web10/a": 1001}
+
+
+def test_a_vale_switch_has_254_ports(host: Any, request_of: Make) -> None:
+    full = {
+        "fast": {"type": "vale", "interface": "vale1", "uplink": "em0", "host_stack": True, "addresses": ["10.0.0.1/8"]}
+    }
+    host.observed = replace(host.observed, allocations=replace(host.observed.allocations, switches=full))
+    for guest in range(50):
+        names = nics(*(f"n{guest}x{number}=fast" for number in range(5)))
+        host.make(request_of(memory="2G", name=f"many{guest}", nics=names))
+    assert host.plan(request_of(memory="2G", nics=nics("a=fast"))).changed
+    with pytest.raises(BadInput, match="switch fast: a VALE switch has 254 ports; there would be 252 NICs .* beside 3"):
+        host.plan(request_of(memory="2G", nics=nics("a=fast", "b=fast")))
