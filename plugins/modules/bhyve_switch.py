@@ -38,11 +38,14 @@ options:
   type:
     description: &type
       - What the switch is made of, by default a V(bridge) (if_bridge(4)). It stays what it was made as.
+      - V(vale) is a switch of netmap(4), which passes more packets per second than a bridge and does nothing else.
+        M(apiary.bhyve.vale_switch) tells what its options mean.
     type: str
-    choices: [bridge, netgraph]
+    choices: [bridge, vale, netgraph]
   interface:
     description: &interface
-      - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept.
+      - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept. With
+        O(type=vale) the kernel's name of the switch, from V(vale0) on.
       - One that exists and is not the module's own is an error, unless O(manual=true).
     type: str
   manual:
@@ -88,6 +91,11 @@ options:
       - It is pinned in any case. FreeBSD's own follows from the host's UUID, so hosts that were cloned from one image
         would have the same on one LAN.
     type: str
+  host_stack:
+    description: &host_stack
+      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while the
+        uplink has an address or a VLAN of the host.
+    type: bool
   stp:
     description: &stp
       - Whether the uplink takes part in the spanning tree protocol (RSTP). The default is V(false). The guests never
@@ -112,7 +120,7 @@ options:
       type:
         description: *type
         type: str
-        choices: [bridge, netgraph]
+        choices: [bridge, vale, netgraph]
       interface:
         description: *interface
         type: str
@@ -135,6 +143,9 @@ options:
       mac:
         description: *mac
         type: str
+      host_stack:
+        description: *host_stack
+        type: bool
       stp:
         description: *stp
         type: bool
@@ -144,6 +155,7 @@ notes:
   - VLANs of interfaces that are themselves in a bridge get no frames, so that is refused.
   - A guest's tap that was pulled out of its bridge by hand is put back by M(apiary.bhyve.bhyve_vm).
 seealso:
+  - module: apiary.bhyve.vale_switch
   - module: apiary.bhyve.bhyve_vm
   - module: apiary.bhyve.rc_conf
 author:
@@ -167,6 +179,12 @@ EXAMPLES = r"""
       - {name: tenant1, uplink: em1, vlan: 82}
       - {name: tenant2, uplink: em1, vlan: 83, stp: true}
       - {name: office, interface: bridge0, manual: true}
+
+- name: A fast switch for a tenant, which the host routes for
+  apiary.bhyve.bhyve_switch:
+    name: tenant3
+    type: vale
+    addresses: [10.30.0.1/24]
 
 - name: A guest is plugged in
   apiary.bhyve.bhyve_vm:
@@ -195,7 +213,7 @@ switches:
       type: str
       sample: present
     type:
-      description: V(bridge).
+      description: V(bridge), V(vale) or V(netgraph).
       type: str
       sample: bridge
     interface:
@@ -231,6 +249,10 @@ switches:
       description: The bridge's MAC address.
       type: str
       sample: 5a:8c:11:0e:74:20
+    host_stack:
+      description: Whether the host goes on using the uplink.
+      returned: for type vale
+      type: bool
     stp:
       description: Whether the uplink takes part in the spanning tree protocol.
       type: bool

@@ -33,6 +33,7 @@ DEFAULTS: Dict[str, str] = {
     "install_bhyveload_args": "",
     "firstboot_args": "",
     "nics": "",
+    "switches": "",
     "disks": "",
     "sockets": "",
     "on_reboot": "restart",

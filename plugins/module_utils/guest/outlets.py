@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import (
     TAP,
     Outlet,
     declared_outlet,
+    nic_lines,
     outlet_of_keys,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Nic
@@ -36,7 +37,7 @@ def outlets_of(one: Desired, observed: Observed) -> Dict[str, Outlet]:
 
 
 def _outlet(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, Outlet]) -> Outlet:
-    if not nic.switch:
+    if not nic.is_plugged:
         return Outlet()
     declared = declared_outlet(nic.switch, observed.allocations.switches)
     if declared is not None:
@@ -48,10 +49,12 @@ def _outlet(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, O
         return previous[nic.name]
     exists = observed.interfaces.get(nic.switch)
     problem = "is not a bridge" if exists is not None else "does not exist on this host"
-    bridges = ", ".join(sorted(observed.bridges))
+    if nic.switch in observed.allocations.switches:
+        problem = "is declared and its interface is not there: run the task that declares it"
+    known = ", ".join(sorted({*observed.bridges, *observed.allocations.switches}))
     raise BadInput(
         f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
-        f"make it first, or name one that exists ({bridges or 'there is none'})"
+        f"make it first, or name one that exists ({known or 'there is none'})"
     )
 
 
@@ -74,9 +77,8 @@ def _previous(seen: ObservedGuest) -> Dict[str, Outlet]:
     """The outlets by NIC in the files of the next boot."""
     if seen.boot is None or seen.record is None:
         return {}
-    lines = rcfile.parse(seen.boot.rc or "").get("nics", "").splitlines()
-    fields = [line.split() for line in lines]
-    result = {line[1]: Outlet(TAP, "" if line[2] == "-" else line[2]) for line in fields if len(line) >= 4}
+    lines = nic_lines(rcfile.parse(seen.boot.rc or ""))
+    result = {nic: Outlet(TAP, line.bridge) for nic, line in lines.items()}
     keys = config.parse(seen.boot.conf or "")
     for nic in seen.record.guest.nics:
         outlet = outlet_of_keys(keys, f"pci.{seen.record.identity.slots.get('nic/' + nic.name, '')}")

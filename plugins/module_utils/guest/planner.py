@@ -28,9 +28,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_moves import tap_changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of, tap_bridge
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import check_plugs
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
@@ -147,6 +149,7 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             guests.append(GuestPlan(one.name, steps, stop=stop, before=before, entry=entry))
             continue
         outlets = outlets_of(one, observed)
+        check_plugs(one, outlets, observed)
         own = _allocate(one, allocator, outlets)
         plugs = plugs_of(one.name, outlets, own)
         guests.append(_plan_present(one, observed, own, plugs, one.name in stopped))
@@ -222,7 +225,7 @@ def _plan_present(
     _add_generation(plan, one, observed, files)
     plan.changes += destroyed_disks(one, observed, plan.stop)
     if active and not plan.stop:
-        _add_moves(plan, one, observed, plugs)
+        plan.changes += tap_changes(one, observed, plugs)
     if plan.stop or plan.start:
         pending = {}
     run_state = "running" if plan.start else "stopped" if plan.stop else one.seen.state
@@ -305,17 +308,6 @@ def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _F
     old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
     if old:
         plan.changes.append(changes.Remove(one.name, "old boot generations", tuple(old)))
-
-
-def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, plugs: Mapping[str, Plug]) -> None:
-    """A running guest's taps go to their bridge at once; one that the guest does not have yet waits for its boot."""
-    for nic, plug in plugs.items():
-        if plug.outlet.kind != TAP:
-            continue
-        exists, current = tap_bridge(one, nic, plug.name, observed)
-        wanted = plug.outlet.interface or None
-        if exists and current != wanted:
-            plan.changes.append(changes.MoveTap(one.name, plug.name, current, wanted))
 
 
 def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:

@@ -11,11 +11,13 @@ bhyve makes when it opens it, on a netgraph bridge a link that bhyve connects; b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import option_words
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import AUTO, Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Lanes
 
 TAP = "tap"
 VALE = "vale"
@@ -68,6 +70,18 @@ def declared_outlet(switch: str, switches: Mapping[str, Mapping[str, Any]]) -> O
     return Outlet(str(kind), interface, switch)
 
 
+def chosen_switch(nic: Nic, before: Optional[Nic], switches: Mapping[str, Mapping[str, Any]], at: str) -> str:
+    """The switch that ``auto`` means: that which the NIC has already, else the only one that is declared. BadInput."""
+    if nic.switch != AUTO:
+        return nic.switch
+    if before is not None and before.switch in switches:
+        return before.switch
+    if len(switches) == 1:
+        return next(iter(switches))
+    known = f"{len(switches)} ({', '.join(sorted(switches))})" if switches else "none"
+    raise BadInput(f"{at}switch: auto is the only switch that is declared on the host, and it has {known}; name one")
+
+
 def backend_keys(plug: Plug) -> Dict[str, str]:
     """The keys of bhyve_config(5) below the device that say what the NIC is plugged into (bhyve(8), -s)."""
     if plug.outlet.kind != NETGRAPH:
@@ -95,7 +109,45 @@ def nic_line(nic: Nic, plug: Plug) -> str:
     """The NIC in the variable ``nics`` of guest.rc, '' if it has no tap that the runtime has to make."""
     if plug.outlet.kind != TAP:
         return ""
-    return f"{plug.name} {nic.name} {plug.outlet.interface or '-'} {nic.mtu or '-'}"
+    words = ["private"] if nic.private else []
+    words += [f"untagged:{nic.vlan}"] if nic.vlan else []
+    # Commas are between the words already.
+    words += [f"tagged:{'+'.join(nic.tagged)}"] if nic.tagged else []
+    words += option_words(nic)
+    fields = [plug.name, nic.name, plug.outlet.interface or "-", str(nic.mtu or "-")]
+    return " ".join([*fields, ",".join(words)] if words else fields)
+
+
+def lanes_of(nic: Nic) -> Lanes:
+    """The VLANs of the NIC's tap in its bridge."""
+    return Lanes(nic.vlan, ",".join(nic.tagged))
+
+
+@dataclass(frozen=True)
+class NicLine:
+    """A line of the variable ``nics``: '' and () where there is nothing."""
+
+    bridge: str
+    mtu: str
+    host_address: str = ""
+    route: Tuple[str, ...] = ()
+
+
+def nic_lines(variables: Mapping[str, str]) -> Dict[str, NicLine]:
+    """The lines of ``nics`` by NIC; what is none is passed over."""
+    found: Dict[str, NicLine] = {}
+    for line in variables.get("nics", "").splitlines():
+        fields = line.split()
+        if len(fields) not in (4, 5):
+            continue
+        words = [word.partition(":") for word in fields[4].split(",")] if len(fields) == 5 else []
+        found[fields[1]] = NicLine(
+            bridge="" if fields[2] == "-" else fields[2],
+            mtu="" if fields[3] == "-" else fields[3],
+            host_address=next((value for name, _colon, value in words if name == "address"), ""),
+            route=tuple(value for name, _colon, value in words if name == "route"),
+        )
+    return found
 
 
 def switch_lines(plugs: Iterable[Plug]) -> str:

@@ -15,6 +15,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import (
+    check_host_addresses,
+    check_vale_ports,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
 
@@ -46,6 +50,8 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
     after = guests_after(desired, observed)
     _check_unread(desired, observed)
     _check_macs(desired, observed)
+    check_host_addresses(desired, after, observed)
+    check_vale_ports(desired, after, observed)
     _check_vnc_ports(desired)
     _check_order(desired, after, observed)
     for one in desired:

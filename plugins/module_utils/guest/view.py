@@ -85,6 +85,12 @@ def _nics(guest: Guest, identity: Identity) -> List[Dict[str, Any]]:
             "switch": nic.switch,
             "mac": identity.macs[nic.name],
             "mtu": nic.mtu,
+            "private": nic.private,
+            "vlan": nic.vlan,
+            "tagged": list(nic.tagged),
+            "slot": nic.slot,
+            "host_address": nic.host_address,
+            "route": list(nic.route),
         }
         for nic in guest.nics
     ]

@@ -34,7 +34,7 @@ def check_switch(
         _check_own(switch, interfaces, nodes)
         _check_mtu(switch, interfaces)
         _check_mac(switch, records, interfaces)
-        _check_addresses(switch, records, interfaces)
+        check_addresses(switch.name, switch.addresses, records, interfaces)
     node = nodes.get(switch.interface)
     if node is not None and node.type != "bridge":
         raise BadInput(
@@ -123,24 +123,28 @@ def _check_mac(
             raise BadInput(f"switch {switch.name}: mac: {switch.mac} is the address of {one.name} already")
 
 
-def _check_addresses(
-    switch: NetgraphSwitch, records: Mapping[str, Mapping[str, Any]], interfaces: Mapping[str, Interface]
+def check_addresses(
+    switch: str,
+    addresses: Sequence[str],
+    records: Mapping[str, Mapping[str, Any]],
+    interfaces: Mapping[str, Interface],
 ) -> None:
+    """BadInput when an address of a switch lies in the network of something else on the host."""
     others = list(_networks(switch, records, interfaces))
-    for text in switch.addresses:
+    for text in addresses:
         network = ipaddress.ip_interface(text).network
         for other, whose in others:
             if network.version == other.version and network.overlaps(other):
-                raise BadInput(f"switch {switch.name}: addresses: {text} overlaps {other} of {whose}")
+                raise BadInput(f"switch {switch}: addresses: {text} overlaps {other} of {whose}")
 
 
 def _networks(
-    switch: NetgraphSwitch, records: Mapping[str, Mapping[str, Any]], interfaces: Mapping[str, Interface]
+    switch: str, records: Mapping[str, Mapping[str, Any]], interfaces: Mapping[str, Interface]
 ) -> Iterator[Tuple[_Network, str]]:
     """The networks of all others: as they will be for switches, as they are for the rest."""
     managed = {str(record.get("host_interface") or record.get("interface")) for record in records.values()}
     for name, record in records.items():
-        if name != switch.name:
+        if name != switch:
             for text in record.get("addresses", ()):
                 yield ipaddress.ip_interface(text).network, f"the switch {name}"
     for interface in interfaces.values():

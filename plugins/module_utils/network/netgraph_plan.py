@@ -33,8 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_reco
     UPPER,
     NetgraphSwitch,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Bring, Ifconfig
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -60,19 +59,6 @@ class Ngctl(Change):
     def apply(self, host: Host) -> None:
         script = "".join(f"{line}\n" for line in self.lines)
         host.run(["ngctl", "-f", "-"], what=f"switch {self.subject}: cannot {self.what}", stdin=script)
-
-
-@dataclass(frozen=True)
-class Bring(Change):
-    """Let apiary.network make what is missing of a switch, as it does at boot."""
-
-    missing: Tuple[str, ...]
-
-    def describe(self) -> str:
-        return "; ".join(self.missing)
-
-    def apply(self, host: Host) -> None:
-        host.run([NETWORK, "start", self.subject], what=f"switch {self.subject}: cannot bring it up")
 
 
 def leave(one: Desired, scene: Scene) -> List[Change]:

@@ -12,7 +12,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -51,3 +51,16 @@ class Ifconfig(Change):
 
     def apply(self, host: Host) -> None:
         host.run(["ifconfig", *self.words], what=f"switch {self.subject}: cannot {self.what}")
+
+
+@dataclass(frozen=True)
+class Bring(Change):
+    """Let apiary.network make what is missing of a switch, as it does at boot."""
+
+    missing: Tuple[str, ...]
+
+    def describe(self) -> str:
+        return "; ".join(self.missing)
+
+    def apply(self, host: Host) -> None:
+        host.run([NETWORK, "start", self.subject], what=f"switch {self.subject}: cannot bring it up")

@@ -29,12 +29,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_netgra
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import check_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import CLONES
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_vale import ValeKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 
-KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BridgeKind(), NetgraphKind())}
+KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BridgeKind(), ValeKind(), NetgraphKind())}
 
 #: Says who uses switches and bridges of these names: "guest web1 nic lan".
 Users = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
@@ -52,32 +53,34 @@ class Report:
     expected: Dict[str, Entry]
 
 
-def switch_options() -> Dict[str, Any]:
-    """The argument specification of one switch, of whichever kind."""
-    common = {
+def switch_options(kind: Optional[str] = None) -> Dict[str, Any]:
+    """The argument specification of one switch, of whichever kind or of a given one."""
+    common: Dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "type": {"type": "str", "choices": list(KINDS)},
     }
-    return {**common, **{name: spec for kind in KINDS.values() for name, spec in kind.options().items()}}
+    if kind is not None:
+        return {**common, **KINDS[kind].options()}
+    common["type"] = {"type": "str", "choices": list(KINDS)}
+    return {**common, **{name: spec for one in KINDS.values() for name, spec in one.options().items()}}
 
 
-def module_options() -> Dict[str, Any]:
-    """The argument specification of the module: one switch by its own options, or many by ``switches``."""
-    return _form().spec()
+def module_options(kind: Optional[str] = None) -> Dict[str, Any]:
+    """The argument specification of a module: one switch by its own options, or many by ``switches``."""
+    return _form(kind).spec()
 
 
-def _form() -> Form:
-    return Form("switches", "switch", switch_options())
+def _form(kind: Optional[str]) -> Form:
+    return Form("switches", "switch", switch_options(kind))
 
 
-def elements_of(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+def elements_of(params: Mapping[str, Any], kind: Optional[str] = None) -> List[Dict[str, Any]]:
     """The switches of a task, whichever form it has. BadInput for names that cannot be one, or are there twice."""
-    elements = _form().elements(params)
+    elements = _form(kind).elements(params)
     for element in elements:
         check_name(str(element["name"]))
     check_once([str(element["name"]) for element in elements], "switches")
-    return elements
+    return elements if kind is None else [{**element, "type": kind} for element in elements]
 
 
 def asked_of(elements: Sequence[Mapping[str, Any]], records: Mapping[str, Record]) -> List[Asked]:

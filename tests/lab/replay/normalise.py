@@ -40,6 +40,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # addresses that are made up
         (r"\b58([:-])9c\1fc\1[0-9a-f:-]{8}\b", "MAC"),
         (r"\b02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}\b", "MAC"),
+        (r"\b00:be:[0-9a-f]{2}:[0-9a-f]{2}:ff:[0-9a-f]{2}\b", "MAC"),
         (r"\bfe80::[0-9a-f:]+", "fe80::ADDRESS"),
         (r"\b0xffffffff[0-9a-f]{8}\b", "ADDRESS"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),

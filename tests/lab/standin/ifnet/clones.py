@@ -9,7 +9,8 @@ import errno
 import re
 from typing import Optional, Tuple
 
-from . import bridge, dataplane, nodes, tap, vlan
+from . import bridge, dataplane, nodes, tap, vale, vlan
+from . import vxlan as vxlans
 from .errors import NotBuilt, Refused
 from .facts import VLAN_BRIDGES, Facts
 from .kernel import Ifnet, digest_of
@@ -81,7 +82,8 @@ def create(
     if tag is not None:
         vlan.attach(net, interface, *tag)
     if driver == "vxlan":
-        interface["vxlan"] = vxlan or {"vni": 0, "local": "", "target": "", "address": "", "device": "", "ttl": 64}
+        interface["vxlan"] = vxlan or vxlans.new()
+        vxlans.set_mtu(interface)
     return interface
 
 
@@ -123,6 +125,7 @@ def _remove_tap(net: Ifnet, interface: Interface) -> None:
 
 def _leave(net: Ifnet, interface: Interface) -> None:
     bridge.release(net, interface)
+    vale.forget(net, interface)
     vlan.orphan(net, interface)
 
 

@@ -14,6 +14,8 @@ _TEXTS = {
     errno.EBUSY: "Device busy",
     errno.EEXIST: "File exists",
     errno.EINVAL: "Invalid argument",
+    errno.ENOMEM: "Cannot allocate memory",
+    errno.EFAULT: "Bad address",
     errno.ENOSPC: "No space left on device",
     errno.ENETUNREACH: "Network is unreachable",
     errno.ESRCH: "No such process",
@@ -35,10 +37,13 @@ class NotBuilt(Exception):
 
 
 class Refused(Exception):
-    """The kernel refuses a request, for the reason ``code`` (errno)."""
+    """The kernel refuses a request, for the reason ``code`` (errno).
 
-    def __init__(self, code: int) -> None:
-        super().__init__(strerror(code))
+    ``detail`` is what FreeBSD 15 says beside it, an extended error.
+    """
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(strerror(code) + (f" (extended error {detail})" if detail else ""))
         self.code = code
 
 

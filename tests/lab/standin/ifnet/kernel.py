@@ -19,6 +19,7 @@ from .types import (
     IFF_PROMISC,
     IFF_RUNNING,
     IFF_SIMPLEX,
+    IFF_UP,
     NAME_MAX,
     ND6_AUTO_LINKLOCAL,
     ND6_IFDISABLED,
@@ -81,6 +82,7 @@ DRIVERS = {
     ),
     "ngeth": _Driver(_ETHERNET, 0x28, "Ethernet autoselect", link="down"),
     "vlan": _Driver(IFF_BROADCAST | IFF_MULTICAST),
+    "vi": _Driver(IFF_UP | IFF_SIMPLEX | IFF_MULTICAST, 0x80000),
     "vxlan": _Driver(_ETHERNET, 0x80020, "Ethernet autoselect (autoselect <full-duplex>)", mtu=1450),
 }
 
@@ -146,7 +148,7 @@ class Ifnet:
             "ether": address,
             "hwaddr": address,
             "description": "",
-            "groups": [] if driver in ("em", "vtnet", "ngeth") else [driver],
+            "groups": [] if driver in ("em", "vtnet", "ngeth", "vi") else [driver],
             "options": start.options,
             "capabilities": start.capabilities,
             "addresses": [],
@@ -216,7 +218,9 @@ class Ifnet:
             raise Refused(errno.EINVAL)
 
     def apply_mtu(self, interface: Interface, mtu: int) -> None:
-        """Set an MTU that was checked."""
+        """Set an MTU that was checked. That of a vxlan no longer follows from its headers then."""
+        if "vxlan" in interface:
+            interface["vxlan"]["user_mtu"] = True
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
             for device in {interface["linux"], dataplane.wire(interface)}:

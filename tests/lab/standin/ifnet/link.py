@@ -13,9 +13,9 @@ import socket
 import time
 from typing import List
 
-from . import dataplane, routes
+from . import dataplane, routes, vxlan
 from .kernel import Ifnet
-from .types import IFF_RUNNING, IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
+from .types import IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
 
 #: How long duplicate address detection takes: one probe, one second (net.inet6.ip6.dad_count).
 _DAD_SECONDS = 1.0
@@ -42,7 +42,9 @@ def down(net: Ifnet, interface: Interface) -> None:
     if not interface["flags"] & IFF_UP:
         return
     interface["flags"] &= ~IFF_UP
-    if interface["driver"] not in ("lo", "tap", "epair", "vlan"):
+    if interface["driver"] == "vxlan":
+        vxlan.stop(net, interface)
+    elif interface["driver"] not in ("lo", "tap", "epair", "vlan"):
         net.set_running(interface, False)
     net.line(interface, "addr flush dev", interface["linux"])
     net.line(interface, "link set dev", interface["linux"], "down")
@@ -99,26 +101,12 @@ def _run(net: Ifnet, interface: Interface) -> None:
     driver = interface["driver"]
     if driver in ("tap", "vlan"):
         return
-    if driver == "vxlan" and _socket_taken(net, interface):
+    if driver == "vxlan":
+        vxlan.start(net, interface)
         return
     net.set_running(interface, True)
     if driver == "bridge":
         interface["bridge"]["root_priority"] = interface["bridge"]["priority"]
-
-
-def _socket_taken(net: Ifnet, interface: Interface) -> bool:
-    """Whether another running vxlan has the same network identifier and addresses."""
-    mine = interface["vxlan"]
-    for other in net:
-        theirs = other.get("vxlan")
-        if (
-            theirs is not None
-            and other is not interface
-            and other["flags"] & IFF_RUNNING
-            and theirs["vni"] == mine["vni"]
-        ):
-            return True
-    return False
 
 
 def _autoconfigure(net: Ifnet, interface: Interface) -> None:

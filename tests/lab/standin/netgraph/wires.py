@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Dict, Optional, Set
 
 from ..ifnet import dataplane, link
+from ..ifnet.errors import NotBuilt
 from ..ifnet.types import Interface
 from .graph import Graph
 from .kinds import PORT_MTU, eiface_port
@@ -113,10 +114,12 @@ def _split(graph: Graph) -> None:
         if node["type"] != "ether":
             continue
         interface = net.by_index(node["interface"])
-        if node["hooks"] and dataplane.is_real(interface) and "wire" not in interface:
+        if node["hooks"] and dataplane.is_real(interface) and interface["index"] not in split:
+            if "wire" in interface:
+                raise NotBuilt("a hook of an interface that is on a VALE switch")
             _part(graph, interface)
             split.append(interface["index"])
-        elif not node["hooks"] and "wire" in interface:
+        elif not node["hooks"] and interface["index"] in split:
             _rejoin(graph, interface)
             split.remove(interface["index"])
 

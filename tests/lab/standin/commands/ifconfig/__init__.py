@@ -169,4 +169,4 @@ def _one(net: Ifnet, options: _Options, name: str, rest: List[str]) -> None:
     from . import words
     from .session import Session
 
-    Session(net, name, creating).run(rest, words.table())
+    Session(net, name, creating).run(rest, words.table(net.facts.osreldate()))

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Mapping
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations, dump, load, moved
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, plugs, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, nic_moves, plugs, rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan
 
 Make = Callable[..., Dict[str, Any]]
@@ -98,7 +98,7 @@ def test_a_guest_that_goes_gives_its_ports_back(host: Any, request_of: Make) -> 
 def test_a_running_guest_changes_over_to_a_switch_at_its_next_boot(host: Any, request_of: Make) -> None:
     host.make(request_of(memory="2G", nics=nics("a=lan")), running=True)
     plan = host.plan(request_of(memory="2G", nics=nics("a=tenant"))).guests[0]
-    assert not [change for change in plan.changes if isinstance(change, changes.MoveTap)]
+    assert not [change for change in plan.changes if isinstance(change, nic_moves.MoveTap)]
     pending = plan.entry["status"]["pending"]
     assert [values for key, values in pending.items() if key.endswith("backend")] == [
         {"running": "tap1000", "next": "vale0:1000"}
@@ -128,3 +128,16 @@ def test_ports_are_written_down_and_go_with_a_renamed_guest() -> None:
     assert renamed.switches == SWITCHES
     rest: Dict[str, int] = known.replaced("web1", Allocations()).ports
     assert rest == {"web10/a": 1001}
+
+
+def test_a_vale_switch_has_254_ports(host: Any, request_of: Make) -> None:
+    full = {
+        "fast": {"type": "vale", "interface": "vale1", "uplink": "em0", "host_stack": True, "addresses": ["10.0.0.1/8"]}
+    }
+    host.observed = replace(host.observed, allocations=replace(host.observed.allocations, switches=full))
+    for guest in range(50):
+        names = nics(*(f"n{guest}x{number}=fast" for number in range(5)))
+        host.make(request_of(memory="2G", name=f"many{guest}", nics=names))
+    assert host.plan(request_of(memory="2G", nics=nics("a=fast"))).changed
+    with pytest.raises(BadInput, match="switch fast: a VALE switch has 254 ports; there would be 252 NICs .* beside 3"):
+        host.plan(request_of(memory="2G", nics=nics("a=fast", "b=fast")))
