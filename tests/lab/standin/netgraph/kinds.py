@@ -63,8 +63,9 @@ def new_hook(graph: Graph, node: Node, name: str) -> None:
             raise Refused(errno.EINVAL)
         if {name, *(hook["name"] for hook in node["hooks"])} >= {"divert", "lower"}:
             raise Refused(errno.EISCONN)
-        if graph.net.by_index(node["interface"])["bridge_index"]:
-            raise NotBuilt("hooks of an interface that is in an if_bridge(4)")
+        interface = graph.net.by_index(node["interface"])
+        if interface["bridge_index"] or ("wire" in interface and not node["hooks"]):
+            raise NotBuilt("hooks of an interface that is in an if_bridge(4) or on a VALE switch")
     elif kind == "eiface":
         if name != "ether":
             raise Refused(errno.EPFNOSUPPORT)

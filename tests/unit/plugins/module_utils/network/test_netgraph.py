@@ -79,10 +79,10 @@ def scene(nodes: Mapping[str, Node], *interfaces: Interface) -> Scene:
 RECORDED = """\
 There are 2 total nodes:
   Name: vtnet1          Type: ether           ID: 00000002   Num hooks: 2
-  Local hook      Peer name       Peer type    Peer ID         Peer hook      
-  ----------      ---------       ---------    -------         ---------      
-  upper           vmbr0           bridge       0000009f        link1          
-  lower           vmbr0           bridge       0000009f        link0          
+  Local hook      Peer name       Peer type    Peer ID         Peer hook
+  ----------      ---------       ---------    -------         ---------
+  upper           vmbr0           bridge       0000009f        link1
+  lower           vmbr0           bridge       0000009f        link0
 
   Name: ngctl12111      Type: socket          ID: 00000099   Num hooks: 0
 """
