@@ -127,8 +127,9 @@ def test_what_was_changed_by_hand_shows_and_is_set_right(host: StandinHost, modu
     good = network(host)
     wrong: List[str] = []
     for what in (
-        "ngctl shutdown mesh:",
+        "/usr/local/libexec/apiary.network stop mesh && ! ngctl list | grep -e eiface -e 'Name: mesh'",
         "ngctl shutdown ngeth1000:; ngctl rmhook em1: upper",
+        "ngctl shutdown mesh:",
         "ngctl shutdown em1:",
         "ngctl rmhook mesh: link2; ngctl msg em1: setautosrc 1",
         "ifconfig ngeth1000 inet 10.20.0.1 -alias; ifconfig ngeth1000 inet 10.29.0.1/24 down; ifconfig em1 down",

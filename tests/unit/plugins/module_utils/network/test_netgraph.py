@@ -26,6 +26,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_desi
     resolve,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_plan import (
+    Ngctl,
     Scene,
     expected,
     join,
@@ -228,7 +229,9 @@ def test_what_is_not_to_be_any_more_goes_first() -> None:
     assert lines(MESH) == ["take 10.29.0.1/24 off ngeth1000"]
     assert lines(replace(MESH, uplink="em1")) == ["take em0 off mesh", "take 10.29.0.1/24 off ngeth1000"]
     assert lines(replace(MESH, addresses=())) == ["destroy ngeth1000"]
-    assert lines(None) == ["take em0 off mesh", "destroy ngeth1000", "shut mesh down"]
+    assert lines(None) == ["destroy ngeth1000", "shut mesh down"]
+    told = leave(Desired("mesh", MESH, replace(MESH, uplink="")), scene(LIVE, OWN))
+    assert told == [Ngctl("mesh", "take em0 off mesh", ("rmhook mesh: link1", "rmhook mesh: link0"))]
 
 
 def test_what_will_be_keeps_guests_and_follows_the_uplinks_mtu() -> None:
