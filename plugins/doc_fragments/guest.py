@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 
 from ansible_collections.apiary.bhyve.plugins.doc_fragments.disk import disk_text
+from ansible_collections.apiary.bhyve.plugins.doc_fragments.nic import nic_text
 
 _TEMPLATE = r"""
 state:
@@ -155,31 +156,7 @@ nics:
   type: list
   elements: dict
   suboptions:
-    name:
-      description: The NIC's name in this guest, letters, digits, C(_) and C(-).
-      type: str
-      required: true
-    state:
-      description: Whether the guest has the NIC.
-      type: str
-      choices: [present, absent]
-      default: present
-    model:
-      description: What the guest sees. The default depends on O(os).
-      type: str
-      choices: [virtio-net, e1000]
-    switch:
-      description:
-        - A switch (M(apiary.bhyve.bhyve_switch)), or the name of a bridge that exists on the host. The tap of a running
-          guest moves to another one at once.
-        - V('') leaves the NIC unplugged.
-      type: str
-    mac:
-      description: The MAC address. By default a locally administered one that follows from UUID and name, and is kept.
-      type: str
-    mtu:
-      description: The MTU of the tap. V(0), the default, is that of the bridge.
-      type: int
+@NIC_OPTIONS@
 console:
   description: Serial ports. On the host, C(apiary console NAME) opens the first.
   type: dict
@@ -321,7 +298,8 @@ status:
 """
 
 _DISK = textwrap.indent(disk_text("disks[].", in_list=True).strip("\n"), "    ")
-_OPTIONS = _TEMPLATE.replace("@DISK_OPTIONS@", _DISK)
+_NIC = textwrap.indent(nic_text("nics[].", in_list=True).strip("\n"), "    ")
+_OPTIONS = _TEMPLATE.replace("@DISK_OPTIONS@", _DISK).replace("@NIC_OPTIONS@", _NIC)
 
 _NAME = r"""
 name:
@@ -332,6 +310,7 @@ name:
 _IN_LIST = (
     (_NAME + "  required: true\n" + _OPTIONS)
     .replace("O(disks[].", "O(vms[].disks[].")
+    .replace("O(nics[].", "O(vms[].nics[].")
     .replace("O(boot.", "O(vms[].boot.")
 )
 for _option in (

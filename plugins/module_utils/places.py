@@ -31,6 +31,11 @@ RUNTIME_PARTS = (f"{RUNTIME}.subr", f"{RUNTIME}.supervisor")
 #: The runtime where an administrator's shell finds it.
 LINK = "/usr/local/sbin/apiary"
 RC_SCRIPT = "/usr/local/etc/rc.d/apiary"
+#: What makes of switches what rc.conf cannot; at boot that is called by a script of rc(8).
+NETWORK = f"{RUNTIME}.network"
+NETWORK_RC_SCRIPT = "/usr/local/etc/rc.d/apiary_network"
+#: What it reads: a file for each switch that needs it, as sh variables.
+SWITCHES = "/usr/local/etc/apiary/switches"
 NEWSYSLOG = "/usr/local/etc/newsyslog.conf.d/apiary.conf"
 
 

@@ -12,7 +12,7 @@ short_description: Prepare a FreeBSD host for bhyve guests
 version_added: 0.1.0
 description:
   - Makes a FreeBSD host ready for guests, in one task with one plan. Kernel modules and kernel variables, now and at
-    boot; loader and rc variables; the dataset or directory that guests live in; the runtime with its rc.d script and
+    boot; loader and rc variables; the dataset or directory that guests live in; the runtime with its rc.d scripts and
     its entry for newsyslog(8); and what this host's bhyve can do, kept for the other modules.
   - Refuses hosts that cannot run guests. They need FreeBSD 14 or 15 on amd64, and a CPU with Intel VT-x and EPT or AMD
     SVM and nested paging.
@@ -91,14 +91,19 @@ options:
   runtime:
     description:
       - The texts of the program that starts, watches and stops guests, by the names of its files in
-        C(/usr/local/libexec). These are V(apiary), to which C(/usr/local/sbin/apiary) is a link, V(apiary.subr) and
-        V(apiary.supervisor), all of which are needed.
+        C(/usr/local/libexec). These are V(apiary), to which C(/usr/local/sbin/apiary) is a link, V(apiary.subr),
+        V(apiary.supervisor), and V(apiary.network), which makes of switches what rc.conf cannot. All are needed.
       - Left out, the files stay as they are.
     type: dict
   rc_script:
     description:
       - The text of its rc.d script, for C(/usr/local/etc/rc.d/apiary).
     type: str
+  network_rc_script:
+    description:
+      - The text of the rc.d script that makes switches at boot, for C(/usr/local/etc/rc.d/apiary_network).
+    type: str
+    version_added: 0.2.0
   newsyslog:
     description:
       - The text for C(/usr/local/etc/newsyslog.conf.d/apiary.conf).
@@ -216,6 +221,7 @@ ARGUMENTS: Dict[str, Any] = {
     "shutdown_seconds": {"type": "int"},
     "runtime": {"type": "dict"},
     "rc_script": {"type": "str"},
+    "network_rc_script": {"type": "str"},
     "newsyslog": {"type": "str"},
 }
 
@@ -233,7 +239,7 @@ def wish_of(params: Dict[str, Any]) -> Wish:
         loader_variables=_texts(params["loader_variables"], "YES", "NO"),
         rc_variables={name: rc_value(value, name) for name, value in (params["rc_variables"] or {}).items()},
         shutdown_seconds=params["shutdown_seconds"],
-        files=Files(params["runtime"], params["rc_script"], params["newsyslog"]),
+        files=Files(params["runtime"], params["rc_script"], params["network_rc_script"], params["newsyslog"]),
     )
 
 

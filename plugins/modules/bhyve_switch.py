@@ -37,12 +37,19 @@ options:
     choices: [present, absent]
   type:
     description: &type
-      - What the switch is made of, by default and for now a V(bridge) (if_bridge(4)).
+      - What the switch is made of, by default a V(bridge) (if_bridge(4)). It stays what it was made as.
+      - V(vale) is a switch of netmap(4), which passes more packets per second than a bridge and does nothing else.
+        M(apiary.bhyve.vale_switch) tells what its options mean.
+      - V(netgraph) is a bridge node of netgraph(4) (ng_bridge(4)), to which guests are connected without taps. It has
+        the options O(uplink), O(addresses), O(mtu) and O(mac). At boot it is made by C(apiary.network), which the role
+        C(apiary.bhyve.bhyve_host) installs. Where its node was shut down by hand, guests that run have to be restarted
+        to be on it again.
     type: str
-    choices: [bridge]
+    choices: [bridge, vale, netgraph]
   interface:
     description: &interface
-      - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept.
+      - The bridge, such as V(bridge7). By default the first free one from C(bridge1000) on, which is kept. With
+        O(type=vale) the kernel's name of the switch, from V(vale0) on.
       - One that exists and is not the module's own is an error, unless O(manual=true).
     type: str
   manual:
@@ -62,6 +69,8 @@ options:
         own line in rc.conf (C(-lro -tso -txcsum -txcsum6) behind what the administrator has written).
       - One with C(mtu) in that line is refused, for FreeBSD does not set the MTU of a bridge's member, and would not
         bring it up at boot; O(mtu) does it.
+      - With O(type=netgraph) its node (ng_ether(4)) is connected by two hooks, C(lower) for the LAN and C(upper) for
+        the host itself, which so keeps its addresses and its routes, on FreeBSD 15 too. It may be a VLAN of the host.
     type: str
   vlan:
     description: &vlan
@@ -74,12 +83,16 @@ options:
       - The host's own addresses on the switch, IPv4 and IPv6, each with its prefix length. By default there are none.
       - One that overlaps the network of another interface is refused, and so is the loss of the one that the default
         route needs.
+      - With O(type=netgraph) the host has an interface of its own on the switch while there are addresses
+        (ng_eiface(4)), C(ngeth1000) and up, which is in RV(switches[].host_interface). Firewalls can name it.
     type: list
     elements: str
   mtu:
     description: &mtu
       - The MTU of the bridge and all that is in it. V(0), the default, leaves it to the uplink, or to be 1500.
       - With an uplink it has to be what that has, since all of a LAN have the same. A VLAN has 1500 at most.
+      - With O(type=netgraph) it is the MTU of the host's own interface alone, 9018 at most, and refused without
+        O(addresses).
     type: int
   mac:
     description: &mac
@@ -87,7 +100,13 @@ options:
         address of the uplink, or without one of the host's first network card, and from the name of the switch.
       - It is pinned in any case. FreeBSD's own follows from the host's UUID, so hosts that were cloned from one image
         would have the same on one LAN.
+      - With O(type=netgraph) it is that of the host's own interface, and refused without O(addresses).
     type: str
+  host_stack:
+    description: &host_stack
+      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while the
+        uplink has an address or a VLAN of the host.
+    type: bool
   stp:
     description: &stp
       - Whether the uplink takes part in the spanning tree protocol (RSTP). The default is V(false). The guests never
@@ -112,8 +131,7 @@ options:
       type:
         description: *type
         type: str
-        choices: [bridge]
-        default: bridge
+        choices: [bridge, vale, netgraph]
       interface:
         description: *interface
         type: str
@@ -136,6 +154,9 @@ options:
       mac:
         description: *mac
         type: str
+      host_stack:
+        description: *host_stack
+        type: bool
       stp:
         description: *stp
         type: bool
@@ -145,6 +166,7 @@ notes:
   - VLANs of interfaces that are themselves in a bridge get no frames, so that is refused.
   - A guest's tap that was pulled out of its bridge by hand is put back by M(apiary.bhyve.bhyve_vm).
 seealso:
+  - module: apiary.bhyve.vale_switch
   - module: apiary.bhyve.bhyve_vm
   - module: apiary.bhyve.rc_conf
 author:
@@ -168,6 +190,18 @@ EXAMPLES = r"""
       - {name: tenant1, uplink: em1, vlan: 82}
       - {name: tenant2, uplink: em1, vlan: 83, stp: true}
       - {name: office, interface: bridge0, manual: true}
+
+- name: A fast switch for a tenant, which the host routes for
+  apiary.bhyve.bhyve_switch:
+    name: tenant3
+    type: vale
+    addresses: [10.30.0.1/24]
+
+- name: Netgraph bridges, one that shares the host's network card and one of guests and the host alone
+  apiary.bhyve.bhyve_switch:
+    switches:
+      - {name: mesh, type: netgraph, uplink: em1}
+      - {name: cell, type: netgraph, addresses: [10.20.0.1/24], mtu: 9000}
 
 - name: A guest is plugged in
   apiary.bhyve.bhyve_vm:
@@ -196,13 +230,20 @@ switches:
       type: str
       sample: present
     type:
-      description: V(bridge).
+      description: V(bridge), V(vale) or V(netgraph).
       type: str
       sample: bridge
     interface:
-      description: The bridge.
+      description:
+        - The bridge, of a VALE switch the kernel's name, of a netgraph bridge its node. That has the switch's name; if
+          it is longer than 31 characters or another node or interface has it, it is C(ngbridge1000) and up.
       type: str
       sample: bridge1000
+    host_interface:
+      description: The host's own interface on the switch, V('') if there is none.
+      returned: for type netgraph
+      type: str
+      sample: ngeth1000
     manual:
       description: Whether it is used as it is.
       type: bool
@@ -215,7 +256,9 @@ switches:
       type: str
       sample: "82"
     members:
-      description: The interfaces that are in the bridge, guests' taps included.
+      description:
+        - The interfaces that are in the bridge, guests' taps included. Of a netgraph bridge the nodes that it is
+          connected to; those of guests are called C(apiary1000) and up.
       type: list
       elements: str
       sample: [em0.82, tap1000]
@@ -232,6 +275,10 @@ switches:
       description: The bridge's MAC address.
       type: str
       sample: 5a:8c:11:0e:74:20
+    host_stack:
+      description: Whether the host goes on using the uplink.
+      returned: for type vale
+      type: bool
     stp:
       description: Whether the uplink takes part in the spanning tree protocol.
       type: bool
@@ -271,13 +318,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import manage, result_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import module_options, requests_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+    elements_of,
+    manage,
+    module_options,
+    result_of,
+)
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    report = manage(host, requests_of(module.params), lambda names: switch_users(host, names), module.check_mode)
+    report = manage(host, elements_of(module.params), lambda names: switch_users(host, names), module.check_mode)
     for warning in report.warnings:
         module.warn(warning)
     return result_of(host, report, module.check_mode, bool(module._diff))

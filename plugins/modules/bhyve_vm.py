@@ -199,6 +199,10 @@ vms:
           description: The tap of each NIC.
           type: dict
           sample: {lan: tap1000}
+        ports:
+          description: The port of each NIC on a VALE switch, or its link on a netgraph bridge.
+          type: dict
+          sample: {tenant: "vale0:1000"}
         vnc:
           description: Where VNC listens.
           type: str

@@ -109,6 +109,7 @@ vms:
         boot: boot.7
         consoles: {com1: /dev/nmdm-web1.1B}
         taps: {lan: tap1000}
+        ports: {}
         vnc: 127.0.0.1:5900
         disk_sizes: {data: 100G}
         pending: {memory.size: {running: 4G, next: 8G}}

@@ -33,6 +33,7 @@ DEFAULTS: Dict[str, str] = {
     "install_bhyveload_args": "",
     "firstboot_args": "",
     "nics": "",
+    "switches": "",
     "disks": "",
     "sockets": "",
     "on_reboot": "restart",
@@ -149,7 +150,9 @@ class Hive:
             ("apiary", "/usr/local/libexec/apiary", 0o755),
             ("apiary.subr", "/usr/local/libexec/apiary.subr", 0o644),
             ("apiary.supervisor", "/usr/local/libexec/apiary.supervisor", 0o644),
+            ("apiary.network", "/usr/local/libexec/apiary.network", 0o755),
             ("apiary.rc", "/usr/local/etc/rc.d/apiary", 0o755),
+            ("apiary_network.rc", "/usr/local/etc/rc.d/apiary_network", 0o755),
             ("apiary.newsyslog", "/usr/local/etc/newsyslog.conf.d/apiary.conf", 0o644),
         ):
             self.host.write(path, (FILES / source).read_bytes(), mode)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who gets which tap number and VNC port: all guests of a task from one look at the host."""
+"""Who gets which tap, port of a switch and VNC port: all guests of a task from one look at the host."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import List
 FIRST_TAP = 1000
 #: Far above what FreeBSD's tap(4) and a bridge's port table take.
 LAST_TAP = 32767
+#: Ports of VALE switches and links of netgraph bridges: one row of numbers, so that a NIC keeps its own on any of them.
+FIRST_PORT = 1000
+LAST_PORT = 32767
 FIRST_VNC = 5900
 LAST_VNC = 6899
 
@@ -44,6 +47,8 @@ class Allocator:
         self._tagged = {one.description: name for name, one in interfaces.items() if name.startswith("tap")}
         self._taps: Set[int] = {tap for key, tap in known.taps.items() if key.partition("/")[0] not in gone}
         self._next_tap = FIRST_TAP
+        self._links: Set[int] = {port for key, port in known.ports.items() if key.partition("/")[0] not in gone}
+        self._next_link = FIRST_PORT
         self._ports: Dict[int, str] = {port: name for name, port in known.vnc.items() if name not in gone}
         self._next_port = FIRST_VNC
         self._fixed = dict(fixed or {})
@@ -81,6 +86,27 @@ class Allocator:
                 self._next_tap = number + 1
                 return number
         raise ApiaryError(f"there is no free tap from tap{FIRST_TAP} to tap{LAST_TAP}")
+
+    def ports(self, guest: str, nics: Iterable[str]) -> Dict[str, int]:
+        """A number by "guest/nic" for a port of a switch: the one it has or the lowest that is free on this host.
+
+        ApiaryError when there is none left.
+        """
+        own = self._known.of(guest).ports
+        result: Dict[str, int] = {}
+        for nic in nics:
+            key = f"{guest}/{nic}"
+            number = own.get(key)
+            result[key] = self._lowest_link() if number is None else number
+        return result
+
+    def _lowest_link(self) -> int:
+        for number in range(self._next_link, LAST_PORT + 1):
+            if number not in self._links:
+                self._next_link = number + 1
+                self._links.add(number)
+                return number
+        raise ApiaryError(f"there is no free number for a port of a switch from {FIRST_PORT} to {LAST_PORT}")
 
     def port(self, guest: str, fixed: int, address: str, own_pid: Optional[int]) -> int:
         """The guest's VNC port: the fixed one, the one it has, or the lowest free one.

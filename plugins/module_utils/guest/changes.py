@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import add_member, delete_member
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
@@ -89,8 +88,9 @@ class Allocate(Change):
 
     def describe(self) -> str:
         taps = [f"tap{number} for NIC {key.partition('/')[2]}" for key, number in self.own.taps.items()]
-        ports = [f"VNC port {port}" for port in self.own.vnc.values()]
-        return f"allocate {', '.join([*taps, *ports])}" if taps or ports else "give back taps and VNC ports"
+        taps += [f"port {number} for NIC {key.partition('/')[2]}" for key, number in self.own.ports.items()]
+        vnc = [f"VNC port {port}" for port in self.own.vnc.values()]
+        return f"allocate {', '.join([*taps, *vnc])}" if taps or vnc else "give back taps, ports and VNC ports"
 
     def apply(self, host: Host) -> None:
         known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)
@@ -258,21 +258,3 @@ class DestroyTap(Change):
 
     def apply(self, host: Host) -> None:
         host.run(["ifconfig", self.tap, "destroy"], what=f"cannot destroy the interface {self.tap}", timeout=30)
-
-
-@dataclass(frozen=True)
-class MoveTap(Change):
-    """A running guest's tap, pulled out of one bridge and plugged into another."""
-
-    tap: str
-    source: Optional[str]
-    target: Optional[str]
-
-    def describe(self) -> str:
-        return f"move {self.tap} from {self.source or 'no bridge'} to {self.target or 'no bridge'}"
-
-    def apply(self, host: Host) -> None:
-        if self.source is not None:
-            delete_member(host, self.source, self.tap)
-        if self.target is not None:
-            add_member(host, self.target, self.tap)

@@ -18,7 +18,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_checks imp
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import check_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_checks import check_nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Vnc
 
 _MIB = 1 << 20
 _MEMORY_LEAST = 16 * _MIB
@@ -38,7 +39,7 @@ def check_guest(guest: Guest) -> None:
         check_disk(disk, f"{where}disk {disk.name}: ")
     check_boot_order(guest, where)
     for nic in guest.nics:
-        _check_nic(nic, f"{where}nic {nic.name}: ")
+        check_nic(nic, f"{where}nic {nic.name}: ")
     if guest.vnc is not None:
         _check_vnc(guest.vnc, where)
     _check_boot(guest, where)
@@ -101,13 +102,6 @@ def _check_loader(guest: Guest, where: str) -> None:
             raise BadInput(f"{where}loader.disk: bhyveload cannot read {loader.disk}; name another disk")
     elif not loader.host_path and not any(not (disk.is_scsi or disk.is_empty) for disk in guest.attached):
         raise BadInput(f"{where}firmware: bhyveload needs a disk or loader.host_path to load from")
-
-
-def _check_nic(nic: Nic, at: str) -> None:
-    if nic.mtu and not 576 <= nic.mtu <= 9216:
-        raise BadInput(f"{at}mtu: {nic.mtu}; allowed are 576 to 9216, 0 for the switch's own")
-    if nic.switch and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", nic.switch):
-        raise BadInput(f"{at}switch: {nic.switch!r} is not the name of a switch or bridge")
 
 
 def _check_vnc(vnc: Vnc, where: str) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import (
     lpc_address,
     needs_further_bus,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import Plug, backend_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk, Guest, Nic, Vnc
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
@@ -53,11 +54,11 @@ def disk_path(disk: Disk, guest: Guest, layout: Layout) -> str:
 
 
 def config_keys(
-    guest: Guest, identity: Identity, layout: Layout, taps: Mapping[str, int], vnc_port: Optional[int], code: str
+    guest: Guest, identity: Identity, layout: Layout, plugs: Mapping[str, Plug], vnc_port: Optional[int], code: str
 ) -> Keys:
     """All keys of the guest, in the order in which they are written.
 
-    ``taps`` holds the tap number of each NIC, ``code`` the firmware image. BadInput when ``options`` contradict them.
+    ``plugs``: what each NIC is plugged into, ``code``: the firmware image. BadInput when ``options`` contradict them.
     """
     keys = _machine(guest, identity)
     if guest.firmware == "uefi":
@@ -75,7 +76,7 @@ def config_keys(
         if not disk.until_installed and not disk.is_empty:
             keys.update(disk_keys(disk, guest, identity, layout))
     for nic in guest.nics:
-        keys.update(_nic_keys(nic, identity, taps[nic.name]))
+        keys.update(_nic_keys(nic, identity, plugs[nic.name]))
     if guest.rng:
         keys[f"pci.{identity.slots['rng']}.device"] = "virtio-rnd"
     if guest.vnc is not None:
@@ -171,11 +172,11 @@ def _scsi_keys(disk: Disk, device: str) -> Keys:
     return keys
 
 
-def _nic_keys(nic: Nic, identity: Identity, tap: int) -> Keys:
+def _nic_keys(nic: Nic, identity: Identity, plug: Plug) -> Keys:
     device = f"pci.{identity.slots['nic/' + nic.name]}"
     keys: Keys = {
         f"{device}.device": nic.model,
-        f"{device}.backend": f"tap{tap}",
+        **{f"{device}.{key}": value for key, value in backend_keys(plug).items()},
         f"{device}.mac": identity.macs[nic.name],
     }
     if nic.mtu and nic.model == "virtio-net":

@@ -23,9 +23,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import chosen_switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record, load
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import followed, followed_origin
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest, Nic
 
 
 @dataclass(frozen=True)
@@ -145,13 +146,7 @@ def _former(seen: ObservedGuest, observed: Observed) -> Optional[Identity]:
 
 def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], observed: Observed) -> Guest:
     """Leave what only repeats the identity undeclared, and take the sizes of disks that grew by another hand."""
-    if old is not None:
-        nics = []
-        for nic in guest.nics:
-            before = old.guest.nic(nic.name)
-            derived = before is not None and not before.mac and nic.mac == old.identity.macs.get(nic.name)
-            nics.append(replace(nic, mac="") if derived else nic)
-        guest = replace(guest, nics=tuple(nics))
+    guest = replace(guest, nics=tuple(_settled_nic(guest.name, nic, old, observed) for nic in guest.nics))
     given = {disk["name"] for disk in request.get("disks") or () if disk.get("size") is not None}
     guest = _settled_serials(guest, old)
     disks = [
@@ -159,6 +154,15 @@ def _settled(guest: Guest, old: Optional[Record], request: Mapping[str, Any], ob
         for disk in guest.disks
     ]
     return replace(guest, disks=tuple(disks))
+
+
+def _settled_nic(guest: str, nic: Nic, old: Optional[Record], observed: Observed) -> Nic:
+    before = old.guest.nic(nic.name) if old is not None else None
+    at = f"guest {guest}: nic {nic.name}: "
+    nic = replace(nic, switch=chosen_switch(nic, before, observed.allocations.switches, at))
+    derived = old is not None and before is not None and not before.mac
+    repeats = derived and old is not None and nic.mac == old.identity.macs.get(nic.name)
+    return replace(nic, mac="") if repeats else nic
 
 
 def _least_size(guest: str, disk: Disk, observed: Observed) -> int:

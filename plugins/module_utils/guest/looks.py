@@ -11,6 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, rcfile, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import NicLine, nic_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 
 Pending = Dict[str, Tuple[str, str]]
@@ -29,6 +30,23 @@ def pending_of(running: Optional[Generation], keys: config.Keys, variables: Mapp
         before, after = old.get(name, ""), variables.get(name, "")
         if before != after:
             result[name] = (before, after)
+    result.update(_pending_taps(nic_lines(old), nic_lines(variables)))
+    return result
+
+
+def _pending_taps(running: Mapping[str, NicLine], wanted: Mapping[str, NicLine]) -> Pending:
+    """What of the taps that stay only the runtime does, before the guest boots; their bridges are changed at once."""
+    result: Pending = {}
+    for nic, line in wanted.items():
+        if nic not in running:
+            continue
+        old = running[nic]
+        pairs = {
+            "mtu": (old.mtu, line.mtu),
+            "host_address": (old.host_address, line.host_address),
+            "route": (" ".join(old.route), " ".join(line.route)),
+        }
+        result.update({f"nic.{nic}.{key}": pair for key, pair in pairs.items() if pair[0] != pair[1]})
     return result
 
 

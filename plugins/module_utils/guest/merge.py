@@ -7,28 +7,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import (
     Present,
     Removed,
     merge_disks,
     text_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_part_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_merge import merge_nics
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     PLAIN,
     Boot,
     Guest,
     Loader,
-    Nic,
     Ready,
     Vnc,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
 
 
@@ -63,7 +60,7 @@ def merge(
     exact = bool(options.get("exact"))
     guest = _merge_sections(guest, options, where, exact)
     guest, removed = merge_disks(guest, options.get("disks"), exact, with_zfs, present or {})
-    guest = _merge_nics(guest, options.get("nics"), where, exact)
+    guest = merge_nics(guest, options.get("nics"), exact)
     return Merged(guest, removed)
 
 
@@ -157,28 +154,3 @@ def _merge_keys(
     for key, value in given.items():
         keys[str(key)] = text_of(value)
     return tuple(sorted((key, value) for key, value in keys.items() if value != ""))
-
-
-def _merge_nics(guest: Guest, given: Optional[Sequence[Mapping[str, Any]]], where: str, exact: bool) -> Guest:
-    if given is None:
-        return guest
-    check_once([item["name"] for item in given], f"{where}nics")
-    nics = {} if exact else {nic.name: nic for nic in guest.nics}
-    old = {nic.name: nic for nic in guest.nics}
-    for item in given:
-        name = check_part_name(item["name"], f"{where}nics")
-        if item["state"] == "absent":
-            nics.pop(name, None)
-            continue
-        nics[name] = _merge_nic(old.get(name), item, guest.os, f"{where}nic {name}: ")
-    return replace(guest, nics=tuple(nics.values()))
-
-
-def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) -> Nic:
-    changes = {key: given[key] for key in ("model", "switch", "mtu") if given.get(key) is not None}
-    if given.get("mac") is not None:
-        changes["mac"] = normalise_mac(given["mac"], f"{at}mac") if given["mac"] else ""
-    if base is None:
-        changes.setdefault("model", PRESETS[os].nic)
-        return Nic(name=given["name"], **changes)
-    return replace(base, **changes)

@@ -57,6 +57,12 @@ def nic_options() -> Dict[str, Any]:
         "switch": {"type": "str"},
         "mac": {"type": "str"},
         "mtu": {"type": "int"},
+        "private": {"type": "bool"},
+        "vlan": {"type": "int"},
+        "tagged": {"type": "list", "elements": "str"},
+        "slot": {"type": "int"},
+        "host_address": {"type": "str"},
+        "route": {"type": "list", "elements": "str"},
     }
 
 

@@ -61,14 +61,16 @@ def fixed_devices(guest: Guest) -> Dict[str, str]:
 
 
 def allocate_slots(guest: Guest, known: Mapping[str, str]) -> Dict[str, str]:
-    """Addresses by device: those of ``known`` that are still wanted, and free ones for the rest.
+    """Addresses by device: those that NICs ask for, those of ``known`` that are still wanted, free ones for the rest.
 
     Slots 29 and 30 stay free for the frame buffer and the tablet. BadInput when ``options`` or ``lpc_slot`` put
     something where a device is, or when there is no room left.
     """
     where = f"guest {guest.name}: "
     fixed = fixed_devices(guest)
-    slots = {device: known[device] for device in wanted_devices(guest) if device in known}
+    asked = {f"nic/{nic.name}": f"0.{nic.slot}.0" for nic in guest.nics if nic.slot}
+    kept = {**known, **asked}
+    slots = {device: kept[device] for device in wanted_devices(guest) if device in kept}
     taken_by_options = _devices_in_options(guest)
     places = {**slots, **fixed}
     _check_clashes(places, taken_by_options, where)

@@ -28,14 +28,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_moves import tap_changes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import (
-    bridges_of,
-    guests_after,
-    tap_bridge,
-    validate,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import check_plugs
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug, plugs_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
@@ -149,8 +148,11 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             stop = one.seen.active or one.seen.state == "preserved"
             guests.append(GuestPlan(one.name, steps, stop=stop, before=before, entry=entry))
             continue
-        own = _allocate(one, allocator)
-        guests.append(_plan_present(one, observed, own, one.name in stopped))
+        outlets = outlets_of(one, observed)
+        check_plugs(one, outlets, observed)
+        own = _allocate(one, allocator, outlets)
+        plugs = plugs_of(one.name, outlets, own)
+        guests.append(_plan_present(one, observed, own, plugs, one.name in stopped))
         warnings += [
             f"guest {one.name}: options: bhyve_config(5) has no key {key}; bhyve ignores unknown keys without a word"
             for key in unknown_keys(one.guest.options)
@@ -181,19 +183,22 @@ def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:
     }
 
 
-def _allocate(one: Desired, allocator: Allocator) -> Allocations:
-    taps = allocator.taps(one.name, (nic.name for nic in one.guest.nics))
+def _allocate(one: Desired, allocator: Allocator, outlets: Mapping[str, Outlet]) -> Allocations:
     vnc = one.guest.vnc
     return Allocations(
-        taps, {} if vnc is None else {one.name: allocator.port(one.name, vnc.port, vnc.address, one.seen.pid)}
+        taps=allocator.taps(one.name, (nic for nic, outlet in outlets.items() if outlet.kind == TAP)),
+        vnc={} if vnc is None else {one.name: allocator.port(one.name, vnc.port, vnc.address, one.seen.pid)},
+        ports=allocator.ports(one.name, (nic for nic, outlet in outlets.items() if outlet.kind != TAP)),
     )
 
 
-def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stopped: bool) -> GuestPlan:
+def _plan_present(
+    one: Desired, observed: Observed, own: Allocations, plugs: Mapping[str, Plug], was_stopped: bool
+) -> GuestPlan:
     if one.record is None:
         raise BadInput(f"guest {one.name}: it is to be absent")
     plan = GuestPlan(one.name, slots=_slots(one))
-    files = _files(one, observed, own)
+    files = _files(one, observed, plugs, own.vnc.get(one.name))
     pending = pending_of(one.seen.running, files.keys, files.variables) if one.seen.pid is not None else {}
     needed = any(key not in rcfile.POLICIES for key in pending)
     restart = one.request.get("restart") == "if_needed" and needed and one.state != "stopped"
@@ -220,13 +225,12 @@ def _plan_present(one: Desired, observed: Observed, own: Allocations, was_stoppe
     _add_generation(plan, one, observed, files)
     plan.changes += destroyed_disks(one, observed, plan.stop)
     if active and not plan.stop:
-        _add_moves(plan, one, observed, own)
+        plan.changes += tap_changes(one, observed, plugs)
     if plan.stop or plan.start:
         pending = {}
     run_state = "running" if plan.start else "stopped" if plan.stop else one.seen.state
-    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
     port = own.vnc.get(one.name)
-    status = view.status_of(one.guest, run_state, taps, port, pending, _expected(plan, one))
+    status = view.status_of(one.guest, run_state, plugs, port, pending, _expected(plan, one))
     plan.entry = {**view.options_of(one.record), "state": view.state_of(run_state), "status": status}
     plan.changes = renaming.after_others(one, plan.changes, observed)
     plan.before = renaming.before(one, before_view(one.seen), observed)
@@ -240,21 +244,12 @@ def _slots(one: Desired) -> Dict[str, str]:
     return {**before, **one.identity.slots}
 
 
-def _files(one: Desired, observed: Observed, own: Allocations) -> _Files:
+def _files(one: Desired, observed: Observed, plugs: Mapping[str, Plug], vnc_port: Optional[int]) -> _Files:
     guest, identity, layout = one.guest, one.identity, observed.conf.layout
-    taps = {key.partition("/")[2]: number for key, number in own.taps.items()}
     code = guest.uefi_code or observed.conf.firmware_code
-    bridges = bridges_of(one, observed, _previous_bridges(one.seen.boot))
-    keys = config.config_keys(guest, identity, layout, taps, own.vnc.get(one.name), code)
-    variables = rcfile.rc_variables(guest, identity, layout, observed.hostuuid, taps, bridges)
+    keys = config.config_keys(guest, identity, layout, plugs, vnc_port, code)
+    variables = rcfile.rc_variables(guest, identity, layout, observed.hostuuid, plugs)
     return _Files(keys, variables, config.render(one.name, keys), rcfile.render(one.name, variables))
-
-
-def _previous_bridges(boot: Optional[Generation]) -> Dict[str, str]:
-    """The bridges by NIC in the guest.rc of the next boot."""
-    lines = rcfile.parse(boot.rc or "").get("nics", "").splitlines() if boot is not None else []
-    fields = [line.split() for line in lines]
-    return {line[1]: "" if line[2] == "-" else line[2] for line in fields if len(line) == 4}
 
 
 def _add_place(plan: GuestPlan, one: Desired, observed: Observed) -> None:
@@ -313,17 +308,6 @@ def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _F
     old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
     if old:
         plan.changes.append(changes.Remove(one.name, "old boot generations", tuple(old)))
-
-
-def _add_moves(plan: GuestPlan, one: Desired, observed: Observed, own: Allocations) -> None:
-    """A running guest's taps go to their bridge at once; one that the guest does not have yet waits for its boot."""
-    bridges = bridges_of(one, observed, _previous_bridges(one.seen.boot))
-    for nic in one.guest.nics:
-        tap = f"tap{own.taps[f'{one.name}/{nic.name}']}"
-        exists, current = tap_bridge(one, nic.name, tap, observed)
-        wanted = bridges[nic.name] or None
-        if exists and current != wanted:
-            plan.changes.append(changes.MoveTap(one.name, tap, current, wanted))
 
 
 def _expected(plan: GuestPlan, one: Desired) -> Dict[str, Any]:

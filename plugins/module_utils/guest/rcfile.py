@@ -13,6 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import d
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout, nmdm
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import FBUF
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import Plug, nic_line, switch_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
@@ -43,10 +44,9 @@ def rc_variables(
     identity: Identity,
     layout: Layout,
     owner: str,
-    taps: Mapping[str, int],
-    bridges: Mapping[str, str],
+    plugs: Mapping[str, Plug],
 ) -> Variables:
-    """All variables of guest.rc. ``taps`` and ``bridges`` give each NIC's tap number and interface to join ('')."""
+    """All variables of guest.rc. ``plugs`` says what each NIC is plugged into."""
     uefi = guest.firmware == "uefi"
     there = [disk for disk in guest.attached if not disk.is_empty]
     attached = [disk for disk in there if not disk.until_installed]
@@ -69,7 +69,8 @@ def rc_variables(
         "install_args": quoted(args),
         "install_bhyveload_args": (quoted(_bhyveload(guest, layout, install[0].path)) if install and not uefi else ""),
         "firstboot_args": quoted(_first_boot(guest)),
-        "nics": "\n".join(_nic_line(guest, nic.name, nic.mtu, taps, bridges) for nic in guest.nics),
+        "nics": "\n".join(filter(None, (nic_line(nic, plugs[nic.name]) for nic in guest.nics))),
+        **_switches(plugs),
         "disks": "\n".join(paths),
         **_ahci_sizes(attached),
         "sockets": "\n".join(_sockets(guest)),
@@ -95,8 +96,9 @@ def _ahci_sizes(attached: Sequence[Disk]) -> Variables:
     return {"ahci_sizes": "\n".join(sizes)} if sizes else {}
 
 
-def _nic_line(guest: Guest, nic: str, mtu: int, taps: Mapping[str, int], bridges: Mapping[str, str]) -> str:
-    return f"tap{taps[nic]} {nic} {bridges.get(nic) or '-'} {mtu or '-'}"
+def _switches(plugs: Mapping[str, Plug]) -> Variables:
+    lines = switch_lines(plugs.values())
+    return {"switches": lines} if lines else {}
 
 
 def _bhyveload(guest: Guest, layout: Layout, iso: str) -> Tuple[str, ...]:

@@ -58,12 +58,12 @@ class RenameDirectory(Change):
 
 @dataclass(frozen=True)
 class MoveAllocations(Change):
-    """Taps and VNC port of the former name."""
+    """Taps, ports and VNC port of the former name."""
 
     former: str
 
     def describe(self) -> str:
-        return f"give taps and VNC port of {self.former} to {self.subject}"
+        return f"give taps, ports and VNC port of {self.former} to {self.subject}"
 
     def apply(self, host: Host) -> None:
         known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)

@@ -12,6 +12,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 ZVOL = ("zvol", "sparse-zvol")
 FILE = ("file", "sparse-file")
 PATH = "path"
+#: Values of a NIC's ``switch`` that are no names: the host's only switch, and the host itself.
+AUTO = "auto"
+NONE = "none"
 
 #: Options of a guest that are fields of Guest and need no other form.
 PLAIN = (
@@ -78,13 +81,30 @@ class Disk:
 
 @dataclass(frozen=True)
 class Nic:
-    """A network interface: a tap of its own, plugged into ``switch`` (a bridge) unless that is ''."""
+    """A network interface.
+
+    It is plugged into ``switch``, a switch or bridge; '' is nothing, NONE the host alone, which has ``host_address`` on
+    its side of the wire and reaches each ``route`` through the guest. ``private``: it passes no frames to other private
+    members of its bridge. ``vlan``: that of its frames without a tag, 0 for none; ``tagged``: those of its frames with
+    one, as numbers and ranges in order. ``slot``: the slot on PCI bus 0 that was asked for, 0 for none.
+    """
 
     name: str
     model: str
     switch: str = ""
     mac: str = ""
     mtu: int = 0
+    private: bool = False
+    vlan: int = 0
+    tagged: Tuple[str, ...] = ()
+    slot: int = 0
+    host_address: str = ""
+    route: Tuple[str, ...] = ()
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether there is a switch at its other end."""
+        return self.switch not in ("", NONE)
 
 
 @dataclass(frozen=True)
@@ -200,7 +220,7 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     values["tags"] = tuple(values.get("tags", ()))
     values["options"] = tuple(sorted(dict(values.get("options", {})).items()))
     values["disks"] = tuple(_disk(disk) for disk in values.get("disks", ()))
-    values["nics"] = tuple(Nic(**_known(Nic, nic)) for nic in values.get("nics", ()))
+    values["nics"] = tuple(_nic(nic) for nic in values.get("nics", ()))
     vnc = values.get("vnc")
     values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
     loader = dict(_known(Loader, values.get("loader", {})))
@@ -218,6 +238,13 @@ def _disk(data: Mapping[str, Any]) -> Disk:
     values = _known(Disk, data)
     values["properties"] = tuple(sorted(dict(values.get("properties", {})).items()))
     return Disk(**values)
+
+
+def _nic(data: Mapping[str, Any]) -> Nic:
+    values = _known(Nic, data)
+    values["route"] = tuple(values.get("route", ()))
+    values["tagged"] = tuple(values.get("tagged", ()))
+    return Nic(**values)
 
 
 def _known(kind: Any, data: Mapping[str, Any]) -> Dict[str, Any]:

@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Mapping, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of, switch_tag
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import (
+    check_host_addresses,
+    check_vale_ports,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
 
 def needs(desired: Sequence[Desired]) -> Set[str]:
@@ -49,6 +50,8 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
     after = guests_after(desired, observed)
     _check_unread(desired, observed)
     _check_macs(desired, observed)
+    check_host_addresses(desired, after, observed)
+    check_vale_ports(desired, after, observed)
     _check_vnc_ports(desired)
     _check_order(desired, after, observed)
     for one in desired:
@@ -154,58 +157,6 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
     missing = sorted(models - set(observed.capabilities.devices)) if observed.capabilities.devices else []
     if missing:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
-
-
-def find_bridge(switch: str, observed: Observed) -> Optional[Interface]:
-    """The bridge that a NIC's ``switch`` means.
-
-    The one tagged as that switch; else the one that was declared to be it (a bridge that is used as it is bears no
-    tag); else the one of that name.
-    """
-    bridges = observed.bridges
-    tag = switch_tag(switch)
-    for bridge in bridges.values():
-        if bridge.description == tag:
-            return bridge
-    declared = observed.allocations.switches.get(switch, {}).get("interface", switch)
-    return bridges.get(declared)
-
-
-def bridges_of(one: Desired, observed: Observed, previous: Mapping[str, str]) -> Dict[str, str]:
-    """The interface that each NIC's tap joins ('' for none).
-
-    A bridge that is missing is an error, but for a NIC that stays as it was while the guest stays off: then what was
-    written before stands.
-    """
-    result: Dict[str, str] = {}
-    for nic in one.guest.nics:
-        result[nic.name] = _bridge_name(one, nic, observed, previous)
-    return result
-
-
-def _bridge_name(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, str]) -> str:
-    if not nic.switch:
-        return ""
-    bridge = find_bridge(nic.switch, observed)
-    if bridge is not None:
-        return bridge.name
-    if one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic and nic.name in previous:
-        return previous[nic.name]
-    exists = observed.interfaces.get(nic.switch)
-    problem = "is not a bridge" if exists is not None else "does not exist on this host"
-    bridges = ", ".join(sorted(observed.bridges))
-    raise BadInput(
-        f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
-        f"make it first, or name one that exists ({bridges or 'there is none'})"
-    )
-
-
-def tap_bridge(one: Desired, nic: str, tap: str, observed: Observed) -> Tuple[bool, Optional[str]]:
-    """Whether a NIC's tap exists with our tag, and the bridge that it is in."""
-    interface = observed.interfaces.get(tap)
-    if interface is None or interface.description != tap_description(one.name, nic):
-        return False, None
-    return True, bridge_of(observed.bridges, tap)
 
 
 def _to_check(one: Desired, disk: Disk) -> bool:

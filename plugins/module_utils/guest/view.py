@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import nmdm
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
@@ -84,6 +85,12 @@ def _nics(guest: Guest, identity: Identity) -> List[Dict[str, Any]]:
             "switch": nic.switch,
             "mac": identity.macs[nic.name],
             "mtu": nic.mtu,
+            "private": nic.private,
+            "vlan": nic.vlan,
+            "tagged": list(nic.tagged),
+            "slot": nic.slot,
+            "host_address": nic.host_address,
+            "route": list(nic.route),
         }
         for nic in guest.nics
     ]
@@ -119,7 +126,7 @@ def _boot(guest: Guest) -> Dict[str, Any]:
 def status_of(
     guest: Guest,
     run_state: str,
-    taps: Mapping[str, int],
+    plugs: Mapping[str, Plug],
     vnc_port: Optional[int],
     pending: Pending,
     details: Mapping[str, Any],
@@ -130,7 +137,8 @@ def status_of(
         "run_state": run_state,
         "foreign": False,
         "consoles": {f"com{port}": nmdm(guest.name, port, "B") for port, kind in ports if kind == "nmdm"},
-        "taps": {nic.name: f"tap{taps[nic.name]}" for nic in guest.nics if nic.name in taps},
+        "taps": {nic: plug.name for nic, plug in plugs.items() if plug.outlet.kind == TAP},
+        "ports": {nic: plug.name for nic, plug in plugs.items() if plug.outlet.kind != TAP},
         "vnc": None,
         "pending": {key: {"running": values[0], "next": values[1]} for key, values in pending.items()},
         "pid": None,

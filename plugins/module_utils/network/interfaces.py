@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -18,6 +18,7 @@ IFCONFIG = ("ifconfig", "-a")
 
 _HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric \d+ mtu (?P<mtu>\d+)")
 _MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: .*)?")
+_BRIDGE = re.compile(r"bridge flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: defuntagged=(?P<default>\d+))?(?: .*)?")
 _OPTIONS = re.compile(r"options=[0-9a-f]+<(?P<options>[^>]*)>(?: .*)?")
 _VLAN = re.compile(r"vlan: (?P<tag>\d+) vlanproto: \S+ vlanpcp: \d+ parent interface: (?P<parent>\S+)(?: .*)?")
 _INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
@@ -34,11 +35,20 @@ class Vlan:
 
 
 @dataclass(frozen=True)
+class Lanes:
+    """The VLANs of a bridge's member: that of its frames without a tag (0 for none), and a list such as 10-20,30."""
+
+    untagged: int = 0
+    tagged: str = ""
+
+
+@dataclass(frozen=True)
 class Interface:
     """One interface.
 
-    ``members``, and which of them are ``stp`` ports, is filled for a bridge, ``vlan`` for a VLAN, ``opened_by`` (a pid)
-    for a tap that somebody holds open. ``options`` are the capabilities that are on, such as TSO4.
+    ``members``, which of them are ``stp`` ports or ``private``, and their ``lanes``, is filled for a bridge, as is
+    whether it ``filters_vlans`` and the ``default_vlan`` of new members (0 for none); ``vlan`` for a VLAN; ``opened_by``
+    (a pid) for a tap that somebody holds open. ``options``: the capabilities that are on, such as TSO4.
     """
 
     name: str
@@ -53,6 +63,10 @@ class Interface:
     inet6: Tuple[str, ...] = ()
     options: Tuple[str, ...] = ()
     stp: Tuple[str, ...] = ()
+    private: Tuple[str, ...] = ()
+    lanes: Mapping[str, Lanes] = field(default_factory=dict)
+    filters_vlans: bool = False
+    default_vlan: int = 0
     vlan: Optional[Vlan] = None
     media: str = ""
 
@@ -123,6 +137,9 @@ def _parse_block(lines: List[str]) -> Interface:
     groups: Tuple[str, ...] = ()
     members: List[str] = []
     stp: List[str] = []
+    private: List[str] = []
+    lanes: Dict[str, Lanes] = {}
+    filters_vlans, default_vlan = False, 0
     options: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media = ""
@@ -139,7 +156,14 @@ def _parse_block(lines: List[str]) -> Interface:
         elif word == "member:":
             match = _matched(_MEMBER, line)
             members.append(match["name"])
-            stp += [match["name"]] if "STP" in match["flags"].split(",") else []
+            flags = match["flags"].split(",")
+            stp += [match["name"]] if "STP" in flags else []
+            private += [match["name"]] if "PRIVATE" in flags else []
+        elif not word and members:
+            lanes.update(_lanes(members[-1], rest))
+        elif word == "bridge":
+            match = _matched(_BRIDGE, line)
+            filters_vlans, default_vlan = "VLANFILTER" in _words(match["flags"]), int(match["default"] or 0)
         elif word.startswith("options="):
             options = _words(_matched(_OPTIONS, line)["options"])
         elif word == "vlan:":
@@ -167,9 +191,23 @@ def _parse_block(lines: List[str]) -> Interface:
         inet6=tuple(inet6),
         options=options,
         stp=tuple(stp),
+        private=tuple(private),
+        lanes=lanes,
+        filters_vlans=filters_vlans,
+        default_vlan=default_vlan,
         vlan=vlan,
         media=media,
     )
+
+
+def _lanes(member: str, line: str) -> Dict[str, Lanes]:
+    """What a line below a member says of its VLANs."""
+    words = line.split()
+    after = dict(zip(words, words[1:]))
+    untagged = after.get("untagged", "0")
+    if "tagged" not in after and untagged == "0":
+        return {}
+    return {member: Lanes(int(untagged) if untagged.isdecimal() else 0, after.get("tagged", ""))}
 
 
 def _words(text: str) -> Tuple[str, ...]:

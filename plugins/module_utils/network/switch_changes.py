@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, switch_to_json
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -24,21 +23,20 @@ class Record(Change):
     ``done``: all that was on its way has arrived.
     """
 
-    switch: Optional[Switch]
+    data: Optional[Mapping[str, Any]]
     done: bool = False
 
     def describe(self) -> str:
-        if self.switch is None:
+        if self.data is None:
             return "forget the switch"
         if self.done:
             return "note that nothing is left of how it was"
-        return f"note the switch and its bridge {self.switch.interface}"
+        return f"note the switch and its {self.data['type']} {self.data['interface']}"
 
     def apply(self, host: Host) -> None:
         host.mkdir(os.path.dirname(ALLOCATIONS), 0o755, parents=True)
         known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)
-        data = None if self.switch is None else switch_to_json(self.switch)
-        host.write(ALLOCATIONS, allocations.dump(known.with_switch(self.subject, data)), mode=0o600)
+        host.write(ALLOCATIONS, allocations.dump(known.with_switch(self.subject, self.data)), mode=0o600)
 
 
 @dataclass(frozen=True)
@@ -53,3 +51,16 @@ class Ifconfig(Change):
 
     def apply(self, host: Host) -> None:
         host.run(["ifconfig", *self.words], what=f"switch {self.subject}: cannot {self.what}")
+
+
+@dataclass(frozen=True)
+class Bring(Change):
+    """Let apiary.network make what is missing of a switch, as it does at boot."""
+
+    missing: Tuple[str, ...]
+
+    def describe(self) -> str:
+        return "; ".join(self.missing)
+
+    def apply(self, host: Host) -> None:
+        host.run([NETWORK, "start", self.subject], what=f"switch {self.subject}: cannot bring it up")

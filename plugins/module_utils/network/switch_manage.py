@@ -2,35 +2,43 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What bhyve_switch does between its options and its result."""
+"""Switches that are bridges, as one kind among others: what a task about them reads, checks and plans."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_checks, switch_desired, switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import (
+    Asked,
+    Entry,
+    Job,
+    Kind,
+    Live,
+    Seen,
+    Variables,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import Record as Json
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import bridge_options, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live, views
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+    BRIDGE,
     Switch,
     leaving,
     on_its_way,
+    switch_to_json,
     switches_from_json,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
@@ -38,56 +46,112 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import 
 _RELEASE = "kern.osreldate"
 _MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
 
-#: Says who uses switches and bridges of these names: "guest web1 nic lan".
-Users = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
+
+class BridgeKind(Kind):
+    """Switches that are an if_bridge(4)."""
+
+    name = BRIDGE
+
+    def options(self) -> Dict[str, Any]:
+        return bridge_options()
+
+    def job(self, host: Host, asked: Sequence[Asked], seen: Seen) -> Job:
+        return _BridgeJob(host, asked, seen)
 
 
-@dataclass
-class Report:
-    """What was planned and what became of it; ``outcome`` is that of check mode where nothing was done."""
+class _BridgeJob(Job):
+    """The bridges of one task."""
 
-    desired: Sequence[Desired]
-    plan: Plan
-    outcome: Outcome
-    warnings: List[str]
-    expected: Dict[str, Dict[str, Any]]
+    def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
+        self.names = [one.name for one in asked]
+        requests = [
+            parse_request({**one.options, "name": one.name, "state": "present" if one.present else "absent"})
+            for one in asked
+        ]
+        bridges = {name: record for name, record in seen.records.items() if record["type"] == BRIDGE}
+        records = switches_from_json(bridges, ALLOCATIONS)
+        default = read_default_route(host) if switch_desired.needs_default_route(requests, records) else None
+        cloned: Sequence[str] = ()
+        if switch_desired.needs_number(requests, records):
+            cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
+        uplink = default.interface if default is not None else None
+        self._interfaces = seen.interfaces
+        self._desired = switch_desired.resolve(requests, records, seen.interfaces, uplink, cloned)
+        self._after = switch_desired.after(records, self._desired)
+        self._by_name = {one.name: one for one in self._desired}
+        self._concerned = [switch for one in self._desired for switch in (one.old, one.new) if switch is not None]
+        self._scripts: Mapping[str, Optional[str]] = {}
 
+    def variables(self) -> List[str]:
+        return switch_rc.names(self._concerned)
 
-def manage(host: Host, requests: Sequence[Request], users: Users, check_mode: bool) -> Report:
-    """Bring switches to what is asked for; in check mode only say what would be done.
+    def check(self, host: Host, values: Variables) -> List[str]:
+        switch_checks.check_switches(self._desired, self._after, self._interfaces, values)
+        self._scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(self._concerned)}
+        switch_checks.check_scripts(self._desired, self._scripts)
+        new = [one.new for one in self._desired if one.new is not None]
+        return _judge_uplinks(host, new, self._interfaces, values)
 
-    ``users`` is asked only where a switch is to go. BadInput, UnknownState or CommandError before the first change;
-    after it a switch that fails is in the outcome and the others go on.
-    """
-    with host_lock_unless(check_mode, host):
-        report = _plan(host, requests, users)
-        if not check_mode:
-            report.outcome = report.plan.apply(host)
-    return report
+    def leaving(self) -> Dict[str, Tuple[str, ...]]:
+        # A NIC may name the bridge itself; that of somebody else stays there for it.
+        return {
+            one.name: (one.name,) if one.old.manual else (one.name, one.old.interface)
+            for one in self._desired
+            if one.new is None and one.old is not None
+        }
 
+    def strangers(self, name: str) -> List[str]:
+        switch = self._by_name[name].old
+        if switch is None or switch.manual:
+            return []
+        found = []
+        for member in switch_checks.strangers(switch, self._interfaces):
+            description = self._interfaces[member].description if member in self._interfaces else ""
+            found.append(f"{member} ({description})" if description else member)
+        return found
 
-def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
-    known = allocations.load(host.read(ALLOCATIONS), ALLOCATIONS)
-    records = switches_from_json(known.switches, ALLOCATIONS)
-    interfaces = read_interfaces(host)
-    default = read_default_route(host) if switch_desired.needs_default_route(requests, records) else None
-    cloned: Sequence[str] = ()
-    if switch_desired.needs_number(requests, records):
-        cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
-    uplink = default.interface if default is not None else None
-    desired = switch_desired.resolve(requests, records, interfaces, uplink, cloned)
-    switches = switch_desired.after(records, desired)
-    concerned = [switch for one in desired for switch in (one.old, one.new) if switch is not None]
-    values = rc.read_values(host, switch_rc.names(concerned))
-    switch_checks.check_switches(desired, switches, interfaces, values.values)
-    scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(concerned)}
-    switch_checks.check_scripts(desired, scripts)
-    new = [one.new for one in desired if one.new is not None]
-    warnings = _judge_uplinks(host, new, interfaces, values.values)
-    _check_users(desired, interfaces, users)
-    plan = Plan()
-    looks = _plan_all(host, plan, desired, interfaces, values, scripts)
-    return Report(desired, plan, Outcome(plan.descriptions()), warnings, looks)
+    def records(self) -> Dict[str, Optional[Json]]:
+        return {one.name: None if one.new is None else switch_to_json(one.new) for one in self._desired}
+
+    def note(self) -> List[Change]:
+        found: List[Change] = []
+        for one in self._desired:
+            if one.new is not None and on_its_way(one.old, one.new) != one.old:
+                found.append(Record(one.name, switch_to_json(on_its_way(one.old, one.new))))
+        return found
+
+    def goals(self, values: Variables) -> Dict[str, Optional[str]]:
+        return _goals(self._desired, values)
+
+    def files(self, host: Host, plan: Plan) -> None:
+        _plan_scripts(host, plan, self._desired, self._scripts)
+
+    def live(self, host: Host) -> Live:
+        steps = plan_live(self._desired, self._interfaces)
+        if steps.losses:
+            _check_lifeline(host, self._desired, steps.losses)
+        return Live(
+            [Ifconfig(step.switch, step.what, step.words) for step in steps.leave],
+            [Ifconfig(step.switch, step.what, step.words) for step in steps.join],
+        )
+
+    def conclude(self) -> List[Change]:
+        found: List[Change] = []
+        for one in self._desired:
+            if one.new is None and one.old is not None:
+                found.append(Record(one.name, None))
+            elif one.new is not None and on_its_way(one.old, one.new) != one.new:
+                found.append(Record(one.name, switch_to_json(one.new), done=True))
+        return found
+
+    def views(self, name: str) -> Tuple[Entry, Entry]:
+        return views(self._by_name[name], self._interfaces)
+
+    def expected(self, name: str) -> Entry:
+        return expected(self._by_name[name], self._interfaces)
+
+    def now(self, host: Host, interfaces: Mapping[str, Interface]) -> Dict[str, Entry]:
+        return {one.name: entry(one.new or one.old, one.name, interfaces) for one in self._desired}
 
 
 def _judge_uplinks(
@@ -114,75 +178,6 @@ def _judge_uplinks(
                 f"outside the bridge; write {switch.uplink}:sticky in cloned_interfaces of rc.conf"
             )
     return warnings
-
-
-def _check_users(desired: Sequence[Desired], interfaces: Mapping[str, Interface], users: Users) -> None:
-    """BadInput when a switch is to go that somebody is plugged into."""
-    going = [one.old for one in desired if one.new is None and one.old is not None]
-    if not going:
-        return
-    # A NIC may name the bridge itself; that of somebody else stays there for it.
-    names = {switch.name: (switch.name,) if switch.manual else (switch.name, switch.interface) for switch in going}
-    found = users([name for several in names.values() for name in several])
-    for switch in going:
-        plugged = [user for name in names[switch.name] for user in found.get(name, ())]
-        if not switch.manual:
-            for name in switch_checks.strangers(switch, interfaces):
-                description = interfaces[name].description if name in interfaces else ""
-                plugged.append(f"{name} ({description})" if description else name)
-        if plugged:
-            raise BadInput(f"switch {switch.name}: in use by {', '.join(plugged)}; unplug or remove these first")
-
-
-def _plan_all(
-    host: Host,
-    plan: Plan,
-    desired: Sequence[Desired],
-    interfaces: Mapping[str, Interface],
-    values: rc.Values,
-    scripts: Mapping[str, Optional[str]],
-) -> Dict[str, Dict[str, Any]]:
-    """The changes in their order: what is given out is noted first, then rc.conf, then the kernel; the rest is noted.
-
-    So a host that loses its power in between makes at boot what was asked for, and a second run finds what is its own.
-    """
-    looks: Dict[str, Dict[str, Any]] = {}
-    for one in desired:
-        looks[one.name] = expected(one, interfaces)
-        plan.before[one.name], plan.after[one.name] = views(one, interfaces)
-        if one.new is not None and on_its_way(one.old, one.new) != one.old:
-            plan.add(Record(one.name, on_its_way(one.old, one.new)))
-    files = set(plan.before)
-    _plan_rc(host, plan, desired, values)
-    _plan_scripts(host, plan, desired, scripts)
-    written = tuple(name for name in plan.before if name not in files)
-    for one in desired:
-        plan.needs[one.name] = written
-    steps = plan_live(desired, interfaces)
-    if steps.losses:
-        _check_lifeline(host, desired, steps.losses)
-    for step in [*steps.leave, *steps.join]:
-        plan.add(Ifconfig(step.switch, step.what, step.words))
-    for one in desired:
-        if one.new is None and one.old is not None:
-            plan.add(Record(one.name, None))
-        elif one.new is not None and on_its_way(one.old, one.new) != one.new:
-            plan.add(Record(one.name, one.new, done=True))
-    return looks
-
-
-def _plan_rc(host: Host, plan: Plan, desired: Sequence[Desired], values: rc.Values) -> None:
-    goals = _goals(desired, values.values)
-    wanted: List[rc.Wanted] = []
-    for name, value in goals.items():
-        current, default = values.values[name], values.defaults[name]
-        if value is None or (name == switch_rc.CLONES and value == default and value != current):
-            if current != default:
-                wanted.append(rc.Wanted(name, state="absent"))
-        elif value != current:
-            wanted.append(rc.Wanted(name, value))
-    if wanted:
-        rc.plan_read(host, plan, wanted, values)
 
 
 def _bridges(switches: Sequence[Switch]) -> List[str]:
@@ -235,31 +230,3 @@ def _check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str,
     route = read_default_route(host)
     if route is not None and route.gateway:
         switch_checks.check_lifeline(desired, losses, route.interface, route.gateway)
-
-
-def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> Dict[str, Any]:
-    """The module's result: each switch as it is now, or would be in check mode; what was done, and every failure."""
-    outcome = report.outcome
-    interfaces: Optional[Mapping[str, Interface]] = None
-    unread: Optional[ApiaryError] = None
-    if not check_mode and (outcome.changed or outcome.failed):
-        try:
-            interfaces = read_interfaces(host)
-        except ApiaryError as error:
-            # What was done is done and has to be told, with what the plan expected in place of what is.
-            unread = error
-    switches: List[Dict[str, Any]] = []
-    for one in report.desired:
-        fields = report.expected[one.name]
-        if interfaces is not None and not (one.new is None and one.name not in outcome.failed):
-            fields = entry(one.new or one.old, one.name, interfaces)
-        switches.append(entry_of(fields, one.name, outcome))
-    result: Dict[str, Any] = {"changed": outcome.changed, "switches": switches}
-    if with_diff:
-        result["diff"] = report.plan.diff()
-    if outcome.failed:
-        result.update(failed_part(outcome))
-    elif unread is not None:
-        result["failed"] = True
-        result["msg"] = f"all was done, but how the switches are now could not be read: {unread}"
-    return result

@@ -9,12 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE
 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
@@ -29,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 @dataclass(frozen=True)
 class Request:
-    """One switch of a task. None: not said. Of ``uplink``, ``mac`` '', of ``vlan``, ``mtu`` 0 and () unset."""
+    """One bridge of a task. None: not said. Of ``uplink``, ``mac`` '', of ``vlan``, ``mtu`` 0 and () unset."""
 
     name: str
     present: bool = True
@@ -43,12 +41,9 @@ class Request:
     stp: Optional[bool] = None
 
 
-def switch_options() -> Dict[str, Any]:
-    """The argument specification of one switch."""
+def bridge_options() -> Dict[str, Any]:
+    """The argument specification of what a bridge has beside name, state and type."""
     return {
-        "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "type": {"type": "str", "choices": [BRIDGE], "default": BRIDGE},
         "interface": {"type": "str"},
         "manual": {"type": "bool"},
         "uplink": {"type": "str"},
@@ -60,30 +55,19 @@ def switch_options() -> Dict[str, Any]:
     }
 
 
-def module_options() -> Dict[str, Any]:
-    """The argument specification of the module: one switch by its own options, or many by ``switches``."""
-    return _form().spec()
-
-
-def _form() -> Form:
-    return Form("switches", "switch", switch_options())
-
-
-def requests_of(params: Mapping[str, Any]) -> List[Request]:
-    """The switches of a task, whichever form it has. BadInput, naming the option, for anything wrong with one."""
-    requests = [parse_request(element) for element in _form().elements(params)]
-    check_once([request.name for request in requests], "switches")
-    return requests
-
-
-def parse_request(params: Mapping[str, Any]) -> Request:
-    """One switch. BadInput."""
-    name = str(params["name"])
+def check_name(name: str) -> None:
+    """BadInput for what cannot be the name of a switch, of whichever kind."""
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"name: {name!r} cannot be a switch's name: 1 to 63 letters, digits, '_' and '-', beginning with a letter "
             "or digit"
         )
+
+
+def parse_request(params: Mapping[str, Any]) -> Request:
+    """One bridge. BadInput, naming the option, for anything wrong with it."""
+    name = str(params["name"])
+    check_name(name)
     at = f"switch {name}: "
     request = Request(
         name=name,

@@ -175,6 +175,11 @@ def _in_order(words: Sequence[str], wanted: Sequence[str], mine: Set[str]) -> bo
     return sum(word.partition(":")[0] in mine for word in words) == len(mine)
 
 
+def address_names(interface: str) -> List[str]:
+    """The variables that can give an interface an address at boot."""
+    return [variable(pattern, interface) for pattern in _ADDRESSES]
+
+
 def address_words(interface: str, rc: Mapping[str, Optional[str]]) -> str:
     """What of an interface's variables gives it an address at boot, '' if nothing does."""
     for pattern in _ADDRESSES:

@@ -19,6 +19,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     LINK,
     LOGS,
     MADE,
+    NETWORK,
+    NETWORK_RC_SCRIPT,
     NEWSYSLOG,
     RC_SCRIPT,
     RUNTIME,
@@ -71,13 +73,14 @@ _PATH = re.compile(r"(?:/[^/\s']+)+")
 
 @dataclass(frozen=True)
 class Files:
-    """The texts of the runtime, its rc.d script and its newsyslog.conf(5) entry; None leaves a file as it is.
+    """The texts of the runtime, its rc.d scripts and its newsyslog.conf(5) entry; None leaves a file as it is.
 
     The runtime's go by the names of its files.
     """
 
     runtime: Optional[Mapping[str, str]] = None
     rc_script: Optional[str] = None
+    network_rc_script: Optional[str] = None
     newsyslog: Optional[str] = None
 
 
@@ -140,7 +143,7 @@ def check_wish(wish: Wish) -> None:
 
 def _check_runtime(texts: Mapping[str, str]) -> None:
     """All files or none: parts of two releases do not go together."""
-    names = [path.rpartition("/")[2] for path in (RUNTIME, *RUNTIME_PARTS)]
+    names = [path.rpartition("/")[2] for path in (RUNTIME, *RUNTIME_PARTS, NETWORK)]
     if sorted(texts) != sorted(names):
         raise BadInput(
             f"runtime: it has the files {', '.join(sorted(texts)) or '(none)'}; needed are {', '.join(names)}"
@@ -292,8 +295,9 @@ def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -
         (CONF, render_conf(conf), 0o644),
         # The parts first: the runtime reads them.
         *((path, runtime.get(path.rpartition("/")[2]), 0o644) for path in RUNTIME_PARTS),
-        (RUNTIME, runtime.get(RUNTIME.rpartition("/")[2]), 0o755),
+        *((path, runtime.get(path.rpartition("/")[2]), 0o755) for path in (RUNTIME, NETWORK)),
         (RC_SCRIPT, files.rc_script, 0o555),
+        (NETWORK_RC_SCRIPT, files.network_rc_script, 0o555),
         (NEWSYSLOG, files.newsyslog, 0o644),
     ]
     for path, text, mode in texts:

@@ -18,6 +18,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     LINK,
     LOGS,
     MADE,
+    NETWORK,
+    NETWORK_RC_SCRIPT,
     NEWSYSLOG,
     RC_SCRIPT,
     RUNTIME,
@@ -63,8 +65,9 @@ def plan_removed(host: Host, plan: Plan) -> None:
         )
     record = made.read_made(host)
     _plan_boot(host, plan, record)
-    for path in (RC_SCRIPT, RUNTIME, *RUNTIME_PARTS, NEWSYSLOG, CONF, CAPABILITIES, ALLOCATIONS):
+    for path in (RC_SCRIPT, NETWORK_RC_SCRIPT, RUNTIME, NETWORK, *RUNTIME_PARTS, NEWSYSLOG, CONF, CAPABILITIES):
         _plan_file(host, plan, path)
+    _plan_file(host, plan, ALLOCATIONS)
     if host.readlink(LINK) == RUNTIME:
         plan.add(RemoveFile(LINK))
         plan.before[LINK], plan.after[LINK] = RUNTIME, ""

@@ -34,11 +34,13 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"\b(PIDS:) \d+(?: \d+)*|(\(pid=)\d+", r"\1\2PID"),
         (r"^\d+(: exited|: killed|: No such process)", r"PID\1"),
         (r"\[\d{2,}\]", "[PID]"),
+        (r"\bngctl\d+\b", "ngctlPID"),
         # the shell's line numbers: FreeBSD's sh has none for -c
         (r"^(\S+): \d+: (?=.*(?:not found|ermission denied|yntax err|ad sub|llegal|arithmetic|cannot open))", r"\1: "),
         # addresses that are made up
         (r"\b58([:-])9c\1fc\1[0-9a-f:-]{8}\b", "MAC"),
         (r"\b02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}\b", "MAC"),
+        (r"\b00:be:[0-9a-f]{2}:[0-9a-f]{2}:ff:[0-9a-f]{2}\b", "MAC"),
         (r"\bfe80::[0-9a-f:]+", "fe80::ADDRESS"),
         (r"\b0xffffffff[0-9a-f]{8}\b", "ADDRESS"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),

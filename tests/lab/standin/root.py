@@ -59,6 +59,8 @@ def _devices(dev: str) -> None:
     for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8)):
         os.mknod(f"{dev}/{name}", stat.S_IFCHR | 0o666, os.makedev(1, minor))
         os.chmod(f"{dev}/{name}", 0o666)
+    # In GENERIC. What it does is the stand-ins' part, which know who may open it.
+    os.mknod(f"{dev}/netmap", stat.S_IFCHR | 0o600, os.makedev(1, 3))
     os.mknod(f"{dev}/tty", stat.S_IFCHR | 0o666, os.makedev(5, 0))
     os.chmod(f"{dev}/tty", 0o666)
     # Python's locks between processes need it (Ansible gathers facts with them); FreeBSD has it elsewhere.

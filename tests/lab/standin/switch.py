@@ -50,7 +50,9 @@ def ensure(lab: str, name: str) -> None:
     if space in _namespaces():
         return
     _ip("netns", "add", space)
-    _ip("-n", space, "link", "add", _BRIDGE, "type", "bridge")
+    # Without addresses of its own: a switch sends no frames by itself.
+    _ip("-n", space, "link", "add", _BRIDGE, "type", "bridge", "mcast_snooping", "0")
+    _ip("-n", space, "link", "set", _BRIDGE, "addrgenmode", "none")
     _ip("-n", space, "link", "set", _BRIDGE, "up")
 
 
@@ -62,6 +64,7 @@ def plug(space: str, host: str, interface: str) -> None:
         *("link", "add", interface, "address", address, "type", "veth"),
         *("peer", "name", port, "netns", space),
     )
+    _ip("-n", space, "link", "set", port, "addrgenmode", "none")
     _ip("-n", space, "link", "set", port, "master", _BRIDGE, "up")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import re
 
-from .ifnet import clones, link, tap
+from .ifnet import clones, dataplane, link, tap
 from .ifnet.errors import Refused, strerror
 from .ifnet.kernel import Ifnet
 from .ifnet.store import network
@@ -34,7 +34,7 @@ def open_tap(name: str, pid: int, up: bool = True) -> int:
             # What was collected for a tap that is made here comes before its opening.
             net.plane.flush()
             tap.open_device(net, interface, pid)
-            fd = net.plane.open_tap(interface["linux"])
+            fd = net.plane.open_tap(dataplane.wire(interface))
             if up:
                 link.up(net, interface)
             return fd

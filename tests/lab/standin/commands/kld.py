@@ -80,6 +80,10 @@ def _in_use(name: str) -> bool:
         from .. import nmdm
 
         return nmdm.busy()
+    if name.startswith("ng_"):
+        from ..netgraph import store
+
+        return store.type_in_use(name)
     if name == "zfs":
         return bool(state.peek("kernel", "zpool").get("imported"))
     return False

@@ -20,6 +20,9 @@ from .types import IFF_BROADCAST, Address, Interface
 def add_inet(net: Ifnet, interface: Interface, address: str, prefix: int, broadcast: str = "") -> None:
     """Give an IPv4 address, and bring the interface up, as the kernel does. The same address again changes its mask."""
     _check_member(net, interface)
+    if interface["driver"] == "vi":
+        # A VALE interface has no network stack behind it.
+        raise Refused(errno.EINVAL)
     known = _find(interface, "inet", address)
     record: Address = {
         "family": "inet",

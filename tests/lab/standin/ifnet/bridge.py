@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import errno
+from typing import List, Set
 
+from . import ports, vale_wires
 from .addresses import member_addresses_refused
-from .errors import Refused
+from .errors import NotBuilt, Refused
 from .kernel import Ifnet
 from .types import (
     IFBIF_AUTOEDGE,
     IFBIF_AUTOPTP,
     IFBIF_DISCOVER,
     IFBIF_LEARNING,
-    IFBIF_PRIVATE,
     IFBIF_STP,
+    IFBRF_VLANFILTER,
     IFCAP_LRO,
     IFCAP_TSO,
     IFCAP_TXCSUM,
@@ -35,12 +37,7 @@ _NEW_MEMBER = IFBIF_LEARNING | IFBIF_DISCOVER | IFBIF_AUTOEDGE | IFBIF_AUTOPTP
 #: bridgestp(4): the cost of a port whose speed is not known, and the highest one.
 _DEFAULT_COST = 55
 _MAX_COST = 200_000_000
-#: Member flags that have a counterpart on Linux: flag -> (option, value when set, value when clear).
-_LINUX_FLAGS = {
-    IFBIF_PRIVATE: ("isolated", "on", "off"),
-    IFBIF_LEARNING: ("learning", "on", "off"),
-    IFBIF_DISCOVER: ("flood", "on", "off"),
-}
+_NOT_FILTERING = "VLAN filtering not enabled"
 
 
 def new() -> Bridge:
@@ -58,6 +55,8 @@ def new() -> Bridge:
         "proto": "rstp",
         "maxaddr": 2000,
         "timeout": 1200,
+        "flags": 0,
+        "defuntagged": 0,
     }
 
 
@@ -73,20 +72,23 @@ def add(net: Ifnet, interface: Interface, name: str) -> None:
         raise Refused(errno.EBUSY)
     if other["bridge_index"]:
         raise Refused(errno.EEXIST if other["bridge_index"] == interface["index"] else errno.EBUSY)
-    if other["driver"] in _NOT_ETHERNET:
+    if other["driver"] in _NOT_ETHERNET or _is_on_bridge(net, other):
         raise Refused(errno.EINVAL)
     if other["addresses"] and member_addresses_refused(net):
         raise Refused(errno.EINVAL)
+    if "wire" in other and not vale_wires.is_apart(other):
+        raise NotBuilt("a member with hooks of netgraph(4)")
     if not bridge["members"]:
         interface["mtu"] = other["mtu"]
     elif other["mtu"] != interface["mtu"]:
         net.check_mtu(other, interface["mtu"])
         net.apply_mtu(other, interface["mtu"])
-    bridge["members"].insert(0, _new_member(other))
+    entry = _new_member(other, bridge["defuntagged"])
+    bridge["members"].insert(0, entry)
     other["bridge_index"] = interface["index"]
     _mute(net, interface)
     net.promiscuous(other, 1)
-    net.line(other, "link set dev", other["linux"], "master", interface["linux"])
+    ports.plug(net, interface, entry)
 
 
 def delete(net: Ifnet, interface: Interface, name: str) -> None:
@@ -110,7 +112,7 @@ def release(net: Ifnet, other: Interface) -> None:
         bridge["static"][:] = [entry for entry in bridge["static"] if entry["index"] != other["index"]]
         other["bridge_index"] = 0
         net.promiscuous(other, -1)
-        net.line(other, "link set dev", other["linux"], "nomaster")
+        ports.unplug(net, owner, other)
     if other["span_index"]:
         net.by_index(other["span_index"])["bridge"]["spans"].remove(other["index"])
         other["span_index"] = 0
@@ -150,11 +152,54 @@ def set_flag(net: Ifnet, interface: Interface, name: str, flag: int, on: bool) -
     """BRDGSIFFLGS: ENOENT when it is no member."""
     found = member(net, interface, name)
     found["flags"] = found["flags"] | flag if on else found["flags"] & ~flag
-    option = _LINUX_FLAGS.get(flag)
-    if option is not None:
-        other = net.by_index(found["index"])
-        value = option[1] if on else option[2]
-        net.line(other, "link set dev", other["linux"], "type bridge_slave", option[0], value)
+    ports.set_flag(net, found, flag)
+
+
+def set_vlanfilter(net: Ifnet, interface: Interface, on: bool) -> None:
+    """BRDGSFLAGS: whether members pass frames of their VLANs only."""
+    bridge = interface["bridge"]
+    was = bool(bridge["flags"] & IFBRF_VLANFILTER)
+    bridge["flags"] = bridge["flags"] | IFBRF_VLANFILTER if on else bridge["flags"] & ~IFBRF_VLANFILTER
+    for entry in bridge["members"] if was != on else []:
+        if on:
+            ports.set_vlans(net, interface, entry)
+        else:
+            ports.pass_all(net, entry)
+
+
+def set_untagged(net: Ifnet, interface: Interface, name: str, vlan: int) -> None:
+    """BRDGSIFPVID: a member's VLAN for frames without a tag, 0 for none. EINVAL on a bridge that does not filter."""
+    found = _lane_of(net, interface, name)
+    found["untagged"] = vlan
+    ports.set_vlans(net, interface, found)
+
+
+def set_tagged(net: Ifnet, interface: Interface, name: str, vlans: Set[int]) -> None:
+    """BRDGSIFVLANSET: a member's VLANs for frames with tags. EINVAL on a bridge that does not filter."""
+    found = _lane_of(net, interface, name)
+    found["tagged"] = _ranges(vlans)
+    ports.set_vlans(net, interface, found)
+
+
+def tagged(net: Ifnet, interface: Interface, name: str) -> Set[int]:
+    """A member's VLANs for frames with tags."""
+    return {vlan for first, last in _lane_of(net, interface, name)["tagged"] for vlan in range(first, last + 1)}
+
+
+def _lane_of(net: Ifnet, interface: Interface, name: str) -> Member:
+    if not interface["bridge"]["flags"] & IFBRF_VLANFILTER:
+        raise Refused(errno.EINVAL, _NOT_FILTERING)
+    return member(net, interface, name)
+
+
+def _ranges(vlans: Set[int]) -> List[List[int]]:
+    found: List[List[int]] = []
+    for vlan in sorted(vlans):
+        if found and found[-1][1] == vlan - 1:
+            found[-1][1] = vlan
+        else:
+            found.append([vlan, vlan])
+    return found
 
 
 def set_mtu(net: Ifnet, interface: Interface, mtu: int) -> None:
@@ -238,7 +283,13 @@ def _named(net: Ifnet, name: str) -> Interface:
     return other
 
 
-def _new_member(other: Interface) -> Member:
+def _is_on_bridge(net: Ifnet, other: Interface) -> bool:
+    """Whether it is a vlan(4) on a bridge."""
+    vlan = other.get("vlan")
+    return vlan is not None and bool(vlan["parent"]) and net.by_index(vlan["parent"])["driver"] == "bridge"
+
+
+def _new_member(other: Interface, untagged: int) -> Member:
     pending = other["link"] == "down"
     return {
         "index": other["index"],
@@ -248,6 +299,8 @@ def _new_member(other: Interface) -> Member:
         "pending": pending,
         "maxaddr": 0,
         "saved": other["options"],
+        "untagged": untagged,
+        "tagged": [],
     }
 
 

@@ -4,7 +4,7 @@
 """Real devices behind the interfaces: Linux taps, bridges and veth pairs in the host's network namespace.
 
 Changes are collected and handed to one ``ip -batch`` at the end of the command that made them. A device keeps, on
-Linux, the name it was created with, so FreeBSD's renaming and its freer names need nothing here. VLAN and VXLAN
+Linux, the name it was created with, so FreeBSD's renaming and its freer names need nothing here. VLAN
 interfaces have state only: this lab's kernel has no 802.1Q devices. In a unit test without namespaces nothing is made.
 """
 
@@ -13,10 +13,10 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from typing import List
+from typing import Dict, List, Optional, Tuple
 
 from .. import paths
-from .types import Interface
+from .types import IFF_RUNNING, Interface
 
 _TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
@@ -24,8 +24,8 @@ _IFF_TAP = 0x2
 _IFF_NO_PI = 0x1000
 _TUN = paths.LINUX + "/dev/net/tun"
 _IP = paths.LINUX + "/usr/bin/ip"
-#: Drivers that have state only, no Linux device.
-STATE_ONLY = ("vlan", "vxlan")
+#: A port's VLANs: the one for frames without a tag (0: none), and those with tags.
+Lanes = Tuple[int, List[List[int]]]
 
 
 class DataplaneError(Exception):
@@ -56,6 +56,12 @@ class Dataplane:
         """A descriptor on which frames are read and written."""
         return os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
+    def filter(self, name: str, untagged: int, tagged: List[List[int]]) -> None:
+        """Let a bridge's port pass frames of its VLANs only."""
+
+    def pass_all(self, name: str) -> None:
+        """Let a port pass all frames again."""
+
     def flush(self) -> None:
         """Make what was collected."""
 
@@ -67,6 +73,7 @@ class LinuxDataplane(Dataplane):
 
     def __init__(self) -> None:
         self._lines: List[str] = []
+        self._lanes: Dict[str, Optional[Lanes]] = {}
 
     def line(self, *words: object) -> None:
         self._lines.append(" ".join(str(word) for word in words))
@@ -76,6 +83,7 @@ class LinuxDataplane(Dataplane):
         self.line("link add name", name, "type", kind)
 
     def delete(self, name: str) -> None:
+        self._lanes.pop(name, None)
         if _exists(name):
             self.line("link del dev", name)
 
@@ -102,7 +110,29 @@ class LinuxDataplane(Dataplane):
             raise
         return fd
 
+    def filter(self, name: str, untagged: int, tagged: List[List[int]]) -> None:
+        self._lanes[name] = (untagged, tagged)
+
+    def pass_all(self, name: str) -> None:
+        self._lanes[name] = None
+
     def flush(self) -> None:
+        self._flush_lines()
+        if not self._lanes:
+            return
+        from . import vlanfilter
+
+        lanes, self._lanes = self._lanes, {}
+        try:
+            for name, chosen in lanes.items():
+                if chosen is None:
+                    vlanfilter.remove(name)
+                else:
+                    vlanfilter.put(name, *chosen)
+        except OSError as error:
+            raise DataplaneError(str(error)) from error
+
+    def _flush_lines(self) -> None:
         if not self._lines:
             return
         # Imported here: most calls only read, and start faster without it.
@@ -131,7 +161,14 @@ def here() -> Dataplane:
 
 def is_real(interface: Interface) -> bool:
     """Whether a Linux device stands behind this interface."""
-    return interface["driver"] not in STATE_ONLY
+    if interface["driver"] == "vxlan":
+        return bool(interface["flags"] & IFF_RUNNING)
+    return interface["driver"] not in ("vlan", "vi")
+
+
+def wire(interface: Interface) -> str:
+    """The Linux device that frames come in by; netgraph(4) may have put another between it and the host's stack."""
+    return interface.get("wire", interface["linux"])
 
 
 def set_ether(plane: Dataplane, interface: Interface) -> None:

@@ -14,6 +14,8 @@ _TEXTS = {
     errno.EBUSY: "Device busy",
     errno.EEXIST: "File exists",
     errno.EINVAL: "Invalid argument",
+    errno.ENOMEM: "Cannot allocate memory",
+    errno.EFAULT: "Bad address",
     errno.ENOSPC: "No space left on device",
     errno.ENETUNREACH: "Network is unreachable",
     errno.ESRCH: "No such process",
@@ -22,14 +24,26 @@ _TEXTS = {
     errno.EADDRINUSE: "Address already in use",
     errno.EPROTONOSUPPORT: "Protocol not supported",
     errno.ENAMETOOLONG: "File name too long",
+    errno.ENOTCONN: "Socket is not connected",
+    errno.EISCONN: "Socket is already connected",
+    errno.ENOSYS: "Function not implemented",
+    errno.EPFNOSUPPORT: "Protocol family not supported",
+    errno.ELOOP: "Too many levels of symbolic links",
 }
 
 
-class Refused(Exception):
-    """The kernel refuses a request, for the reason ``code`` (errno)."""
+class NotBuilt(Exception):
+    """FreeBSD has it, this lab has not."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(strerror(code))
+
+class Refused(Exception):
+    """The kernel refuses a request, for the reason ``code`` (errno).
+
+    ``detail`` is what FreeBSD 15 says beside it, an extended error.
+    """
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(strerror(code) + (f" (extended error {detail})" if detail else ""))
         self.code = code
 
 

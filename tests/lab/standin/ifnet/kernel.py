@@ -19,6 +19,7 @@ from .types import (
     IFF_PROMISC,
     IFF_RUNNING,
     IFF_SIMPLEX,
+    IFF_UP,
     NAME_MAX,
     ND6_AUTO_LINKLOCAL,
     ND6_IFDISABLED,
@@ -30,6 +31,8 @@ from .types import (
 ETHERMTU = 1500
 _IF_MINMTU = 72
 _IF_MAXMTU = 65535
+#: ng_eiface(4): ETHER_MAX_LEN_JUMBO.
+_EIFACE_MAXMTU = 9018
 _DESCRIPTION_MAX = 1024
 _GROUP_MAX = 15
 
@@ -77,7 +80,9 @@ DRIVERS = {
     "epair": _Driver(
         _ETHERNET | IFF_KNOWSEPOCH | IFF_RUNNING, 0x8, "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)", 10 * _GBPS
     ),
+    "ngeth": _Driver(_ETHERNET, 0x28, "Ethernet autoselect", link="down"),
     "vlan": _Driver(IFF_BROADCAST | IFF_MULTICAST),
+    "vi": _Driver(IFF_UP | IFF_SIMPLEX | IFF_MULTICAST, 0x80000),
     "vxlan": _Driver(_ETHERNET, 0x80020, "Ethernet autoselect (autoselect <full-duplex>)", mtu=1450),
 }
 
@@ -91,6 +96,8 @@ class Ifnet:
         self.facts = facts
         #: The names of what was attached since the state was opened, for devd(8).
         self.attached: List[str] = []
+        #: The indexes of what was detached, for netgraph(4).
+        self.detached: List[int] = []
 
     def __iter__(self) -> Iterator[Interface]:
         """In the order in which they were attached."""
@@ -141,7 +148,7 @@ class Ifnet:
             "ether": address,
             "hwaddr": address,
             "description": "",
-            "groups": [] if driver in ("em", "vtnet") else [driver],
+            "groups": [] if driver in ("em", "vtnet", "ngeth", "vi") else [driver],
             "options": start.options,
             "capabilities": start.capabilities,
             "addresses": [],
@@ -162,6 +169,7 @@ class Ifnet:
         index = interface["index"]
         del self.document["interfaces"][str(index)]
         self.document["order"].remove(index)
+        self.detached.append(index)
         routes = self.document["routes"]
         routes[:] = [route for route in routes if route["interface"] != index]
 
@@ -203,15 +211,20 @@ class Ifnet:
         """EINVAL when the driver cannot take that MTU."""
         if not _IF_MINMTU <= mtu <= _IF_MAXMTU:
             raise Refused(errno.EINVAL)
+        if interface["driver"] == "ngeth" and mtu > _EIFACE_MAXMTU:
+            raise Refused(errno.EINVAL)
         vlan = interface.get("vlan")
         if vlan is not None and (not vlan["parent"] or mtu > self.by_index(vlan["parent"])["mtu"]):
             raise Refused(errno.EINVAL)
 
     def apply_mtu(self, interface: Interface, mtu: int) -> None:
-        """Set an MTU that was checked."""
+        """Set an MTU that was checked. That of a vxlan no longer follows from its headers then."""
+        if "vxlan" in interface:
+            interface["vxlan"]["user_mtu"] = True
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
-            self.line(interface, "link set dev", interface["linux"], "mtu", mtu)
+            for device in {interface["linux"], dataplane.wire(interface)}:
+                self.line(interface, "link set dev", device, "mtu", mtu)
 
     def set_ether(self, interface: Interface, ether: str) -> None:
         """SIOCSIFLLADDR. EINVAL for an address that is not six bytes or an interface without one."""

@@ -13,9 +13,9 @@ import socket
 import time
 from typing import List
 
-from . import routes
+from . import dataplane, routes, vxlan
 from .kernel import Ifnet
-from .types import IFF_RUNNING, IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
+from .types import IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Address, Interface
 
 #: How long duplicate address detection takes: one probe, one second (net.inet6.ip6.dad_count).
 _DAD_SECONDS = 1.0
@@ -28,6 +28,8 @@ def up(net: Ifnet, interface: Interface) -> None:
     interface["flags"] |= IFF_UP
     _run(net, interface)
     net.line(interface, "link set dev", interface["linux"], "up")
+    if "wire" in interface:
+        net.line(interface, "link set dev", interface["wire"], "up")
     for address in interface["addresses"]:
         _start_detection(interface, address)
         _put(net, interface, address)
@@ -40,10 +42,27 @@ def down(net: Ifnet, interface: Interface) -> None:
     if not interface["flags"] & IFF_UP:
         return
     interface["flags"] &= ~IFF_UP
-    if interface["driver"] not in ("lo", "tap", "epair", "vlan"):
+    if interface["driver"] == "vxlan":
+        vxlan.stop(net, interface)
+    elif interface["driver"] not in ("lo", "tap", "epair", "vlan"):
         net.set_running(interface, False)
     net.line(interface, "addr flush dev", interface["linux"])
     net.line(interface, "link set dev", interface["linux"], "down")
+    if "wire" in interface:
+        net.line(interface, "link set dev", interface["wire"], "down")
+
+
+def rehome(net: Ifnet, interface: Interface, device: str) -> None:
+    """Another Linux device becomes the host's side of an interface: what it has on Linux moves there."""
+    net.line(interface, "addr flush dev", interface["linux"])
+    interface["linux"] = device
+    dataplane.set_ether(net.plane, interface)
+    net.line(interface, "link set dev", device, "mtu", interface["mtu"])
+    if interface["flags"] & IFF_UP:
+        net.line(interface, "link set dev", device, "up")
+        for address in interface["addresses"]:
+            _put(net, interface, address)
+        routes.restore(net, interface)
 
 
 def enable_inet6(net: Ifnet, interface: Interface) -> None:
@@ -82,26 +101,12 @@ def _run(net: Ifnet, interface: Interface) -> None:
     driver = interface["driver"]
     if driver in ("tap", "vlan"):
         return
-    if driver == "vxlan" and _socket_taken(net, interface):
+    if driver == "vxlan":
+        vxlan.start(net, interface)
         return
     net.set_running(interface, True)
     if driver == "bridge":
         interface["bridge"]["root_priority"] = interface["bridge"]["priority"]
-
-
-def _socket_taken(net: Ifnet, interface: Interface) -> bool:
-    """Whether another running vxlan has the same network identifier and addresses."""
-    mine = interface["vxlan"]
-    for other in net:
-        theirs = other.get("vxlan")
-        if (
-            theirs is not None
-            and other is not interface
-            and other["flags"] & IFF_RUNNING
-            and theirs["vni"] == mine["vni"]
-        ):
-            return True
-    return False
 
 
 def _autoconfigure(net: Ifnet, interface: Interface) -> None:

@@ -107,8 +107,8 @@ def restore(net: Ifnet, interface: Interface) -> None:
 
 
 def _words(route: Route) -> str:
-    family = "-6 " if ":" in route["gateway"] else ""
-    return "{}route %s {} via {}".format(family, route["destination"], route["gateway"])
+    # No family: ip(8) takes none in a line of a batch, and tells it by the gateway.
+    return "route %s {} via {}".format(route["destination"], route["gateway"])
 
 
 def _put(net: Ifnet, interface: Interface, route: Route) -> None:

@@ -34,10 +34,19 @@ def network() -> Iterator[Ifnet]:
             net.attached.clear()
         tap.close_dead(net)
         yield net
+        if net.detached:
+            _tell_netgraph(net)
         plane.flush()
     # devd(8) hears of it once the state can be had again.
     if net.attached:
         devd.interfaces_attached(net.attached)
+
+
+def _tell_netgraph(net: Ifnet) -> None:
+    # Imported here, for it opens the interfaces by this module.
+    from ..netgraph import store
+
+    store.forget(net, net.detached)
 
 
 def _seen_by_user() -> Ifnet:

@@ -47,6 +47,8 @@ IFBIF_PTP = 0x80
 IFBIF_AUTOPTP = 0x100
 IFBIF_PRIVATE = 0x800
 
+IFBRF_VLANFILTER = 0x1
+
 #: Longest interface name (IFNAMSIZ - 1).
 NAME_MAX = 15
 
@@ -65,7 +67,8 @@ class Address(TypedDict):
 class Member(TypedDict):
     """An interface in a bridge. ``pending``: its path cost is computed once its link comes up.
 
-    ``saved``: the capabilities that it had when it joined, which it gets back when it leaves.
+    ``saved``: the capabilities that it had when it joined, which it gets back when it leaves. ``untagged``: its VLAN
+    for frames without a tag, 0 for none; ``tagged``: those it has with tags, as ranges with both ends.
     """
 
     index: int
@@ -75,6 +78,8 @@ class Member(TypedDict):
     pending: bool
     maxaddr: int
     saved: int
+    untagged: int
+    tagged: List[List[int]]
 
 
 class StaticAddress(TypedDict):
@@ -99,6 +104,8 @@ class Bridge(TypedDict):
     proto: str
     maxaddr: int
     timeout: int
+    flags: int
+    defuntagged: int
 
 
 class Vlan(TypedDict):
@@ -111,7 +118,7 @@ class Vlan(TypedDict):
 
 
 class Vxlan(TypedDict):
-    """A vxlan(4). ``target`` is "remote" or "group"."""
+    """A vxlan(4). ``target`` is "remote" or "group", or empty. ``user_mtu``: somebody has set its MTU."""
 
     vni: int
     local: str
@@ -119,6 +126,10 @@ class Vxlan(TypedDict):
     address: str
     device: str
     ttl: int
+    local_port: int
+    remote_port: int
+    learn: bool
+    user_mtu: bool
 
 
 class Opener(TypedDict):
@@ -154,13 +165,19 @@ class _Required(TypedDict):
 
 
 class Interface(_Required, total=False):
-    """One interface. What only some drivers have comes last."""
+    """One interface. What only some have comes last.
+
+    ``wire``: the Linux device at the network's side, where ``linux`` is only the host's side of it (netgraph(4), VALE).
+    """
 
     bridge: Bridge
     vlan: Vlan
     vxlan: Vxlan
     peer: int
+    wire: str
     opener: Opener
+    #: Of the rings of an interface that valectl(8) made.
+    slots: int
 
 
 class Route(TypedDict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 
 from .errors import Refused
+from .facts import VLAN_BRIDGES
 from .kernel import ETHERMTU, Ifnet
 from .types import IFF_RUNNING, IFF_SIMPLEX, Interface, Vlan
 
@@ -28,7 +29,8 @@ def check(net: Ifnet, tag: int, parent: str) -> Interface:
     found = net.find(parent)
     if found is None:
         raise Refused(errno.ENXIO)
-    if found["driver"] in ("lo", "bridge"):
+    on_bridge = found["driver"] == "bridge" and net.facts.osreldate() < VLAN_BRIDGES
+    if found["driver"] == "lo" or on_bridge:
         raise Refused(errno.EPROTONOSUPPORT)
     for other in net:
         known = other.get("vlan")

@@ -113,13 +113,40 @@ net.link.bridge.ipfw_arp int wt 0 if_bridge Filter ARP packets through IPFW laye
 net.link.bridge.pfil_bridge int wt 0 if_bridge Packet filter on the bridge interface
 net.link.bridge.pfil_onlyip int wt 1 if_bridge Only pass IP packets when pfil is enabled
 net.link.epair.netisr_maxqlen int r 2048 if_epair Maximum if_epair(4) netisr "hw" queue length
-dev.netmap.admode int w 0 - Adapter mode. 0 selects the best option available,1 forces native adapter, 2 forces
-dev.netmap.buf_num int w 163840 - Requested number of netmap buffers
-dev.netmap.buf_size int w 2048 - Requested size of netmap buffers
-dev.netmap.ring_num int w 200 - Requested number of netmap rings
-dev.netmap.if_num int w 100 - Requested number of netmap interfaces
+dev.netmap.iflib_rx_miss_bufs int w 0 - -
+dev.netmap.iflib_rx_miss int w 0 - -
+dev.netmap.iflib_crcstrip int w 1 - -
 dev.netmap.max_bridges int t 8 - Max number of vale bridges
 dev.netmap.bridge_batch int w 1024 - Max batch size to be used in the bridge
+dev.netmap.default_pipes int w 0 - -
+dev.netmap.priv_buf_num int w 4098 - -
+dev.netmap.priv_buf_size int w 2048 - -
+dev.netmap.buf_curr_num int r 0 - -
+dev.netmap.buf_num int w 163840 - Requested number of netmap buffers
+dev.netmap.buf_curr_size int r 0 - -
+dev.netmap.buf_size int w 2048 - Requested size of netmap buffers
+dev.netmap.priv_ring_num int w 4 - -
+dev.netmap.priv_ring_size int w 20480 - -
+dev.netmap.ring_curr_num int r 0 - -
+dev.netmap.ring_num int w 200 - Requested number of netmap rings
+dev.netmap.ring_curr_size int r 0 - -
+dev.netmap.ring_size int w 36864 - -
+dev.netmap.priv_if_num int w 2 - -
+dev.netmap.priv_if_size int w 1024 - -
+dev.netmap.if_curr_num int r 0 - -
+dev.netmap.if_num int w 100 - Requested number of netmap interfaces
+dev.netmap.if_curr_size int r 0 - -
+dev.netmap.if_size int w 1024 - -
+dev.netmap.ptnet_vnet_hdr int w 1 - -
+dev.netmap.generic_rings int w 1 - -
+dev.netmap.generic_ringsize int w 1024 - -
+dev.netmap.generic_mit int w 100000 - -
+dev.netmap.generic_hwcsum int w 0 - -
+dev.netmap.admode int w 0 - Adapter mode. 0 selects the best option available,1 forces native adapter, 2 forces
+dev.netmap.fwd int w 0 - -
+dev.netmap.txsync_retry int w 2 - -
+dev.netmap.no_pendintr int w 1 - -
+dev.netmap.no_timestamp int w 0 - -
 dev.netmap.verbose int w 0 - Verbose mode
 vfs.zfs.arc_max ulong wt 0 zfs Maximum ARC size in bytes (LEGACY)
 vfs.zfs.arc.max ulong wt 0 zfs Maximum ARC size in bytes

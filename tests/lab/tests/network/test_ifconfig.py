@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from typing import List
 
 import pytest
 from networklab import Kernel
@@ -189,3 +190,91 @@ def test_commands_at_the_same_time_get_names_of_their_own(kernel: Kernel) -> Non
     printed = sorted(process.communicate(timeout=30)[0].strip() for process in running)
     assert printed == ["tap0", "tap1", "tap2", "tap3", "tap4", "tap5"]
     assert sorted(kernel.names()) == ["lo0", *printed]
+
+
+def test_a_bridge_that_filters_vlans(kernel: Kernel) -> None:
+    kernel.release(1500000)
+    kernel.ifconfig("bridge0", "create", "vlanfilter")
+    for name in ("tap0", "tap1", "tap2"):
+        kernel.ifconfig(name, "create")
+    kernel.ifconfig("bridge0", "addm", "tap0", "untagged", "20", "addm", "tap1", "tagged", "100-149", "addm", "tap2")
+    shown = kernel.ifconfig("bridge0")
+    assert "\tbridge flags=1<VLANFILTER>\n" in shown
+    lanes = re.findall(r"member: (\S+) .*\n.* vlan protocol 802.1q(.*)", shown)
+    assert lanes == [("tap2", ""), ("tap1", " tagged 100-149"), ("tap0", " untagged 20")]
+    kernel.ifconfig("bridge0", "-ifuntagged", "tap0", "ifuntagged", "tap2", "0x1e", "+iftagged", "tap1", "149-199")
+    kernel.ifconfig("bridge0", "-iftagged", "tap1", "104,105,150-159")
+    lanes = re.findall(r"member: (\S+) .*\n.* vlan protocol 802.1q(.*)", kernel.ifconfig("bridge0"))
+    assert lanes == [("tap2", " untagged 30"), ("tap1", " tagged 100-103,106-149,160-199"), ("tap0", "")]
+    kernel.ifconfig("bridge0", "iftagged", "tap1", "all", "iftagged", "tap1", "none", "defuntagged", "7")
+    kernel.ifconfig("bridge0", "deletem", "tap0", "addm", "tap0")
+    lanes = re.findall(r"member: (\S+) .*\n.* vlan protocol 802.1q(.*)", kernel.ifconfig("bridge0"))
+    assert lanes == [("tap0", " untagged 7"), ("tap2", " untagged 30"), ("tap1", "")]
+    assert "\tbridge flags=1<VLANFILTER> defuntagged=7\n" in kernel.ifconfig("bridge0")
+
+
+def test_vlans_that_a_bridge_refuses(kernel: Kernel) -> None:
+    kernel.release(1500000)
+    kernel.ifconfig("bridge0", "create")
+    kernel.ifconfig("tap0", "create")
+    kernel.ifconfig("bridge0", "addm", "tap0")
+    unfiltered = "Invalid argument (extended error VLAN filtering not enabled)"
+    assert kernel.refused("bridge0", "ifuntagged", "tap0", "20") == f"ifconfig: BRDGSIFPVID 20: {unfiltered}"
+    assert kernel.refused("bridge0", "iftagged", "tap0", "20") == f"ifconfig: BRDGSIFVLANSET 20: {unfiltered}"
+    kernel.ifconfig("bridge0", "vlanfilter")
+    assert kernel.refused("bridge0", "ifuntagged", "tap1", "20").endswith("BRDGSIFPVID 20: No such file or directory")
+    for wrong in ("0", "4095", "x"):
+        expected = f"ifconfig: invalid VLAN identifier: {wrong}"
+        assert kernel.refused("bridge0", "ifuntagged", "tap0", wrong) == expected
+        assert kernel.refused("bridge0", "addm", "tap0", "untagged", wrong) == expected
+        assert kernel.refused("bridge0", "defuntagged", wrong) == f"ifconfig: invalid vlan id: {wrong}"
+    for wrong in ("-1", "0", "4095", "foo", "0-10", "4000-5000", "9-3", "1,,2"):
+        assert kernel.refused("bridge0", "iftagged", "tap0", wrong) == f"ifconfig: invalid vlan set: {wrong}"
+    assert kernel.refused("bridge0", "addm") == "ifconfig: usage: addm <interface> [opts ...]"
+    kernel.ifconfig("bridge0.5", "create")
+    assert kernel.refused("bridge0", "addm", "bridge0.5") == "ifconfig: BRDGADD bridge0.5: Invalid argument"
+
+
+@pytest.mark.parametrize("words", [["vlanfilter"], ["addm", "tap0", "untagged", "20"], ["ifuntagged", "tap0", "20"]])
+def test_freebsd_14_knows_no_vlans_in_bridges(kernel: Kernel, words: List[str]) -> None:
+    kernel.ifconfig("bridge0", "create")
+    kernel.ifconfig("tap0", "create")
+    word = "untagged" if "untagged" in words else words[0]
+    assert kernel.refused("bridge0", *words) == f"ifconfig: {word}: bad value"
+    assert kernel.refused("bridge0.5", "create") == "ifconfig: SIOCIFCREATE2: Protocol not supported"
+
+
+def test_a_vxlan_is_shown_with_its_ends(kernel: Kernel) -> None:
+    ends = ("vxlanlocal", "192.0.2.1", "vxlanremote", "192.0.2.2")
+    kernel.ifconfig("vxlan7", "create", "vxlanid", "42", *ends, "vxlanlocalport", "8472", "vxlanremoteport", "8472")
+    shown = kernel.ifconfig("vxlan7")
+    assert "mtu 1450\n" in shown
+    assert "\tvxlan vni 42 local 192.0.2.1:8472 remote 192.0.2.2:8472\n" in shown
+    kernel.ifconfig("vxlan7", "up")
+    assert "RUNNING" in kernel.ifconfig("vxlan7")
+    assert kernel.refused("vxlan7", "vxlanid", "43") == "ifconfig: VXLAN_CMD_SET_VNI: Device busy"
+    assert kernel.refused("vxlan7", "vxlanremote", "192.0.2.3") == "ifconfig: VXLAN_CMD_SET_REMOTE_ADDR: Device busy"
+    kernel.ifconfig("vxlan7", "down")
+    kernel.ifconfig("vxlan7", "vxlanlocal", "2001:db8::1", "vxlangroup", "ff0e::42")
+    shown = kernel.ifconfig("vxlan7")
+    assert "mtu 1430\n" in shown
+    assert "\tvxlan vni 42 local [2001:db8::1]:8472 group [ff0e::42]:8472\n" in shown
+    kernel.ifconfig("vxlan7", "mtu", "1400")
+    kernel.ifconfig("vxlan7", "vxlanlocal", "192.0.2.1", "vxlanremote", "192.0.2.2")
+    assert "mtu 1400\n" in kernel.ifconfig("vxlan7")
+
+
+def test_a_vxlan_with_what_cannot_be(kernel: Kernel) -> None:
+    for words, message in (
+        (["vxlanid", "16777216"], "invalid network identifier: 16777216"),
+        (["vxlanremote", "239.0.0.42"], "remote address cannot be multicast"),
+        (["vxlanlocal", "239.0.0.42"], "local address cannot be multicast"),
+        (["vxlangroup", "192.0.2.2"], "group address must be multicast"),
+        (["vxlanlocal", "192.0.2.1", "vxlanremote", "2001:db8::2"], "cannot mix IPv4 and IPv6 addresses"),
+        (["vxlanlocalport", "65535"], "invalid local port: 65535"),
+        (["vxlanremote", "nowhere"], "error in parsing remote address string: Name does not resolve"),
+    ):
+        assert kernel.refused("vxlan0", "create", *words) == f"ifconfig: {message}"
+    # These are refused on the console only: the interface is up and does not run.
+    kernel.ifconfig("vxlan0", "create", "vxlanid", "42", "vxlanremote", "192.0.2.2", "vxlandev", "lo0", "up")
+    assert "flags=1008803<UP,BROADCAST,SIMPLEX,MULTICAST,LOWER_UP>" in kernel.ifconfig("vxlan0")

@@ -8,18 +8,22 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from typing import NamedTuple, Optional, Tuple
 
 from ... import notes
+from ...ifnet.errors import Refused
 from .devices import DeviceError, abort
-from .errors import fail
+from .errors import fail, say, strerror
 from .tree import Config
 
 _MTU = (60, 65535)
+#: Longest name of an interface (IFNAMSIZ - 1), also of one in a VALE switch.
+_INTERFACE_NAME = 15
 
 
 class Nic(NamedTuple):
-    """A network device of the guest; ``fd``: the open tap, None for a backend that passes no frames here."""
+    """A network device of the guest; ``fd``: where its frames go, None for a backend that passes none here."""
 
     slot: str
     model: str
@@ -61,17 +65,72 @@ def _tap(backend: str) -> int:
     return fd
 
 
+def _vale_port(backend: str) -> int:
+    """Open the port of a VALE switch, which comes into being; its name is cut to an interface's length."""
+    from ...ifnet import vale
+
+    name = backend[:_INTERFACE_NAME]
+    try:
+        _check_vale_name(name)
+        return vale.open_port(name, os.getpid())
+    except Refused as refusal:
+        if refusal.code == errno.EEXIST:
+            fail(
+                f"STANDIN: bhyve: {name}: sharing a port, and opening an interface by a switch's name, is not built", 99
+            )
+        print(f"Unable to nm_open(): interface '{backend}', errno ({strerror(refusal.code)})")
+        raise DeviceError(errno.EINVAL) from None
+
+
+def _check_vale_name(name: str) -> None:
+    """nm_open() of net/netmap_user.h looks at the name before the kernel does. Refused: EINVAL."""
+    problem = ""
+    found = re.match(r"vale[0-9A-Za-z_]*", name)
+    if ":" not in name:
+        problem = f"missing ':' in vale name {name}"
+    elif found is None or name[found.end()] != ":":
+        problem = f"invalid bridge name {name}"
+    elif found.end() + 1 == len(name):
+        problem = f"invalid empty port name in {name}"
+    if problem:
+        seconds = time.monotonic() % 1000
+        say(f"{seconds:3.6f} nm_open [964] {problem}")
+        raise Refused(errno.EINVAL)
+
+
+def _netgraph(config: Config, node: str) -> int:
+    """net_backend_netgraph.c: a socket's node of its own, connected to a hook of a node that exists."""
+    from ...ifnet.errors import NotBuilt, Refused
+    from ...netgraph import sockets
+
+    path, peerhook = config.get(f"{node}.path"), config.get(f"{node}.peerhook")
+    if path is None:
+        print("path must be provided")
+        raise DeviceError(errno.ENOENT)
+    if peerhook is None:
+        print("peer hook must be provided")
+        raise DeviceError(errno.ENOENT)
+    hook = config.get(f"{node}.hook") or "vmlink"
+    try:
+        return sockets.connect(os.getpid(), config.get(f"{node}.socket"), path, hook, peerhook)
+    except sockets.NameTaken as error:
+        print("can't get Netgraph sockets")
+        raise DeviceError(error.code) from None
+    except Refused as error:
+        print("can't connect to node")
+        raise DeviceError(error.code) from None
+    except NotBuilt as missing:
+        fail(f"STANDIN: bhyve: {missing} is not built", 99)
+
+
 def _open_backend(config: Config, node: str, backend: str) -> Optional[int]:
     kind = config.get(f"{node}.type")
     if kind == "tap" or kind is None and re.match(r"(tap|vmnet)", backend):
         return _tap(backend)
-    if kind == "netmap" or kind is None and re.match(r"(vale\w*:|netmap:)", backend):
-        return None
+    if kind in ("netmap", "vale") or kind is None and re.match(r"(vale|netmap)", backend):
+        return _vale_port(backend) if backend.startswith("vale") else None
     if kind == "netgraph" or kind is None and backend == "netgraph":
-        for key, text in (("path", "path must be provided"), ("peerhook", "peer hook must be provided")):
-            if config.get(f"{node}.{key}") is None:
-                raise DeviceError(errno.ENOENT, text)
-        fail("STANDIN: bhyve: a netgraph backend is not built", 99)
+        return _netgraph(config, node)
     # unknown, and slirp without libslirp
     raise DeviceError(errno.ENOENT)
 

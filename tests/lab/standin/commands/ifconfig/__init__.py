@@ -16,6 +16,7 @@ from typing import Dict, List, Optional, Sequence
 
 from ...ifnet import clones
 from ...ifnet.dataplane import DataplaneError
+from ...ifnet.errors import NotBuilt
 from ...ifnet.kernel import Ifnet
 from ...ifnet.store import network
 from ...ifnet.types import IFF_UP, NAME_MAX, Interface
@@ -90,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
         except clones.StillOpen:
             # The kernel waits in SIOCIFDESTROY until the last close; the state must not be held meanwhile.
             time.sleep(_POLL_SECONDS)
-        except clones.NotBuilt as missing:
+        except NotBuilt as missing:
             print(f"STANDIN: ifconfig: {missing} is not built", file=sys.stderr)
             return cli.NOT_BUILT
         except DataplaneError as error:
@@ -133,7 +134,7 @@ def _every(net: Ifnet, options: _Options, rest: List[str]) -> None:
             raise IfconfigError(f"{rest[0]}: bad value")
         family = FAMILIES[rest[0]]
         if len(rest) > 1:
-            raise clones.NotBuilt("changing every interface at once")
+            raise NotBuilt("changing every interface at once")
     chosen = [one for one in net if options.selected(one) and _has(one, family)]
     if options.names:
         print(" ".join(one["name"] for one in chosen))
@@ -168,4 +169,4 @@ def _one(net: Ifnet, options: _Options, name: str, rest: List[str]) -> None:
     from . import words
     from .session import Session
 
-    Session(net, name, creating).run(rest, words.table())
+    Session(net, name, creating).run(rest, words.table(net.facts.osreldate()))

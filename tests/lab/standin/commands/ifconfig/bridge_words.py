@@ -44,7 +44,7 @@ _MEMBER_FLAGS = {
 }
 
 
-def _bridge(session: Session) -> Interface:
+def bridge_of(session: Session) -> Interface:
     """The interface, which must be a bridge: no other driver knows these requests."""
     interface = session.interface
     if "bridge" not in interface:
@@ -57,7 +57,7 @@ def _request(name: str, request: str, change: _Change) -> Word:
 
     def call(session: Session, arguments: Arguments) -> None:
         with explained(f"{request} {arguments[0]}"):
-            change(session, _bridge(session), arguments[0])
+            change(session, bridge_of(session), arguments[0])
 
     return Word(name, call, 1)
 
@@ -65,7 +65,7 @@ def _request(name: str, request: str, change: _Change) -> Word:
 def _flag(name: str, bit: int, on: bool) -> Word:
     def call(session: Session, arguments: Arguments) -> None:
         with explained("unable to get bridge flags"):
-            bridge.set_flag(session.net, _bridge(session), arguments[0], bit, on)
+            bridge.set_flag(session.net, bridge_of(session), arguments[0], bit, on)
 
     return Word(name, call, 1)
 
@@ -124,7 +124,7 @@ def _proto(_session: Session, interface: Interface, text: str) -> None:
 def _ifpriority(session: Session, arguments: Arguments) -> None:
     value = _limited(arguments[1], 0xFF)
     with explained(f"BRDGSIFPRIO {arguments[1]}"):
-        member = bridge.member(session.net, _bridge(session), arguments[0])
+        member = bridge.member(session.net, bridge_of(session), arguments[0])
         if value % 16 or value > 240:
             raise Refused(errno.EINVAL)
         member["priority"] = value
@@ -135,7 +135,7 @@ def _ifpathcost(session: Session, arguments: Arguments) -> None:
     if value is None:
         raise IfconfigError(f"invalid value: {arguments[1]}")
     with explained(f"BRDGSIFCOST {arguments[1]}"):
-        member = bridge.member(session.net, _bridge(session), arguments[0])
+        member = bridge.member(session.net, bridge_of(session), arguments[0])
         if value > 200_000_000:
             raise Refused(errno.EINVAL)
         member["cost"] = value
@@ -145,7 +145,7 @@ def _ifpathcost(session: Session, arguments: Arguments) -> None:
 def _ifmaxaddr(session: Session, arguments: Arguments) -> None:
     value = _limited(arguments[1], 0xFFFFFFFF)
     with explained(f"BRDGSIFAMAX {arguments[1]}"):
-        bridge.member(session.net, _bridge(session), arguments[0])["maxaddr"] = value
+        bridge.member(session.net, bridge_of(session), arguments[0])["maxaddr"] = value
 
 
 def _static(session: Session, arguments: Arguments) -> None:
@@ -154,7 +154,7 @@ def _static(session: Session, arguments: Arguments) -> None:
     if ether is None:
         raise IfconfigError(f"{name}: invalid address: {text}")
     with explained(f"BRDGSADDR {name}"):
-        bridge.pin(session.net, _bridge(session), name, ether)
+        bridge.pin(session.net, bridge_of(session), name, ether)
 
 
 def _deladdr(session: Session, arguments: Arguments) -> None:
@@ -162,25 +162,25 @@ def _deladdr(session: Session, arguments: Arguments) -> None:
     if ether is None:
         raise IfconfigError(f"invalid address: {arguments[0]}")
     with explained(f"BRDGDADDR {arguments[0]}"):
-        bridge.unpin(_bridge(session), ether)
+        bridge.unpin(bridge_of(session), ether)
 
 
 def _addr(session: Session, _arguments: Arguments) -> None:
     """The address table: what was pinned. What the bridge has learned is in Linux's own table."""
     with explained("unable to get address cache"):
-        for entry in _bridge(session)["bridge"]["static"]:
+        for entry in bridge_of(session)["bridge"]["static"]:
             print("{} Vlan1 {} 0 flags=1<STATIC>".format(entry["ether"], session.net.by_index(entry["index"])["name"]))
 
 
 def _flush(session: Session, _arguments: Arguments) -> None:
     """Forgets what was learned; nothing of that is kept here."""
     with explained("BRDGFLUSH"):
-        _bridge(session)
+        bridge_of(session)
 
 
 def _flushall(session: Session, _arguments: Arguments) -> None:
     with explained("BRDGFLUSH"):
-        _bridge(session)["bridge"]["static"].clear()
+        bridge_of(session)["bridge"]["static"].clear()
 
 
 def _requests() -> List[Tuple[str, str, _Change]]:

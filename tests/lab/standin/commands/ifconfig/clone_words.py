@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ifconfig(8)'s keywords for vlan(4) and vxlan(4), which come with their creation or later."""
+"""ifconfig(8)'s keywords for vlan(4), which come with their creation or later."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from .session import Session, Word, explained
 from .values import IfconfigError
 
 Arguments = Sequence[str]
-
-_VNI_MAX = 1 << 24
 
 
 def _vlan(session: Session, arguments: Arguments) -> None:
@@ -80,31 +78,12 @@ def _no_vlandev(session: Session, _arguments: Arguments) -> None:
         vlan.detach(session.interface)
 
 
-def _vxlan(name: str) -> Word:
-    def call(session: Session, arguments: Arguments) -> None:
-        text = arguments[0]
-        if name == "vxlanid":
-            identifier = values.unsigned(text)
-            if identifier is None or identifier >= _VNI_MAX:
-                raise IfconfigError(f"invalid network identifier: {text}")
-        if session.creating:
-            session.vxlan[name] = text
-            return
-        with explained("VXLAN_CMD_SET_VNI" if name == "vxlanid" else "VXLAN_CMD"):
-            interface = session.interface
-            if "vxlan" not in interface or name != "vxlanid":
-                raise Refused(errno.EINVAL)
-            interface["vxlan"]["vni"] = int(text, 0)
-
-    return Word(name, call, 1, clone=True)
-
-
 def words() -> List[Word]:
-    """The keywords of vlan(4) and vxlan(4)."""
+    """The keywords of vlan(4)."""
     return [
         Word("vlan", _vlan, 1, clone=True),
         Word("vlandev", _vlandev, 1, clone=True),
         Word("vlanproto", _vlanproto, 1, clone=True),
         Word("vlanpcp", _vlanpcp, 1),
         Word("-vlandev", _no_vlandev, optional=True),
-    ] + [_vxlan(name) for name in ("vxlanid", "vxlanlocal", "vxlanremote", "vxlangroup", "vxlandev", "vxlanttl")]
+    ]

@@ -44,7 +44,7 @@ class Session:
         self.anycast = False
         self.eui64 = False
         self.vlan: Dict[str, str] = {}
-        self.vxlan: Dict[str, str] = {}
+        self.vxlan: Optional[Vxlan] = None
         self.deferred: List[Callable[[], None]] = []
 
     @property
@@ -86,6 +86,10 @@ class Session:
     def _call(self, word: Word, words: List[str]) -> None:
         if word.family and self.family != word.family:
             raise IfconfigError(f"{word.name}: bad value")
+        if word.greedy:
+            self._permit(word)
+            word.call(self, words)
+            return
         if word.optional:
             word.call(self, words[:1])
             del words[:1]
@@ -95,9 +99,12 @@ class Session:
             raise IfconfigError(f"'{word.name}' requires {many}")
         arguments = words[: word.arguments]
         del words[: word.arguments]
+        self._permit(word)
+        word.call(self, arguments)
+
+    def _permit(self, word: Word) -> None:
         if not self.net.facts.is_root() and not word.clone:
             raise IfconfigError(word.denied)
-        word.call(self, arguments)
 
     def _bare(self, text: str) -> None:
         """A word that is no keyword is the address, a second one the broadcast address."""
@@ -120,7 +127,7 @@ class Session:
         """SIOCIFCREATE2; the name is printed if the kernel chose it."""
         self.creating = False
         try:
-            created = clones.create(self.net, self.name, self._new_vlan(), self._new_vxlan())
+            created = clones.create(self.net, self.name, self._new_vlan(), self.vxlan)
         except Refused as refusal:
             if refusal.code == errno.EEXIST:
                 raise IfconfigError(f"interface {self.name} already exists") from None
@@ -137,20 +144,6 @@ class Session:
         if "vlan" not in self.vlan:
             raise IfconfigError("must specify a tag for vlan create")
         return int(self.vlan["vlan"]), self.vlan["vlandev"], self.vlan.get("vlanproto", "802.1q")
-
-    def _new_vxlan(self) -> Optional[Vxlan]:
-        given = self.vxlan
-        if not given:
-            return None
-        target = "group" if "vxlangroup" in given else "remote" if "vxlanremote" in given else ""
-        return {
-            "vni": int(given.get("vxlanid", "0")),
-            "local": given.get("vxlanlocal", ""),
-            "target": target,
-            "address": given.get("vxlan" + target, "") if target else "",
-            "device": given.get("vxlandev", ""),
-            "ttl": int(given.get("vxlanttl", "64")),
-        }
 
     def set_alias(self, on: bool) -> None:
         """``alias`` adds beside what is there; ``-alias`` turns the address given so far into the one to remove."""
@@ -210,17 +203,20 @@ class Session:
 class Word:
     """A keyword: how many arguments follow it, what it does. ``clone`` words are read before the interface is made.
 
+    ``greedy`` ones get all words that follow, and take theirs off them.
+
     ``request`` is what the kernel is asked for, where ifconfig(8) names it to a user who may not.
     """
 
     def __init__(
         self,
         name: str,
-        call: Callable[[Session, Sequence[str]], None],
+        call: Callable[[Session, List[str]], None],
         arguments: int = 0,
         clone: bool = False,
         family: str = "",
         optional: bool = False,
+        greedy: bool = False,
         request: str = "",
     ) -> None:
         self.name = name
@@ -229,6 +225,7 @@ class Word:
         self.clone = clone
         self.family = family
         self.optional = optional
+        self.greedy = greedy
         self.denied = f"{request}: Operation not permitted" if request else f"{name}: permission denied"
 
 

@@ -15,6 +15,7 @@ from ...ifnet.facts import NETLINK_IFCONFIG, VLAN_BRIDGES
 from ...ifnet.kernel import Ifnet
 from ...ifnet.routes import mask
 from ...ifnet.types import IFBIF_SPAN, IFBIF_STP, IFF_KNOWSEPOCH, IFF_LOWER_UP, IFF_UP, Address, Interface, Member
+from ...ifnet.vxlan import NO_VNI
 
 Names = Sequence[Tuple[int, str]]
 
@@ -87,6 +88,7 @@ _IFBIF: Names = (
     (0x80, "PTP"),
     (0x100, "AUTOPTP"),
 )
+_IFBRF: Names = ((0x1, "VLANFILTER"), (0x2, "DEFQINQ"))
 _PAD = "\t        "
 
 
@@ -194,7 +196,7 @@ class Printer:
         self._vxlan(interface)
         if interface["media"]:
             print("\tmedia: {}".format(interface["media"]))
-            active = interface["driver"] != "tap" or interface["link"] == "up"
+            active = interface["driver"] not in ("tap", "ngeth") or interface["link"] == "up"
             print(f"\tstatus: {'active' if active else 'no carrier'}")
         print("\tnd6 options={}".format(bits(interface["nd6"], _ND6)))
 
@@ -210,7 +212,8 @@ class Printer:
         )
         print(f"\troot id {ident} priority {bridge['root_priority']} ifcost 0 port 0")
         if self.vlan_bridges:
-            print("\tbridge flags=0<>")
+            untagged = f" defuntagged={bridge['defuntagged']}" if bridge["defuntagged"] else ""
+            print(f"\tbridge flags={bits(bridge['flags'], _IFBRF)}{untagged}")
         priority, cost = 0, 0
         for member in bridge["members"]:
             priority, cost = member["priority"], member["cost"]
@@ -225,6 +228,8 @@ class Printer:
                 "pending": False,
                 "maxaddr": 0,
                 "saved": 0,
+                "untagged": 0,
+                "tagged": [],
             }
             self._member(span, bridge["proto"])
 
@@ -237,7 +242,7 @@ class Printer:
         text += f" priority {member['priority']} path cost {member['cost']}"
         if member["flags"] & IFBIF_STP:
             text += f" proto {proto}\n{_PAD}role disabled state discarding"
-        print(text + (" vlan protocol 802.1q" if self.vlan_bridges else ""))
+        print(text + (_lanes(member) if self.vlan_bridges else ""))
 
     def _vlan(self, interface: Interface) -> None:
         vlan = interface.get("vlan")
@@ -248,5 +253,26 @@ class Printer:
 
     def _vxlan(self, interface: Interface) -> None:
         vxlan = interface.get("vxlan")
-        if vxlan is not None and vxlan["target"]:
-            print(f"\tvxlan vni {vxlan['vni']} local {vxlan['local']}:4789 {vxlan['target']} {vxlan['address']}:4789")
+        if vxlan is None or vxlan["vni"] >= NO_VNI:
+            return
+        local = _socket(vxlan["local"], vxlan["local_port"])
+        remote = _socket(vxlan["address"], vxlan["remote_port"])
+        print(f"\tvxlan vni {vxlan['vni']} local {local} {vxlan['target'] or 'remote'} {remote}")
+
+
+def _lanes(member: Member) -> str:
+    """A member's VLANs."""
+    text = " vlan protocol 802.1q"
+    if member["untagged"]:
+        text += f" untagged {member['untagged']}"
+    if member["tagged"]:
+        ranges = (str(first) if first == last else f"{first}-{last}" for first, last in member["tagged"])
+        text += " tagged " + ",".join(ranges)
+    return text
+
+
+def _socket(address: str, port: int) -> str:
+    """An address and its port; neither, as long as there is no address."""
+    if not address:
+        return ":"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

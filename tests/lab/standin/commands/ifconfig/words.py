@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Dict, List, Sequence
 
 from ...ifnet import bridge, clones, link
+from ...ifnet.errors import NotBuilt
+from ...ifnet.facts import VLAN_BRIDGES
 from ...ifnet.kernel import group_name_error
 from ...ifnet.types import (
     IFF_DEBUG,
@@ -23,7 +25,7 @@ from ...ifnet.types import (
     ND6_NO_DAD,
     ND6_PERFORMNUD,
 )
-from . import bridge_words, clone_words, values
+from . import bridge_words, clone_words, lane_words, values, vxlan_words
 from .session import Session, Word, explained, warn
 from .values import IfconfigError
 
@@ -78,11 +80,12 @@ _ND6 = {
 #: Keywords that FreeBSD has and this lab has not.
 _NOT_BUILT = (
     "vnet", "-vnet", "tunnel", "-tunnel", "deletetunnel", "media", "mediaopt", "-mediaopt", "mode", "instance",
-    "tunnelfib", "carp", "vhid", "laggproto", "laggport", "-laggport", "ssid", "wlandev", "untagged", "tagged",
-    "ifuntagged", "-ifuntagged", "iftagged", "+iftagged", "-iftagged", "vlanfilter", "-vlanfilter", "ifvlanproto",
-    "defuntagged", "-defuntagged", "qinq", "-qinq", "defqinq", "-defqinq", "pltime", "vltime", "deprecated",
-    "-deprecated", "autoconf", "-autoconf", "maclabel", "ipdst",
+    "tunnelfib", "carp", "vhid", "laggproto", "laggport", "-laggport", "ssid", "wlandev", "pltime", "vltime",
+    "deprecated", "-deprecated", "autoconf", "-autoconf", "maclabel", "ipdst", "vxlanportrange", "vxlantimeout",
+    "vxlanmaxaddr", "vxlanflush", "vxlanflushall", "vxlanhwcsum", "-vxlanhwcsum", "vxlanhwtso", "-vxlanhwtso",
 )  # fmt: skip
+#: Those that came with the bridges of FreeBSD 15.
+_NOT_BUILT_15 = ("ifvlanproto", "qinq", "-qinq", "defqinq", "-defqinq")
 
 
 def _up(session: Session, _arguments: Arguments) -> None:
@@ -221,13 +224,13 @@ def _destroy(session: Session, _arguments: Arguments) -> None:
 
 def _not_built(name: str) -> Word:
     def refuse(_session: Session, _arguments: Arguments) -> None:
-        raise clones.NotBuilt(f"the keyword {name}")
+        raise NotBuilt(f"the keyword {name}")
 
-    return Word(name, refuse)
+    return Word(name, refuse, clone=name.startswith("vxlan"))
 
 
-def table() -> Dict[str, Word]:
-    """Every keyword."""
+def table(release: int) -> Dict[str, Word]:
+    """Every keyword that ifconfig(8) of this release (kern.osreldate) knows."""
     words: List[Word] = [
         Word("up", _up),
         Word("down", _down),
@@ -261,10 +264,13 @@ def table() -> Dict[str, Word]:
         Word("unplumb", _destroy, request="SIOCIFDESTROY"),
     ]
     words += [_not_built(name) for name in _NOT_BUILT]
+    words += [_not_built(name) for name in _NOT_BUILT_15 if release >= VLAN_BRIDGES]
     words += [_flag(name, bit, on) for name, (bit, on) in _FLAGS.items()]
     for name, bits in _CAPABILITIES.items():
         words += [_capability(name, bits, True), _capability("-" + name, bits, False)]
     for name, bit in _ND6.items():
         words += [_nd6(name, bit, True), _nd6("-" + name, bit, False)]
-    words += bridge_words.words() + clone_words.words()
+    words += bridge_words.words() + clone_words.words() + vxlan_words.words()
+    if release >= VLAN_BRIDGES:
+        words += lane_words.words()
     return {word.name: word for word in words}

@@ -20,6 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import La
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, declared_outlet, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Process
@@ -106,12 +107,19 @@ class Fleet:
         one = self.desired(request or request_for(**given))[0]
         assert one.record is not None
         name, layout = one.name, self.observed.conf.layout
-        first = 1000 + len(self.observed.allocations.taps)
-        taps = {f"{name}/{nic.name}": first + index for index, nic in enumerate(one.guest.nics)}
+        declared = self.observed.allocations.switches
+        outlets = {nic.name: declared_outlet(nic.switch, declared) or Outlet(TAP, nic.switch) for nic in one.guest.nics}
+        taps, ports = (
+            {
+                f"{name}/{nic}": 1000 + len(known) + index
+                for index, nic in enumerate(nic for nic, outlet in outlets.items() if (outlet.kind == TAP) is on_tap)
+            }
+            for known, on_tap in ((self.observed.allocations.taps, True), (self.observed.allocations.ports, False))
+        )
         vnc = {name: 5900 + len(self.observed.allocations.vnc)} if one.guest.vnc else {}
         if one.guest.vnc and one.guest.vnc.port:
             vnc = {name: one.guest.vnc.port}
-        own = Allocations(taps, vnc)
+        own = Allocations(taps, vnc, ports=ports)
         datasets = dict(self.observed.datasets)
         datasets[f"zroot/apiary/{name}"] = filesystem(f"zroot/apiary/{name}")
         sizes: Dict[str, int] = {}
@@ -120,10 +128,9 @@ class Fleet:
                 datasets[layout.volume(name, disk.name)] = volume(layout.volume(name, disk.name), disk.size)
             elif disk.backing.endswith("file"):
                 sizes[disk.name] = disk.size
-        numbers = {key.partition("/")[2]: tap for key, tap in taps.items()}
-        keys = config.config_keys(one.guest, one.identity, layout, numbers, vnc.get(name), "/fw/CODE.fd")
-        bridges = {nic.name: nic.switch for nic in one.guest.nics}
-        variables = rcfile.rc_variables(one.guest, one.identity, layout, OWNER, numbers, bridges)
+        plugs = plugs_of(name, outlets, own)
+        keys = config.config_keys(one.guest, one.identity, layout, plugs, vnc.get(name), "/fw/CODE.fd")
+        variables = rcfile.rc_variables(one.guest, one.identity, layout, OWNER, plugs)
         boot = Generation("boot.1", config.render(name, keys), rcfile.render(name, variables))
         pid = 4000 + len(self.observed.guests) if running else None
         seen = ObservedGuest(

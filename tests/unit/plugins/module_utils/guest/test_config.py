@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, pci, rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 
 Make = Callable[..., Dict[str, Any]]
@@ -20,10 +21,9 @@ LAYOUT = Layout("/apiary", "zroot/apiary")
 
 
 def files(made: Record) -> Tuple[Dict[str, str], Dict[str, str]]:
-    taps = {nic.name: 1000 + number for number, nic in enumerate(made.guest.nics)}
-    bridges = {nic.name: nic.switch for nic in made.guest.nics}
-    keys = config.config_keys(made.guest, made.identity, LAYOUT, taps, 5900, "/fw/CODE.fd")
-    return keys, rcfile.rc_variables(made.guest, made.identity, LAYOUT, "owner", taps, bridges)
+    plugs = {nic.name: Plug(Outlet(TAP, nic.switch), 1000 + number) for number, nic in enumerate(made.guest.nics)}
+    keys = config.config_keys(made.guest, made.identity, LAYOUT, plugs, 5900, "/fw/CODE.fd")
+    return keys, rcfile.rc_variables(made.guest, made.identity, LAYOUT, "owner", plugs)
 
 
 def sh(text: str, command: str) -> str:

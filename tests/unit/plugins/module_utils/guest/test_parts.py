@@ -146,7 +146,7 @@ def test_allocations_of_a_name_are_not_those_of_a_longer_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"schema": 3, "taps": {}, "vnc": {}}', '{"schema": 1, "taps": {"a": "x"}, "vnc": {}}']
+    "text", ["", "[]", '{"schema": 4, "taps": {}, "vnc": {}}', '{"schema": 1, "taps": {"a": "x"}, "vnc": {}}']
 )
 def test_allocations_that_cannot_be_read_are_not_none(text: str) -> None:
     with pytest.raises(UnknownState):

@@ -159,7 +159,7 @@ def test_absent_keeps_the_disks_unless_told_otherwise(fleet: Any, request_of: Ma
         "remove boot files /apiary/web1/boot, /apiary/web1/firstboot",
         "remove boot generations /apiary/web1/boot.1",
         "set the record /apiary/web1/guest.json aside as /apiary/web1/removed.json",
-        "give back taps and VNC ports",
+        "give back taps, ports and VNC ports",
     ]
     gone = fleet.plan(request_of(state="absent", destroy=True))
     assert "destroy zroot/apiary/web1 and all that is in it" in steps(gone)

@@ -59,7 +59,7 @@ def test_a_guest_under_a_new_name_is_the_same_guest(fleet: Any, request_of: Make
         "destroy interface tap1000",
         "write note of the new name /apiary/web1/guest.json",
         "rename zroot/apiary/web1 to zroot/apiary/shop1",
-        "give taps and VNC port of web1 to shop1",
+        "give taps, ports and VNC port of web1 to shop1",
         "remove runtime state /var/run/apiary/web1",
         "rename the logs of web1",
         "write record /apiary/shop1/guest.json",
@@ -117,7 +117,7 @@ def test_a_renaming_that_was_cut_off_is_finished_by_the_next_task(fleet: Any, re
     taps = {key.replace("shop1", "web1"): tap for key, tap in known.taps.items()}
     fleet.observed = replace(fleet.observed, allocations=replace(known, taps=taps))
     assert steps(plan(fleet, request_of(name="shop1"))) == [
-        "give taps and VNC port of web1 to shop1",
+        "give taps, ports and VNC port of web1 to shop1",
         "rename the logs of web1",
         "write record /apiary/shop1/guest.json",
     ]

@@ -10,11 +10,7 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import (
-    Request,
-    parse_request,
-    requests_of,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
     Port,
     Switch,
@@ -74,11 +70,6 @@ def test_each_bad_value_names_its_option(options: Dict[str, Any]) -> None:
 def test_networks_of_one_or_two_addresses_have_no_broadcast() -> None:
     given = ["10.0.0.0/31", "10.1.0.255/32", "fd00::/127"]
     assert parse_request({"name": "lan", "addresses": given}).addresses == tuple(given)
-
-
-def test_a_list_names_what_is_there_twice() -> None:
-    with pytest.raises(BadInput, match="switches: lan is there twice, as element 1 and as element 3"):
-        requests_of({"switches": [{"name": "lan"}, {"name": "b"}, {"name": "lan"}]})
 
 
 @pytest.mark.parametrize(
