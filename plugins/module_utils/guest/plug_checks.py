@@ -36,8 +36,9 @@ def check_plugs(one: Desired, outlets: Mapping[str, Outlet], observed: Observed)
 
 
 def _is_judged(one: Desired, nic: Nic) -> bool:
-    """Not where it stays as it was while the guest is to be off: that has to be possible, whatever has changed."""
-    return not (one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic)
+    """Whether it is new or another one, or about to be used: what else is done with a guest is none of its business."""
+    starts = one.will_start or one.request.get("restart") == "if_needed"
+    return starts or one.old is None or one.old.nic(nic.name) != nic
 
 
 def _check_port(nic: Nic, outlet: Outlet, at: str) -> None:

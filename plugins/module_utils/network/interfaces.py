@@ -47,7 +47,7 @@ class Interface:
     """One interface.
 
     ``members``, which of them are ``stp`` ports or ``private``, and their ``lanes``, is filled for a bridge, as is
-    whether it ``filters_vlans`` and the ``default_vlan`` of new members (0 for none); ``vlan`` for a VLAN; ``opened_by``
+    whether it ``filters_vlans`` and the ``default_vlan`` of new members (0: none); ``vlan`` for a VLAN; ``opened_by``
     (a pid) for a tap that somebody holds open. ``options``: the capabilities that are on, such as TSO4.
     """
 
