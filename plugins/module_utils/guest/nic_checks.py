@@ -50,11 +50,9 @@ def check_nic(nic: Nic, at: str) -> None:
         raise BadInput(f"{at}mtu: {nic.mtu}; allowed are 576 to 9216, 0 for the switch's own")
     if nic.switch and not _SWITCH.fullmatch(nic.switch):
         raise BadInput(f"{at}switch: {nic.switch!r} is not the name of a switch or bridge")
-    if nic.private and not nic.is_plugged:
-        raise BadInput(f"{at}private: true is said of a member of a bridge, and switch is {nic.switch!r}")
-    for option, asked in (("vlan", bool(nic.vlan)), ("tagged", bool(nic.tagged))):
-        if asked and not nic.is_plugged:
-            raise BadInput(f"{at}{option}: is said of a member of a bridge, and switch is {nic.switch!r}")
+    for option in ("private", "vlan", "tagged"):
+        if getattr(nic, option) and nic.switch == NONE:
+            raise BadInput(f"{at}{option}: is said of a member of a bridge, and switch is none")
     if nic.vlan and nic.vlan not in _VLANS:
         raise BadInput(f"{at}vlan: {nic.vlan}; a VLAN has a number from 1 to 4094, and 0 means none")
     if any(nic.vlan in _range(text) for text in nic.tagged):

@@ -65,7 +65,7 @@ def test_what_the_runtime_is_told_of_each_option(fleet: Any, request_of: Make) -
         {"name": "access", "switch": "bridge0", "vlan": 82},
         {"name": "trunk", "switch": "bridge0", "tagged": ["20", "1-9", "10"], "vlan": 99},
         {"name": "p2p", "switch": "none", "host_address": "10.1.1.1/30", "route": ["10.2.0.0/24", "10.3.0.0/24"]},
-        {"name": "off"},
+        {"name": "off", "private": True, "vlan": 7},
     ]
     assert lines(fleet.plan(request_of(memory="1G", nics=nics))) == [
         "tap1000 plain bridge0 -",
@@ -97,7 +97,7 @@ BAD = [
     (nic(mtu=100), "mtu: 100; allowed are 576 to 9216"),
     (nic(switch="bridge1", mtu=9000), "mtu: 9000 is not that of bridge1, 1500"),
     (nic(switch="tenant", mtu=9000, model="e1000"), "only virtio-net can tell the guest"),
-    (nic(private=True), "private: true is said of a member of a bridge"),
+    (nic(switch="none", private=True), "private: is said of a member of a bridge"),
     (nic(switch="tenant", private=True), "private: .* tenant is of type vale"),
     (nic(switch="none", vlan=7), "vlan: is said of a member of a bridge"),
     (nic(switch="bridge0", vlan=7), "vlan: bridge0 does not filter VLANs"),
