@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 IFCONFIG = ("ifconfig", "-a")
 
@@ -20,6 +21,11 @@ _HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric
 _MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: .*)?")
 _OPTIONS = re.compile(r"options=[0-9a-f]+<(?P<options>[^>]*)>(?: .*)?")
 _VLAN = re.compile(r"vlan: (?P<tag>\d+) vlanproto: \S+ vlanpcp: \d+ parent interface: (?P<parent>\S+)(?: .*)?")
+_LANES = re.compile(r".* vlan protocol \S+(?: untagged (?P<untagged>\d+))?(?: tagged (?P<tagged>[\d,-]+))?")
+_BRIDGE_FLAGS = re.compile(r"bridge flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: .*)?")
+_VXLAN = re.compile(
+    r"vxlan vni (?P<id>\d+) local (?P<local>\S*):\d* (?:remote|group) (?P<far>\S*):(?P<port>\d*)(?: .*)?"
+)
 _INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?: --> \S+)? prefixlen (?P<length>\d+)(?: .*)?")
 _OPENED = re.compile(r"Opened by PID (?P<pid>\d+)")
@@ -34,11 +40,22 @@ class Vlan:
 
 
 @dataclass(frozen=True)
+class Vxlan:
+    """What makes a vxlan(4) one: its network identifier, its own address, the far one or the group, the UDP port."""
+
+    id: int
+    local: str
+    far: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Interface:
     """One interface.
 
     ``members``, and which of them are ``stp`` ports, is filled for a bridge, ``vlan`` for a VLAN, ``opened_by`` (a pid)
-    for a tap that somebody holds open. ``options`` are the capabilities that are on, such as TSO4.
+    for a tap that somebody holds open. ``options`` are the capabilities that are on, such as TSO4. A bridge that
+    ``filters`` VLANs has the VLANs of its members in ``lanes``.
     """
 
     name: str
@@ -55,6 +72,14 @@ class Interface:
     stp: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media: str = ""
+    vxlan: Optional[Vxlan] = None
+    filters: bool = False
+    lanes: Mapping[str, Lanes] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether its driver passes frames."""
+        return "RUNNING" in self.flags
 
     @property
     def addresses(self) -> Tuple[str, ...]:
@@ -126,6 +151,9 @@ def _parse_block(lines: List[str]) -> Interface:
     options: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media = ""
+    vxlan: Optional[Vxlan] = None
+    filters = False
+    lanes: Dict[str, Lanes] = {}
     inet: List[str] = []
     inet6: List[str] = []
     for line in lines[1:]:
@@ -140,6 +168,13 @@ def _parse_block(lines: List[str]) -> Interface:
             match = _matched(_MEMBER, line)
             members.append(match["name"])
             stp += [match["name"]] if "STP" in match["flags"].split(",") else []
+        elif members and " vlan protocol " in rest:
+            lanes[members[-1]] = _lanes(line)
+        elif word == "bridge":
+            filters = "VLANFILTER" in _words(_matched(_BRIDGE_FLAGS, line)["flags"])
+        elif word == "vxlan":
+            match = _matched(_VXLAN, line)
+            vxlan = Vxlan(int(match["id"]), _bare(match["local"]), _bare(match["far"]), int(match["port"] or 0))
         elif word.startswith("options="):
             options = _words(_matched(_OPTIONS, line)["options"])
         elif word == "vlan:":
@@ -169,11 +204,24 @@ def _parse_block(lines: List[str]) -> Interface:
         stp=tuple(stp),
         vlan=vlan,
         media=media,
+        vxlan=vxlan,
+        filters=filters,
+        lanes=lanes,
     )
 
 
 def _words(text: str) -> Tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)
+
+
+def _lanes(line: str) -> Lanes:
+    match = _matched(_LANES, line)
+    return Lanes(int(match["untagged"] or 0), match["tagged"] or "")
+
+
+def _bare(address: str) -> str:
+    """An address without the brackets that keep its colons from the port's."""
+    return address.strip("[]")
 
 
 def _cidr(line: str) -> str:
