@@ -69,7 +69,7 @@ def _check_mtu(one: Desired, nic: Nic, bridge: str, observed: Observed, at: str)
 
 
 def _check_vlans(nic: Nic, bridge: str, observed: Observed, at: str) -> None:
-    filters = bridge in observed.interfaces and observed.interfaces[bridge].filters_vlans
+    filters = bridge in observed.interfaces and observed.interfaces[bridge].filters
     option = "vlan" if nic.vlan else "tagged"
     if (nic.vlan or nic.tagged) and not filters:
         raise BadInput(

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Al
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import option_words
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import AUTO, Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 TAP = "tap"
 VALE = "vale"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Lanes, parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
@@ -63,13 +64,13 @@ bridge7: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0
 """
 
 
-def test_the_members_of_a_bridge_that_filters_vlans() -> None:
+def test_the_members_of_a_bridge_that_filters() -> None:
     bridge = parse_ifconfig(LANES)["bridge7"]
-    assert bridge.filters_vlans and bridge.default_vlan == 5
-    assert bridge.lanes == {"tap4": Lanes(99, "10-25,30"), "tap3": Lanes(30)}
+    assert bridge.filters and bridge.default_vlan == 5
+    assert bridge.lanes == {"tap4": Lanes(99, "10-25,30"), "tap3": Lanes(30), "tap2": Lanes()}
     assert bridge.private == ("tap3",)
     plain = parse_ifconfig(LANES.replace("flags=1<VLANFILTER> defuntagged=5", "flags=0<>"))["bridge7"]
-    assert not plain.filters_vlans and plain.default_vlan == 0
+    assert not plain.filters and plain.default_vlan == 0
 
 
 def test_names_are_compared_whole() -> None:
