@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 from compare import fingerprint, unforetold
 from faults import Sweep, tried
 from guests import tiny
-from harness import ROOT, Modules, Playbooks, until
+from harness import ROOT, Modules, Playbooks, bring_tiny_guest, until
 from standin.guests.control import Guest
 from standin.host import StandinHost
+from standin.settings import Settings
+from test_bhyve_host import WISH
 
 
 def nic(name: str = "lan", vm: str = "web1", **options: Any) -> Dict[str, Any]:
@@ -130,6 +132,31 @@ def test_frames_pass_between_guests_and_not_between_private_ones(host: StandinHo
     left = sorted(host.sh("ifconfig -g apiary").stdout.split())
     assert left == ["tap1001", "tap1002"], "the taps of web10 stay when web1 goes"
     assert "description: apiary:web10:lan" in host.sh("ifconfig tap1001").stdout
+
+
+def test_nics_are_in_their_vlans_where_the_bridge_filters_them(bare_host: Callable[..., StandinHost]) -> None:
+    host = bare_host(Settings("fifteen1", release="15.0-RELEASE", zfs=False), name="fifteen1")
+    bring_tiny_guest(host)
+    modules = Modules(host).install()
+    modules.good("bhyve_host", {**WISH, "dataset": "", "loader_variables": {}})
+    modules.good("bhyve_switch", {"name": "lan", "vlan_filter": True})
+    lanes = {"a": {"vlan": 20}, "b": {"vlan": 20, "tagged": ["5", 6]}, "c": {"vlan": 30}}
+    vms = [tiny(name, state="started", nics=[{"name": "lan", "switch": "auto", **lanes[name]}]) for name in lanes]
+    modules.good("bhyve_vm", {"vms": vms})
+    assert not modules.good("bhyve_vm", {"vms": vms})["changed"]
+    guests = {name: Guest(host.directory, name) for name in lanes}
+    for guest in guests.values():
+        guest.wait_booted()
+    guests["a"].call("to 20")
+    assert until(lambda: "to 20" in guests["b"].heard())
+    assert "to 20" not in guests["c"].heard()
+    moved = modules.good("bhyve_nic", nic(vm="c", vlan=20, tagged=["7-9", "5"]))
+    assert moved["changes"]["c"][-1] == "make tap1002 in bridge1000 untagged 20, tagged 5,7-9" and not moved["pending"]
+    guests["a"].call("to all")
+    assert until(lambda: "to all" in guests["c"].heard())
+    guests["c"].reboot()
+    guests["c"].wait_booted(2)
+    assert not modules.good("bhyve_nic", nic(vm="c"))["changed"], "the runtime leaves the tap in its VLANs"
 
 
 BAD = [
