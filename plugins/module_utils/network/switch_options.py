@@ -31,6 +31,8 @@ _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
 _MTU = range(576, 9217)
 _VLAN = range(1, 4095)
+#: What a NIC can be given in place of a switch's name.
+_NO_NAMES = {"auto": "the only switch of the host", "none": "the host itself"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
@@ -79,6 +81,8 @@ def check_name(name: str) -> None:
             f"name: {name!r} cannot be a switch's name: 1 to 63 letters, digits, '_' and '-', beginning with a letter "
             "or digit"
         )
+    if name in _NO_NAMES:
+        raise BadInput(f"name: {name} cannot be a switch's name: to a NIC it means {_NO_NAMES[name]}")
 
 
 def parse_request(params: Mapping[str, Any]) -> Request:
