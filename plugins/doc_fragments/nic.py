@@ -54,7 +54,7 @@ private:
   description:
     - Frames are not passed between private members of a bridge, so that such guests reach the uplink and the host and
       not each other. The default is V(false).
-    - It is changed at once. Only for bridges.
+    - It is changed at once. Only for bridges; while the NIC is unplugged it has no effect.
   type: bool
 vlan:
   description:

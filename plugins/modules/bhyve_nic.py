@@ -50,6 +50,12 @@ EXAMPLES = r"""
       - {vm: shop1, name: wan, switch: customers, private: true}
       - {vm: shop2, name: wan, switch: customers, private: true}
 
+- name: On FreeBSD 15, one NIC in a VLAN and one that carries several, of a bridge that filters them
+  apiary.bhyve.bhyve_nic:
+    nics:
+      - {vm: desk1, name: lan, switch: campus, vlan: 82}
+      - {vm: router1, name: trunk, switch: campus, tagged: [10-20, "82"]}
+
 - name: A router and the host are the two ends of a wire, and the host reaches a network behind it
   apiary.bhyve.bhyve_nic:
     vm: router1

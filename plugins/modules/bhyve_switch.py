@@ -112,6 +112,62 @@ options:
       - Whether the uplink takes part in the spanning tree protocol (RSTP). The default is V(false). The guests never
         do.
     type: bool
+  vlan_filter:
+    description: &vlan_filter
+      - Whether the bridge keeps VLANs apart, so that one bridge serves many. Each NIC is in one VLAN, or has several with
+        their tags (O(apiary.bhyve.bhyve_vm#module:nics[].vlan), O(apiary.bhyve.bhyve_vm#module:nics[].tagged)); one that
+        is in none hears nothing. The default is V(false).
+      - Needs FreeBSD 15. On FreeBSD 14 it is refused; there a switch for each VLAN does it, with O(uplink) and O(vlan).
+      - The host itself has no part in it, so it goes with neither O(addresses) nor O(vlan).
+    type: bool
+  uplink_untagged:
+    description: &uplink_untagged
+      - With O(vlan_filter), the VLAN of the frames that have no tag on the uplink, 1 to 4094. V(''), the default, means
+        that there are none.
+    type: str
+  uplink_tagged:
+    description: &uplink_tagged
+      - With O(vlan_filter), the VLANs that have their tags on the uplink, as numbers, ranges such as V(10-20), or V(all),
+        which is the default. With V([]) there are none.
+    type: list
+    elements: str
+  vxlan:
+    description: &vxlan
+      - A network between hosts in place of an uplink (vxlan(4)). The guests of all hosts with the same O(vxlan.id) are on
+        one LAN, which goes in UDP packets over whatever connects the hosts. It is neither encrypted nor authenticated.
+      - It is given whole each time; V({}) takes it away.
+      - Its C(vxlan1000), or the first free number from there, is a member of the bridge. One with other ends gets another
+        number.
+      - The outer headers take 50 bytes of a packet, 70 with IPv6. So the MTU of the bridge and its guests is 1450 or 1430
+        by default, or less where that of the interface that carries it is less than 1500. A larger O(mtu) is possible
+        with a warning, for frames are cut in two then.
+    type: dict
+    suboptions: &vxlan_suboptions
+      id:
+        description:
+          - Its network identifier, 1 to 16777215. A host has one of each.
+        type: int
+      local:
+        description:
+          - The host's address to send from and to receive at. By default the one of the way to the other hosts.
+          - One that the interface gets by DHCP is refused, for at boot it is not there in time.
+        type: str
+      remote:
+        description:
+          - The address of the one other host. Either this or O(vxlan.group) is needed.
+        type: str
+      group:
+        description:
+          - The multicast address by which all other hosts are reached.
+        type: str
+      dev:
+        description:
+          - The interface on which O(vxlan.group) is reached, such as V(em0).
+        type: str
+      port:
+        description:
+          - The UDP port, 1 to 65534, the same on all hosts. The default is 4789.
+        type: int
   switches:
     description:
       - Many switches, each with the options that one has by itself, which cannot be given beside it.
@@ -160,6 +216,20 @@ options:
       stp:
         description: *stp
         type: bool
+      vlan_filter:
+        description: *vlan_filter
+        type: bool
+      uplink_untagged:
+        description: *uplink_untagged
+        type: str
+      uplink_tagged:
+        description: *uplink_tagged
+        type: list
+        elements: str
+      vxlan:
+        description: *vxlan
+        type: dict
+        suboptions: *vxlan_suboptions
 notes:
   - An uplink that C(ifconfig_IF_name) in rc.conf renames cannot be used, for at boot bridges are made before interfaces
     are renamed.
@@ -202,6 +272,23 @@ EXAMPLES = r"""
     switches:
       - {name: mesh, type: netgraph, uplink: em1}
       - {name: cell, type: netgraph, addresses: [10.20.0.1/24], mtu: 9000}
+
+- name: One bridge for the VLANs 10 to 20 of the LAN (FreeBSD 15); each guest says which one is its own
+  apiary.bhyve.bhyve_switch:
+    name: trunk
+    uplink: em1
+    vlan_filter: true
+    uplink_tagged: [10-20]
+
+- name: The guests of two hosts are on one network; on the other host local and remote change places
+  apiary.bhyve.bhyve_switch:
+    name: both
+    vxlan: {id: 42, local: 192.0.2.1, remote: 192.0.2.2}
+
+- name: The guests of any number of hosts are on one network
+  apiary.bhyve.bhyve_switch:
+    name: all
+    vxlan: {id: 43, group: 239.0.0.43, dev: em0}
 
 - name: A guest is plugged in
   apiary.bhyve.bhyve_vm:
@@ -282,6 +369,22 @@ switches:
     stp:
       description: Whether the uplink takes part in the spanning tree protocol.
       type: bool
+    vlan_filter:
+      description: Whether the bridge filters VLANs.
+      type: bool
+    uplink_untagged:
+      description: The VLAN of the uplink's frames without a tag where the bridge filters VLANs, V('') if there is none.
+      type: str
+      sample: "1"
+    uplink_tagged:
+      description: The VLANs of the uplink with their tags where the bridge filters VLANs.
+      type: list
+      elements: str
+      sample: [10-20]
+    vxlan:
+      description: The declared VXLAN, V({}) if there is none.
+      type: dict
+      sample: {id: 42, local: 192.0.2.1, remote: 192.0.2.2, port: 4789}
     up:
       description: Whether the bridge is up.
       type: bool

@@ -25,6 +25,9 @@ notes:
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
   - VNC passwords are kept in files that only root can read, and shown nowhere.
 seealso:
+  - module: apiary.bhyve.bhyve_disk
+  - module: apiary.bhyve.bhyve_nic
+  - module: apiary.bhyve.bhyve_switch
   - module: apiary.bhyve.bhyve_image
   - module: apiary.bhyve.bhyve_vm_info
   - module: apiary.bhyve.bhyve_host
@@ -85,6 +88,13 @@ EXAMPLES = r"""
     name: web1
     disks:
       - {name: root, size: 40G}
+
+- name: A guest that reaches the uplink and not its neighbours, and that the host manages over a wire of its own
+  apiary.bhyve.bhyve_vm:
+    name: shop1
+    nics:
+      - {name: wan, switch: customers, private: true}
+      - {name: manage, switch: none, host_address: 10.1.1.1/30}
 
 - name: The guest answers on port 5901 with a German keyboard, and has a debug port
   apiary.bhyve.bhyve_vm:
@@ -212,7 +222,8 @@ vms:
           type: dict
           sample: {data: 100G}
         pending:
-          description: What waits for its next boot, by key of bhyve_config(5) or variable of C(guest.rc).
+          description: What waits for its next boot, by key of bhyve_config(5), variable of C(guest.rc), or for the tap of
+            a NIC C(nic.NAME.OPTION).
           type: dict
           sample: {memory.size: {running: 4G, next: 8G}}
         exit:

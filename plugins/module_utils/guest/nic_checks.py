@@ -7,36 +7,15 @@
 from __future__ import annotations
 
 import re
-from typing import List, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import check_host_side
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import NONE, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import VLANS
 
-_VLANS = range(1, 4095)
-_VLAN_RANGE = re.compile(r"(?P<first>[0-9]{1,4})(?:-(?P<last>[0-9]{1,4}))?")
 _SWITCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Slots of bus 0 that are kept for what has its habitual place there.
 _KEPT_SLOTS = {29: "the frame buffer", 30: "the tablet"}
-
-
-def normal_vlans(texts: Sequence[str], option: str) -> Tuple[str, ...]:
-    """VLANs as numbers and ranges, in order, as ifconfig(8) shows them. BadInput."""
-    numbers: Set[int] = set()
-    for text in texts:
-        match = _VLAN_RANGE.fullmatch(text.strip())
-        first = int(match["first"]) if match is not None else 0
-        last = int(match["last"] or first) if match is not None else 0
-        if first not in _VLANS or last not in _VLANS or first > last:
-            raise BadInput(f"{option}: {text!r} is neither a VLAN from 1 to 4094 nor a range of them such as 10-20")
-        numbers.update(range(first, last + 1))
-    ranges: List[List[int]] = []
-    for number in sorted(numbers):
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return tuple(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def _range(text: str) -> range:
@@ -50,12 +29,10 @@ def check_nic(nic: Nic, at: str) -> None:
         raise BadInput(f"{at}mtu: {nic.mtu}; allowed are 576 to 9216, 0 for the switch's own")
     if nic.switch and not _SWITCH.fullmatch(nic.switch):
         raise BadInput(f"{at}switch: {nic.switch!r} is not the name of a switch or bridge")
-    if nic.private and not nic.is_plugged:
-        raise BadInput(f"{at}private: true is said of a member of a bridge, and switch is {nic.switch!r}")
-    for option, asked in (("vlan", bool(nic.vlan)), ("tagged", bool(nic.tagged))):
-        if asked and not nic.is_plugged:
-            raise BadInput(f"{at}{option}: is said of a member of a bridge, and switch is {nic.switch!r}")
-    if nic.vlan and nic.vlan not in _VLANS:
+    for option in ("private", "vlan", "tagged"):
+        if getattr(nic, option) and nic.switch == NONE:
+            raise BadInput(f"{at}{option}: is said of a member of a bridge, and switch is none")
+    if nic.vlan and nic.vlan not in VLANS:
         raise BadInput(f"{at}vlan: {nic.vlan}; a VLAN has a number from 1 to 4094, and 0 means none")
     if any(nic.vlan in _range(text) for text in nic.tagged):
         raise BadInput(f"{at}tagged: {nic.vlan} is that of frames without a tag already (vlan)")

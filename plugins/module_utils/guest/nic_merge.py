@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import normal_address, normal_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_part_name
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_checks import normal_vlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import parse_vlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 
 _PLAIN = ("model", "switch", "mtu", "private", "vlan", "slot")
@@ -45,7 +45,7 @@ def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) 
     if given.get("mac") is not None:
         changes["mac"] = normalise_mac(given["mac"], f"{at}mac") if given["mac"] else ""
     if given.get("tagged") is not None:
-        changes["tagged"] = normal_vlans([str(text) for text in given["tagged"]], f"{at}tagged")
+        changes["tagged"] = _vlans(given["tagged"], f"{at}tagged")
     if given.get("host_address") is not None:
         changes["host_address"] = normal_address(given["host_address"], f"{at}host_address")
     if given.get("route") is not None:
@@ -55,3 +55,8 @@ def _merge_nic(base: Optional[Nic], given: Mapping[str, Any], os: str, at: str) 
         changes.setdefault("model", PRESETS[os].nic)
         return Nic(name=given["name"], **changes)
     return replace(base, **changes)
+
+
+def _vlans(texts: Sequence[str], option: str) -> Tuple[str, ...]:
+    vlans = parse_vlans(texts, option)
+    return tuple(vlans.split(",")) if vlans else ()

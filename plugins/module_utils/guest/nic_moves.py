@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Mapping, Optional
+from typing import List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
@@ -19,10 +19,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import (
     add_member,
     delete_member,
-    member_words,
     set_member,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import changes as lane_words
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -49,20 +50,18 @@ class MoveTap(Change):
 
 @dataclass(frozen=True)
 class SetMember(Change):
-    """How a tap is a member of its bridge: whether it is private, in which VLANs. None: that stays as it is."""
+    """How a tap is a member of its bridge: whether it is private, in which VLANs, by ``words`` of ifconfig(8)."""
 
     bridge: str
     tap: str
-    private: Optional[bool]
-    lanes: Optional[Lanes]
+    said: str
+    words: Tuple[str, ...]
 
     def describe(self) -> str:
-        words = [] if self.private is None else ["private" if self.private else "not private"]
-        words += [] if self.lanes is None else (_said(False, self.lanes) or ["in no VLAN"])
-        return f"make {self.tap} in {self.bridge} {', '.join(words)}"
+        return f"make {self.tap} in {self.bridge} {self.said}"
 
     def apply(self, host: Host) -> None:
-        set_member(host, self.bridge, self.tap, member_words(self.tap, self.private, self.lanes))
+        set_member(host, self.bridge, self.tap, self.words)
 
 
 def _said(private: bool, lanes: Lanes) -> List[str]:
@@ -93,8 +92,12 @@ def tap_changes(one: Desired, observed: Observed, plugs: Mapping[str, Plug]) -> 
 
 
 def _member_change(guest: str, nic: Nic, tap: str, bridge: Interface) -> List[Change]:
-    private = nic.private if (tap in bridge.private) != nic.private else None
+    said, words = [], []
+    if (tap in bridge.private) != nic.private:
+        said.append("private" if nic.private else "not private")
+        words += ["private" if nic.private else "-private", tap]
     wanted = lanes_of(nic)
     wanted = wanted if wanted.untagged else Lanes(bridge.default_vlan, wanted.tagged)
-    lanes = wanted if bridge.filters_vlans and bridge.lanes.get(tap, Lanes()) != wanted else None
-    return [] if private is None and lanes is None else [SetMember(guest, bridge.name, tap, private, lanes)]
+    lanes = lane_words(tap, wanted, bridge.lanes.get(tap)) if bridge.filters else []
+    said += (_said(False, wanted) or ["in no VLAN"]) if lanes else []
+    return [SetMember(guest, bridge.name, tap, ", ".join(said), (*words, *lanes))] if said else []

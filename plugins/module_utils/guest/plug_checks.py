@@ -38,8 +38,9 @@ def check_plugs(one: Desired, outlets: Mapping[str, Outlet], observed: Observed)
 
 
 def _is_judged(one: Desired, nic: Nic) -> bool:
-    """Not where it stays as it was while the guest is to be off: that has to be possible, whatever has changed."""
-    return not (one.state == "stopped" and one.old is not None and one.old.nic(nic.name) == nic)
+    """Whether it is new or another one, or about to be used: what else is done with a guest is none of its business."""
+    starts = one.will_start or one.request.get("restart") == "if_needed"
+    return starts or one.old is None or one.old.nic(nic.name) != nic
 
 
 def _check_port(nic: Nic, outlet: Outlet, at: str) -> None:
@@ -70,7 +71,7 @@ def _check_mtu(one: Desired, nic: Nic, bridge: str, observed: Observed, at: str)
 
 
 def _check_vlans(nic: Nic, bridge: str, observed: Observed, at: str) -> None:
-    filters = bridge in observed.interfaces and observed.interfaces[bridge].filters_vlans
+    filters = bridge in observed.interfaces and observed.interfaces[bridge].filters
     option = "vlan" if nic.vlan else "tagged"
     if (nic.vlan or nic.tagged) and not filters:
         raise BadInput(

@@ -17,7 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Al
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.host_side import option_words
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import AUTO, Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 TAP = "tap"
 VALE = "vale"
@@ -109,11 +109,12 @@ def nic_line(nic: Nic, plug: Plug) -> str:
     """The NIC in the variable ``nics`` of guest.rc, '' if it has no tap that the runtime has to make."""
     if plug.outlet.kind != TAP:
         return ""
-    words = ["private"] if nic.private else []
-    words += [f"untagged:{nic.vlan}"] if nic.vlan else []
-    # Commas are between the words already.
-    words += [f"tagged:{'+'.join(nic.tagged)}"] if nic.tagged else []
-    words += option_words(nic)
+    words = option_words(nic)
+    if plug.outlet.interface:
+        words += ["private"] if nic.private else []
+        words += [f"untagged:{nic.vlan}"] if nic.vlan else []
+        # Commas are between the words already.
+        words += [f"tagged:{'+'.join(nic.tagged)}"] if nic.tagged else []
     fields = [plug.name, nic.name, plug.outlet.interface or "-", str(nic.mtu or "-")]
     return " ".join([*fields, ",".join(words)] if words else fields)
 

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, Sequence
+from typing import Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 
 def switch_tag(switch: str) -> str:
@@ -27,26 +28,13 @@ def bridge_of(interfaces: Mapping[str, Interface], member: str) -> Optional[str]
 
 def add_member(host: Host, bridge: str, member: str, private: bool = False, lanes: Optional[Lanes] = None) -> None:
     """Plug an interface into a bridge. It must not be a member of any; its MTU becomes the bridge's."""
-    words = ["untagged", str(lanes.untagged)] if lanes is not None and lanes.untagged else []
-    words += ["tagged", lanes.tagged] if lanes is not None and lanes.tagged else []
-    words += ["private", member] if private else []
+    words = [*(lanes.words if lanes is not None else ()), *(["private", member] if private else ())]
     host.run(["ifconfig", bridge, "addm", member, *words], what=f"cannot add {member} to the bridge {bridge}")
 
 
 def set_member(host: Host, bridge: str, member: str, words: Sequence[str]) -> None:
     """Change how an interface is a member of a bridge, by words of ifconfig(8)."""
     host.run(["ifconfig", bridge, *words], what=f"cannot change the member {member} of the bridge {bridge}")
-
-
-def member_words(member: str, private: Optional[bool], lanes: Optional[Lanes]) -> List[str]:
-    """The words of ifconfig(8) by which a bridge's member becomes so; None: that stays as it is."""
-    words: List[str] = []
-    if private is not None:
-        words += ["private" if private else "-private", member]
-    if lanes is not None:
-        words += ["ifuntagged", member, str(lanes.untagged)] if lanes.untagged else ["-ifuntagged", member]
-        words += ["iftagged", member, lanes.tagged or "none"]
-    return words
 
 
 def delete_member(host: Host, bridge: str, member: str) -> None:

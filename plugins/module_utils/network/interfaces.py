@@ -13,14 +13,19 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 IFCONFIG = ("ifconfig", "-a")
 
 _HEADER = re.compile(r"(?P<name>\S.*?): flags=[0-9a-f]+<(?P<flags>[^>]*)> metric \d+ mtu (?P<mtu>\d+)")
 _MEMBER = re.compile(r"member: (?P<name>\S.*?) flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: .*)?")
-_BRIDGE = re.compile(r"bridge flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: defuntagged=(?P<default>\d+))?(?: .*)?")
 _OPTIONS = re.compile(r"options=[0-9a-f]+<(?P<options>[^>]*)>(?: .*)?")
 _VLAN = re.compile(r"vlan: (?P<tag>\d+) vlanproto: \S+ vlanpcp: \d+ parent interface: (?P<parent>\S+)(?: .*)?")
+_LANES = re.compile(r".* vlan protocol \S+(?: untagged (?P<untagged>\d+))?(?: tagged (?P<tagged>[\d,-]+))?")
+_BRIDGE_FLAGS = re.compile(r"bridge flags=[0-9a-f]+<(?P<flags>[^>]*)>(?: defuntagged=(?P<default>\d+))?(?: .*)?")
+_VXLAN = re.compile(
+    r"vxlan vni (?P<id>\d+) local (?P<local>\S*):\d* (?:remote|group) (?P<far>\S*):(?P<port>\d*)(?: .*)?"
+)
 _INET = re.compile(r"inet (?P<address>[\d.]+)(?: --> [\d.]+)? netmask 0x(?P<mask>[0-9a-f]{8})(?: .*)?")
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?: --> \S+)? prefixlen (?P<length>\d+)(?: .*)?")
 _OPENED = re.compile(r"Opened by PID (?P<pid>\d+)")
@@ -35,20 +40,23 @@ class Vlan:
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """The VLANs of a bridge's member: that of its frames without a tag (0 for none), and a list such as 10-20,30."""
+class Vxlan:
+    """What makes a vxlan(4) one: its network identifier, its own address, the far one or the group, the UDP port."""
 
-    untagged: int = 0
-    tagged: str = ""
+    id: int
+    local: str
+    far: str
+    port: int
 
 
 @dataclass(frozen=True)
 class Interface:
     """One interface.
 
-    ``members``, which of them are ``stp`` ports or ``private``, and their ``lanes``, is filled for a bridge, as is
-    whether it ``filters_vlans`` and the ``default_vlan`` of new members (0 for none); ``vlan`` for a VLAN; ``opened_by``
-    (a pid) for a tap that somebody holds open. ``options``: the capabilities that are on, such as TSO4.
+    ``members``, and which of them are ``stp`` ports or ``private``, is filled for a bridge, ``vlan`` for a VLAN,
+    ``opened_by`` (a pid) for a tap that somebody holds open. ``options``: the capabilities that are on, such as TSO4.
+    A bridge that ``filters`` VLANs has the VLANs of its members in ``lanes``; ``default_vlan`` (0: none) is that of the
+    frames without a tag of those that join it.
     """
 
     name: str
@@ -64,11 +72,17 @@ class Interface:
     options: Tuple[str, ...] = ()
     stp: Tuple[str, ...] = ()
     private: Tuple[str, ...] = ()
-    lanes: Mapping[str, Lanes] = field(default_factory=dict)
-    filters_vlans: bool = False
-    default_vlan: int = 0
     vlan: Optional[Vlan] = None
     media: str = ""
+    vxlan: Optional[Vxlan] = None
+    filters: bool = False
+    default_vlan: int = 0
+    lanes: Mapping[str, Lanes] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether its driver passes frames."""
+        return "RUNNING" in self.flags
 
     @property
     def addresses(self) -> Tuple[str, ...]:
@@ -138,11 +152,13 @@ def _parse_block(lines: List[str]) -> Interface:
     members: List[str] = []
     stp: List[str] = []
     private: List[str] = []
-    lanes: Dict[str, Lanes] = {}
-    filters_vlans, default_vlan = False, 0
+    default_vlan = 0
     options: Tuple[str, ...] = ()
     vlan: Optional[Vlan] = None
     media = ""
+    vxlan: Optional[Vxlan] = None
+    filters = False
+    lanes: Dict[str, Lanes] = {}
     inet: List[str] = []
     inet6: List[str] = []
     for line in lines[1:]:
@@ -156,14 +172,17 @@ def _parse_block(lines: List[str]) -> Interface:
         elif word == "member:":
             match = _matched(_MEMBER, line)
             members.append(match["name"])
-            flags = match["flags"].split(",")
-            stp += [match["name"]] if "STP" in flags else []
-            private += [match["name"]] if "PRIVATE" in flags else []
-        elif not word and members:
-            lanes.update(_lanes(members[-1], rest))
+            marks = _words(match["flags"])
+            stp += [match["name"]] if "STP" in marks else []
+            private += [match["name"]] if "PRIVATE" in marks else []
+        elif members and " vlan protocol " in rest:
+            lanes[members[-1]] = _lanes(line)
         elif word == "bridge":
-            match = _matched(_BRIDGE, line)
-            filters_vlans, default_vlan = "VLANFILTER" in _words(match["flags"]), int(match["default"] or 0)
+            match = _matched(_BRIDGE_FLAGS, line)
+            filters, default_vlan = "VLANFILTER" in _words(match["flags"]), int(match["default"] or 0)
+        elif word == "vxlan":
+            match = _matched(_VXLAN, line)
+            vxlan = Vxlan(int(match["id"]), _bare(match["local"]), _bare(match["far"]), int(match["port"] or 0))
         elif word.startswith("options="):
             options = _words(_matched(_OPTIONS, line)["options"])
         elif word == "vlan:":
@@ -192,26 +211,27 @@ def _parse_block(lines: List[str]) -> Interface:
         options=options,
         stp=tuple(stp),
         private=tuple(private),
-        lanes=lanes,
-        filters_vlans=filters_vlans,
-        default_vlan=default_vlan,
         vlan=vlan,
         media=media,
+        vxlan=vxlan,
+        filters=filters,
+        default_vlan=default_vlan,
+        lanes=lanes,
     )
-
-
-def _lanes(member: str, line: str) -> Dict[str, Lanes]:
-    """What a line below a member says of its VLANs."""
-    words = line.split()
-    after = dict(zip(words, words[1:]))
-    untagged = after.get("untagged", "0")
-    if "tagged" not in after and untagged == "0":
-        return {}
-    return {member: Lanes(int(untagged) if untagged.isdecimal() else 0, after.get("tagged", ""))}
 
 
 def _words(text: str) -> Tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)
+
+
+def _lanes(line: str) -> Lanes:
+    match = _matched(_LANES, line)
+    return Lanes(int(match["untagged"] or 0), match["tagged"] or "")
+
+
+def _bare(address: str) -> str:
+    """An address without the brackets that keep its colons from the port's."""
+    return address.strip("[]")
 
 
 def _cidr(line: str) -> str:

@@ -15,7 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, leaving
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import ETHERMTU, Switch, leaving
 
 _NAME_MAX = 15
 _Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -101,7 +101,7 @@ def _check_interface(one: Desired, switch: Switch, around: _Around) -> None:
 
 def _check_ours(switch: Switch, interfaces: Mapping[str, Interface]) -> None:
     """What bears somebody else's description was made anew by somebody else, or is wanted for something else now."""
-    for name in filter(None, (switch.interface, switch.vlan_interface)):
+    for name in filter(None, (switch.interface, switch.made)):
         live = interfaces.get(name)
         if live is not None and live.description not in ("", switch.tag):
             raise BadInput(
@@ -158,7 +158,7 @@ def _check_plain(switch: Switch, uplink: Interface, around: _Around, at: str) ->
 
 
 def _check_vlan(switch: Switch, uplink: Interface, around: _Around, at: str) -> None:
-    name = switch.vlan_interface
+    name = switch.made
     if len(name) > _NAME_MAX:
         raise BadInput(f"{at}: {name} is longer than the {_NAME_MAX} characters that an interface's name can have")
     within = around.stays_in(uplink.name)
@@ -189,11 +189,11 @@ def _check_mtu(switch: Switch, interfaces: Mapping[str, Interface], rc: Mapping[
     at = f"switch {switch.name}: mtu"
     uplink = interfaces[switch.uplink]
     if switch.vlan:
-        most = min(uplink.mtu, switch_rc.ETHERMTU)
+        most = min(uplink.mtu, ETHERMTU)
         if switch.mtu > most:
             raise BadInput(
                 f"{at}: {switch.mtu}; a VLAN of {uplink.name} can have {most} at most (at boot it is made while its "
-                f"parent still has {switch_rc.ETHERMTU})"
+                f"parent still has {ETHERMTU})"
             )
         return
     bridge = interfaces.get(switch.interface)

@@ -13,9 +13,11 @@ from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import ALL, Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import AUTO, MANAGED, Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan, with_mtu
 
 FIRST_BRIDGE = 1000
 _LAST_BRIDGE = 32767
@@ -41,8 +43,13 @@ def _chosen(request: Request, records: Mapping[str, Switch]) -> str:
 
 
 def needs_number(requests: Sequence[Request], records: Mapping[str, Switch]) -> bool:
-    """Whether a number for a bridge is given out, which then must not be one that rc.conf uses."""
-    return any(request.present and request.name not in records for request in requests)
+    """Whether a number for an interface is given out, which then must not be one that rc.conf uses."""
+    return any(request.present and _is_new(request, records.get(request.name)) for request in requests)
+
+
+def _is_new(request: Request, old: Optional[Switch]) -> bool:
+    """Whether a switch, or its vxlan, is made."""
+    return old is None or bool(request.vxlan) and not old.vxlan.same_network(request.vxlan or Vxlan())
 
 
 def resolve(
@@ -58,6 +65,7 @@ def resolve(
     """
     taken: Set[str] = {*interfaces, *cloned, *(switch.interface for switch in records.values())}
     taken |= {request.interface for request in requests if request.interface}
+    taken |= {port.member for switch in records.values() for port in (switch.port, *switch.former)}
     tags = {one.description: one.name for one in interfaces.values() if one.is_bridge and one.description}
     found: List[Desired] = []
     for request in requests:
@@ -69,9 +77,13 @@ def resolve(
         if not request.present:
             found.append(Desired(request.name, old, None))
             continue
-        interface = _interface(request, old) or _lowest(taken)
+        interface = _interface(request, old) or _lowest(taken, "bridge")
         taken.add(interface)
-        found.append(Desired(request.name, old, _merged(request, old, interface, interfaces, default)))
+        new = _merged(request, old, interface, interfaces, default)
+        if new.vxlan and not new.vxlan.interface:
+            new = replace(new, vxlan=replace(new.vxlan, interface=_lowest(taken, "vxlan")))
+            taken.add(new.member)
+        found.append(Desired(request.name, old, new))
     return found
 
 
@@ -90,11 +102,11 @@ def _interface(request: Request, old: Optional[Switch]) -> Optional[str]:
     return old.interface
 
 
-def _lowest(taken: Collection[str]) -> str:
+def _lowest(taken: Collection[str], driver: str) -> str:
     for number in range(FIRST_BRIDGE, _LAST_BRIDGE + 1):
-        if f"bridge{number}" not in taken:
-            return f"bridge{number}"
-    raise BadInput("there is no number left for a bridge")
+        if f"{driver}{number}" not in taken:
+            return f"{driver}{number}"
+    raise BadInput(f"there is no number left for a {driver}")
 
 
 def _merged(
@@ -116,21 +128,79 @@ def _merged(
         if request.vlan:
             raise BadInput(f"switch {request.name}: vlan: {vlan} needs an uplink, whose VLAN it is")
         vlan = 0
+    vxlan = _vxlan(request, base, uplink, interfaces)
+    connected = bool(uplink or vxlan)
     stp = base.stp if request.stp is None else request.stp
-    if stp and not uplink:
+    if stp and not connected:
         if request.stp:
             raise BadInput(f"switch {request.name}: stp: without an uplink there is nobody to talk to")
         stp = False
+    addresses = base.addresses if request.addresses is None else request.addresses
+    filters = base.vlan_filter if request.vlan_filter is None else request.vlan_filter
+    if filters:
+        _check_filter(request.name, vlan, addresses)
     return replace(
         base,
         uplink=uplink,
         vlan=vlan,
-        addresses=base.addresses if request.addresses is None else request.addresses,
+        addresses=addresses,
         mtu=base.mtu if request.mtu is None else request.mtu,
         mac=_mac(request, base, uplink, interfaces),
         stp=stp,
         former=(),
+        vlan_filter=filters,
+        lanes=_lanes(request, base, filters, connected),
+        vxlan=vxlan,
     )
+
+
+def _check_filter(name: str, vlan: int, addresses: Sequence[str]) -> None:
+    """BadInput for what a bridge that filters VLANs cannot have."""
+    if vlan:
+        raise BadInput(
+            f"switch {name}: vlan: {vlan}; with vlan_filter the uplink itself is in the bridge, with its VLANs "
+            "(uplink_tagged), and each NIC has its own"
+        )
+    if addresses:
+        raise BadInput(
+            f"switch {name}: addresses: {addresses[0]}; a bridge that filters VLANs has no address that would be in "
+            "one of them; for a network with the host in it make a switch without vlan_filter"
+        )
+
+
+def _lanes(request: Request, base: Switch, filters: bool, connected: bool) -> Lanes:
+    """The VLANs of the uplink; by default all, with their tags."""
+    at = f"switch {request.name}: "
+    for option, value in (("uplink_untagged", request.uplink_untagged), ("uplink_tagged", request.uplink_tagged)):
+        if value and not filters:
+            raise BadInput(f"{at}{option}: {value}; without vlan_filter the bridge passes frames of all VLANs")
+        if value and not connected:
+            raise BadInput(f"{at}{option}: {value}; the switch has no uplink whose VLANs they could be")
+    if not filters or not connected:
+        return Lanes()
+    known = base.lanes if base.vlan_filter and base.member else Lanes(tagged=ALL)
+    lanes = Lanes(
+        known.untagged if request.uplink_untagged is None else request.uplink_untagged,
+        known.tagged if request.uplink_tagged is None else request.uplink_tagged,
+    )
+    return lanes
+
+
+def _vxlan(request: Request, base: Switch, uplink: str, interfaces: Mapping[str, Interface]) -> Vxlan:
+    vxlan = base.vxlan if request.vxlan is None else request.vxlan
+    if not vxlan:
+        return Vxlan()
+    at = f"switch {request.name}: "
+    if uplink and request.vxlan:
+        raise BadInput(
+            f"{at}vxlan: the switch has the uplink {uplink}; to put the vxlan in its place say uplink: '' too"
+        )
+    if uplink:
+        raise BadInput(f"{at}uplink: the switch has a vxlan; to put {uplink} in its place say vxlan: {{}} too")
+    if vxlan.same_network(base.vxlan):
+        vxlan = replace(vxlan, interface=base.vxlan.interface)
+    # One with other ends is another one, with an interface of its own.
+    return with_mtu(vxlan, interfaces)
 
 
 def _uplink(request: Request, base: Switch, default: Optional[str]) -> str:

@@ -11,9 +11,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_checks, switch_desired, switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network import (
+    switch_checks,
+    switch_desired,
+    switch_rc,
+    vxlan_checks,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import check_release
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
@@ -83,14 +89,19 @@ class _BridgeJob(Job):
         self._scripts: Mapping[str, Optional[str]] = {}
 
     def variables(self) -> List[str]:
-        return switch_rc.names(self._concerned)
+        return [*switch_rc.names(self._concerned), *vxlan_checks.carriers(self._concerned, self._interfaces)]
 
     def check(self, host: Host, values: Variables) -> List[str]:
         switch_checks.check_switches(self._desired, self._after, self._interfaces, values)
         self._scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(self._concerned)}
         switch_checks.check_scripts(self._desired, self._scripts)
+        if any(one.new is not None and one.new.vlan_filter for one in self._desired if not _filtered(one)):
+            release = int(read_sysctls(host, [_RELEASE]).get(_RELEASE, "0"))
+            names = [one.name for one in self._desired if one.new is not None and one.new.vlan_filter]
+            check_release(release, f"switch {names[0]}: vlan_filter")
         new = [one.new for one in self._desired if one.new is not None]
-        return _judge_uplinks(host, new, self._interfaces, values)
+        warnings = vxlan_checks.check_vxlans(self._desired, self._after, self._interfaces, values)
+        return warnings + _judge_uplinks(host, new, self._interfaces, values)
 
     def leaving(self) -> Dict[str, Tuple[str, ...]]:
         # A NIC may name the bridge itself; that of somebody else stays there for it.
@@ -154,6 +165,11 @@ class _BridgeJob(Job):
         return {one.name: entry(one.new or one.old, one.name, interfaces) for one in self._desired}
 
 
+def _filtered(one: Desired) -> bool:
+    """Whether a switch filters VLANs already, so that the host can do it."""
+    return one.old is not None and one.old.vlan_filter
+
+
 def _judge_uplinks(
     host: Host, switches: Sequence[Switch], interfaces: Mapping[str, Interface], values: Mapping[str, Optional[str]]
 ) -> List[str]:
@@ -205,11 +221,11 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
     for one in desired:
         if one.old is None or one.old.manual:
             continue
-        goals.update(dict.fromkeys([*switch_rc.lines(one.old), *switch_rc.vlan_lines(one.old.tag, one.old.former)]))
-        gone += [one.old.interface, *(port.member for port in leaving(one.old, None) if port.vlan)]
+        goals.update(dict.fromkeys([*switch_rc.lines(one.old), *switch_rc.made_names(one.old.former)]))
+        gone += [one.old.interface, *(port.made for port in leaving(one.old, None) if port.made)]
     for switch in managed:
         goals.update(switch_rc.lines(switch))
-        gone = [name for name in gone if name not in (switch.vlan_interface, switch.interface)]
+        gone = [name for name in gone if name not in (switch.made, switch.interface)]
     for switch in managed:
         if switch.uplink:
             name = switch_rc.variable("ifconfig_IF", switch.uplink)

@@ -12,22 +12,33 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import parse_vlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import (
+    Vxlan,
+    parse_vxlan,
+    vxlan_options,
+)
 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
-MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp")
+MANAGED = (
+    *("uplink", "vlan", "addresses", "mtu", "mac", "stp"),
+    *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan"),
+)
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
 _MTU = range(576, 9217)
 _VLAN = range(1, 4095)
+#: What a NIC can be given in place of a switch's name.
+_NO_NAMES = {"auto": "the only switch of the host", "none": "the host itself"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One bridge of a task. None: not said. Of ``uplink``, ``mac`` '', of ``vlan``, ``mtu`` 0 and () unset."""
+    """One bridge of a task. None: not said. What is empty or 0 unsets."""
 
     name: str
     present: bool = True
@@ -39,6 +50,10 @@ class Request:
     mtu: Optional[int] = None
     mac: Optional[str] = None
     stp: Optional[bool] = None
+    vlan_filter: Optional[bool] = None
+    uplink_untagged: Optional[int] = None
+    uplink_tagged: Optional[str] = None
+    vxlan: Optional[Vxlan] = None
 
 
 def bridge_options() -> Dict[str, Any]:
@@ -52,6 +67,10 @@ def bridge_options() -> Dict[str, Any]:
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
         "stp": {"type": "bool"},
+        "vlan_filter": {"type": "bool"},
+        "uplink_untagged": {"type": "str"},
+        "uplink_tagged": {"type": "list", "elements": "str"},
+        "vxlan": vxlan_options(),
     }
 
 
@@ -62,6 +81,8 @@ def check_name(name: str) -> None:
             f"name: {name!r} cannot be a switch's name: 1 to 63 letters, digits, '_' and '-', beginning with a letter "
             "or digit"
         )
+    if name in _NO_NAMES:
+        raise BadInput(f"name: {name} cannot be a switch's name: to a NIC it means {_NO_NAMES[name]}")
 
 
 def parse_request(params: Mapping[str, Any]) -> Request:
@@ -80,6 +101,10 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         mtu=_mtu(params.get("mtu"), at),
         mac=_mac(params.get("mac"), at),
         stp=params.get("stp"),
+        vlan_filter=params.get("vlan_filter"),
+        uplink_untagged=_vlan(params.get("uplink_untagged"), at, "uplink_untagged"),
+        uplink_tagged=_vlans(params.get("uplink_tagged"), at),
+        vxlan=parse_vxlan(params.get("vxlan"), at),
     )
     if request.manual:
         _check_manual(request, at)
@@ -90,15 +115,16 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         )
     if request.uplink == "" and request.vlan:
         raise BadInput(f"{at}vlan: {request.vlan} is a VLAN of the uplink, and the task says that there is none")
+    if request.vxlan and (request.uplink or request.vlan):
+        other = "uplink" if request.uplink else "vlan"
+        raise BadInput(f"{at}vxlan: it is in place of an uplink of the host, so not with {other}")
     return request
 
 
 def _check_manual(request: Request, at: str) -> None:
     if not request.interface:
         raise BadInput(f"{at}manual: true needs interface, the bridge that is used as it is")
-    given = [
-        name for name in ("uplink", "vlan", "addresses", "mtu", "mac", "stp") if getattr(request, name) is not None
-    ]
+    given = [name for name in MANAGED if getattr(request, name) is not None]
     if given:
         raise BadInput(f"{at}{given[0]}: not with manual: true, for such a bridge is never changed")
 
@@ -115,12 +141,16 @@ def _uplink(text: Optional[str], at: str) -> Optional[str]:
     return text
 
 
-def _vlan(text: Optional[str], at: str) -> Optional[int]:
+def _vlan(text: Optional[str], at: str, option: str = "vlan") -> Optional[int]:
     if not text:
         return None if text is None else 0
     if not text.isdecimal() or int(text) not in _VLAN:
-        raise BadInput(f"{at}vlan: {text}; a VLAN has a number from 1 to 4094, and '' means none")
+        raise BadInput(f"{at}{option}: {text}; a VLAN has a number from 1 to 4094, and '' means none")
     return int(text)
+
+
+def _vlans(texts: Optional[Sequence[str]], at: str) -> Optional[str]:
+    return None if texts is None else parse_vlans(texts, f"{at}uplink_tagged")
 
 
 def _mtu(number: Optional[int], at: str) -> Optional[int]:

@@ -15,8 +15,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes, changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE, Switch, leaving
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+    BRIDGE,
+    ETHERMTU,
+    Switch,
+    leaving,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import overhead
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,11 @@ def _remove(old: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> N
         steps.leave.append(Step(old.name, f"destroy {old.interface}", (old.interface, "destroy")))
         steps.losses[old.name] = list(live.addresses)
     for port in leaving(old, None):
-        if port.vlan:
-            _destroy_vlan(old, port.member, interfaces, steps)
+        if port.made:
+            _destroy_made(old, port.made, interfaces, steps)
 
 
-def _destroy_vlan(old: Switch, name: str, interfaces: Mapping[str, Interface], steps: Steps) -> None:
+def _destroy_made(old: Switch, name: str, interfaces: Mapping[str, Interface], steps: Steps) -> None:
     live = interfaces.get(name)
     if live is not None and live.description in ("", old.tag):
         steps.leave.append(Step(old.name, f"destroy {name}", (name, "destroy")))
@@ -69,11 +76,13 @@ def _destroy_vlan(old: Switch, name: str, interfaces: Mapping[str, Interface], s
 def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
     bridge, live = new.interface, interfaces.get(new.interface)
     for port in leaving(old, new):
-        if port.vlan:
-            _destroy_vlan(new, port.member, interfaces, steps)
+        if port.made:
+            _destroy_made(new, port.made, interfaces, steps)
         elif live is not None and port.member in live.members:
             what = f"take {port.member} out of {bridge}"
             steps.leave.append(Step(new.name, what, (bridge, "deletem", port.member)))
+    if _is_remade(new, interfaces):
+        _destroy_made(new, new.made, interfaces, steps)
     if live is None:
         return
     gone = [text for text in live.addresses if text not in new.addresses]
@@ -87,8 +96,8 @@ def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interfac
 def _join(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
     if new.uplink:
         _ready_uplink(new, interfaces[new.uplink], steps)
-    if new.vlan:
-        _make_vlan(new, interfaces.get(new.member), steps)
+    if new.made:
+        _make(new, None if _is_remade(new, interfaces) else interfaces.get(new.made), steps)
     live = interfaces.get(new.interface)
     if live is None:
         words = (new.interface, "create", *switch_rc.create_args(new), "up")
@@ -114,14 +123,22 @@ def _ready_uplink(new: Switch, uplink: Interface, steps: Steps) -> None:
         steps.join.append(Step(new.name, f"bring {uplink.name} up", (uplink.name, "up")))
 
 
-def _make_vlan(new: Switch, live: Optional[Interface], steps: Steps) -> None:
-    name = new.member
+def _is_remade(new: Switch, interfaces: Mapping[str, Interface]) -> bool:
+    """Whether its vxlan is there with other ends; they cannot be changed while it runs."""
+    live = interfaces.get(new.vxlan.interface)
+    return live is not None and not new.vxlan.is_live(live)
+
+
+def _make(new: Switch, live: Optional[Interface], steps: Steps) -> None:
+    """The VLAN or the vxlan."""
+    name = new.made
     if live is None:
-        steps.join.append(Step(new.name, f"make {name}", (name, "create", "descr", new.tag, "up")))
+        steps.join.append(Step(new.name, f"make {name}", (name, "create", *switch_rc.made_args(new), "up")))
         return
     if live.description != new.tag:
         steps.join.append(Step(new.name, f"describe {name} as {new.tag}", (name, "descr", new.tag)))
-    if not live.up:
+    # A vxlan that is up and does not run could not at the time.
+    if not live.up or (new.vxlan and not live.running):
         steps.join.append(Step(new.name, f"bring {name} up", (name, "up")))
 
 
@@ -140,14 +157,21 @@ def _correct(
         tell(f"describe {bridge} as {new.tag}", "descr", new.tag)
     first = _brings_mtu(old, new, live)
     mtu = _mtu_after(old, new, live, interfaces)
+    if new.vlan_filter != live.filters:
+        what = "filter VLANs" if new.vlan_filter else "pass frames of all VLANs"
+        tell(f"let {bridge} {what}", "vlanfilter" if new.vlan_filter else "-vlanfilter")
+    joined = member in live.members and not _is_remade(new, interfaces)
     # A member that is not the first gets the bridge's MTU, so that comes before it.
     if not first and mtu != live.mtu:
         tell(f"set the MTU of {bridge} to {mtu}", "mtu", str(mtu))
-    if member and member not in live.members:
-        tell(f"add {member} to {bridge}", "addm", member)
+    if member and not joined:
+        tell(f"add {member} to {bridge}", "addm", member, *new.lanes.words)
+    lanes = changes(member, new.lanes, live.lanes.get(member)) if joined and new.vlan_filter else []
+    if lanes:
+        tell(f"set the VLANs of {member}", *lanes)
     if first and mtu != _member_mtu(new, interfaces):
         tell(f"set the MTU of {bridge} to {mtu}", "mtu", str(mtu))
-    if member and (member in live.stp) != new.stp:
+    if member and (joined and member in live.stp) != new.stp:
         tell(f"switch spanning tree {'on' if new.stp else 'off'} for {member}", "stp" if new.stp else "-stp", member)
     if not live.up:
         tell(f"bring {bridge} up", "up")
@@ -162,20 +186,24 @@ def _brings_mtu(old: Optional[Switch], new: Switch, live: Optional[Interface]) -
 
 
 def _member_mtu(new: Switch, interfaces: Mapping[str, Interface]) -> int:
+    if new.vxlan and (new.member not in interfaces or _is_remade(new, interfaces)):
+        return ETHERMTU - overhead(new.vxlan)
     return interfaces[new.member if new.member in interfaces else new.uplink].mtu
 
 
 def _mtu_after(
     old: Optional[Switch], new: Switch, live: Optional[Interface], interfaces: Mapping[str, Interface]
 ) -> int:
-    if new.mtu or new.vlan:
-        return new.mtu or switch_rc.ETHERMTU
+    if new.fixed_mtu:
+        return new.fixed_mtu
     if old is not None and old.mtu:
         # Not set any more: what it will be after a boot.
-        return switch_rc.ETHERMTU
+        return ETHERMTU
     if _brings_mtu(old, new, live):
         return _member_mtu(new, interfaces)
-    return live.mtu if live is not None else switch_rc.ETHERMTU
+    if not new.member and any(port.vxlan for port in leaving(old, new)):
+        return ETHERMTU
+    return live.mtu if live is not None else ETHERMTU
 
 
 def _family(text: str) -> str:
@@ -205,8 +233,19 @@ def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interfac
         "mtu": live.mtu if live is not None else 0,
         "mac": live.ether if live is not None else "",
         "stp": live is not None and bool(switch.member) and switch.member in live.stp,
+        "vlan_filter": live is not None and live.filters,
+        **_shown_lanes(live.lanes.get(switch.member) if live is not None and live.filters else None),
+        "vxlan": switch.vxlan.options,
     }
     return fields
+
+
+def _shown_lanes(lanes: Optional[Lanes]) -> Dict[str, Any]:
+    known = lanes or Lanes()
+    return {
+        "uplink_untagged": str(known.untagged) if known.untagged else "",
+        "uplink_tagged": known.tagged.split(",") if known.tagged else [],
+    }
 
 
 def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
@@ -225,6 +264,8 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
         "mtu": _mtu_after(one.old, new, live, interfaces),
         "mac": new.mac or (live.ether if live is not None else "to be given by the kernel"),
         "stp": new.stp,
+        "vlan_filter": new.vlan_filter,
+        **_shown_lanes(new.lanes),
     }
 
 
@@ -234,7 +275,7 @@ def views(one: Desired, interfaces: Mapping[str, Interface]) -> Tuple[Dict[str, 
     if one.new is None:
         return before, {}
     after = {**expected(one, interfaces), "declared": _declared(one.new)}
-    beneath = [name for name in (one.new.uplink, one.new.vlan_interface) if name]
+    beneath = [name for name in (one.new.uplink, one.new.made) if name]
     if before:
         before["beneath"] = {name: _beneath(interfaces[name]) for name in beneath if name in interfaces}
     after["beneath"] = {name: _beneath_after(one.new, name, interfaces) for name in beneath}
@@ -245,17 +286,28 @@ def _declared(switch: Switch) -> Dict[str, Any]:
     """What of a switch does not show in its interface while that is as it should be."""
     if switch.manual:
         return {}
-    return {"mtu": switch.mtu, "mac": switch.mac, "addresses": sorted(switch.addresses), "stp": switch.stp}
+    return {
+        "mtu": switch.mtu,
+        "mac": switch.mac,
+        "addresses": sorted(switch.addresses),
+        "stp": switch.stp,
+        "vlan_filter": switch.vlan_filter,
+        "vxlan": switch.vxlan.options,
+    }
 
 
 def _beneath(live: Interface) -> Dict[str, Any]:
     offloads = sorted(switch_rc.OFFLOAD_OPTIONS & set(live.options))
-    return {"up": live.up, "description": live.description, "offloads": offloads}
+    ends = live.vxlan
+    shown = {} if ends is None else {"runs": live.running, "ends": [ends.id, ends.local, ends.far, ends.port]}
+    return {"up": live.up, "description": live.description, "offloads": offloads, **shown}
 
 
 def _beneath_after(new: Switch, name: str, interfaces: Mapping[str, Interface]) -> Dict[str, Any]:
-    if name == new.vlan_interface:
+    if name == new.made:
         now = _beneath(interfaces[name]) if name in interfaces else {"offloads": []}
-        return {**now, "up": True, "description": new.tag}
+        far = new.vxlan.remote or new.vxlan.group
+        ends = {"runs": True, "ends": [new.vxlan.id, new.vxlan.local, far, new.vxlan.port]} if new.vxlan else {}
+        return {**now, "up": True, "description": new.tag, **ends}
     now = _beneath(interfaces[name])
     return {**now, "up": True, "offloads": now["offloads"] if new.vlan else []}

@@ -23,7 +23,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record
 CLONES = "cloned_interfaces"
 STICKY = "cloned_interfaces_sticky"
 DEFAULT = "ifconfig_DEFAULT"
-ETHERMTU = 1500
 
 #: Capabilities that a bridge takes from its members when the first tap joins. Many cards renegotiate their link then;
 #: so the uplink does without from the start. Each is told by words of ifconfig(8), which count in their order.
@@ -69,7 +68,7 @@ def names(switches: Sequence[Switch]) -> List[str]:
         found += lines(switch)
         if switch.uplink:
             found += [variable(pattern, switch.uplink) for pattern in ("vlans_IF", *_ADDRESSES)]
-        found += vlan_lines(switch.tag, switch.former)
+        found += made_names(switch.former)
     return list(dict.fromkeys(found))
 
 
@@ -86,11 +85,16 @@ def create_args(switch: Switch) -> List[str]:
     """
     words = ["ether", switch.mac] if switch.mac else []
     words += ["descr", switch.tag]
+    words += ["vlanfilter"] if switch.vlan_filter else []
     if switch.member:
-        words += ["addm", switch.member]
+        words += ["addm", switch.member, *switch.lanes.words]
         words += ["stp", switch.member] if switch.stp else []
-    mtu = switch.mtu or (ETHERMTU if switch.vlan else 0)
-    return words + (["mtu", str(mtu)] if mtu else [])
+    return words + (["mtu", str(switch.fixed_mtu)] if switch.fixed_mtu else [])
+
+
+def made_args(switch: Switch) -> List[str]:
+    """The words behind ``ifconfig em0.82 create`` or ``ifconfig vxlan1000 create``, at boot and now."""
+    return [*(switch.vxlan.create_args if switch.vxlan else []), "descr", switch.tag]
 
 
 def lines(switch: Switch) -> Dict[str, Optional[str]]:
@@ -104,18 +108,16 @@ def lines(switch: Switch) -> Dict[str, Optional[str]]:
         variable("ifconfig_IF_ipv6", switch.interface): f"inet6 {six[0]}" if six else None,
         variable("ifconfig_IF_aliases", switch.interface): " ".join(aliases) or None,
     }
-    found.update(vlan_lines(switch.tag, [Port(switch.uplink, switch.vlan)]))
+    if switch.made:
+        found[variable("create_args_IF", switch.made)] = " ".join(made_args(switch))
+        found[variable("ifconfig_IF", switch.made)] = "up"
     return found
 
 
-def vlan_lines(tag: str, ports: Sequence[Port]) -> Dict[str, Optional[str]]:
-    """The variables of those of the ports that are VLANs, and their values."""
-    found: Dict[str, Optional[str]] = {}
-    for port in ports:
-        if port.vlan:
-            found[variable("create_args_IF", port.member)] = f"descr {tag}"
-            found[variable("ifconfig_IF", port.member)] = "up"
-    return found
+def made_names(ports: Sequence[Port]) -> List[str]:
+    """The variables of those of the ports that were made: VLANs and vxlans."""
+    patterns = ("create_args_IF", "ifconfig_IF")
+    return [variable(pattern, port.made) for port in ports if port.made for pattern in patterns]
 
 
 def uplink_line(current: Optional[str], default: Optional[str], offloads: bool) -> str:
@@ -152,13 +154,14 @@ def is_sticky(interface: str, rc: Mapping[str, Optional[str]]) -> bool:
 def clone_list(current: Optional[str], switches: Sequence[Switch], gone: Collection[str]) -> str:
     """``cloned_interfaces`` with these switches, without what is ``gone``; what is right keeps its place.
 
-    Each switch needs its VLAN before its bridge, and before both what they are made on, if that is a clone as well.
+    Each switch needs its VLAN or vxlan before its bridge, and before both what they are made on, if
+    that is a clone as well.
     """
     words = [word for word in (current or "").split() if word.partition(":")[0] not in gone]
     # A list that needs no change keeps its spelling.
     text = current or "" if len(words) == len((current or "").split()) else " ".join(words)
     for switch in switches:
-        own = [f"{name}:sticky" for name in (switch.vlan_interface, switch.interface) if name]
+        own = [f"{name}:sticky" for name in (switch.made, switch.interface) if name]
         mine = {word.partition(":")[0] for word in own}
         before = [word for word in words if switch.uplink and word.partition(":")[0] == switch.uplink]
         if _in_order(words, [*before, *own], mine):

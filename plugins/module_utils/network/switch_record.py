@@ -7,25 +7,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import (
+    Vxlan,
+    vxlan_from_json,
+    vxlan_to_json,
+)
 
 BRIDGE = "bridge"
+ETHERMTU = 1500
 
 
 @dataclass(frozen=True)
 class Port:
-    """How a bridge is connected to the host's LAN: an interface, or with ``vlan`` (else 0) that VLAN of it."""
+    """How a bridge is connected to other hosts: an interface, with ``vlan`` (else 0) that VLAN of it, or a vxlan(4)."""
 
     uplink: str
     vlan: int = 0
+    vxlan: str = ""
 
     @property
     def member(self) -> str:
-        """The interface that is in the bridge."""
-        return f"{self.uplink}.{self.vlan}" if self.vlan else self.uplink
+        """The interface that is in the bridge, '' if there is none."""
+        return self.vxlan or (f"{self.uplink}.{self.vlan}" if self.vlan else self.uplink)
+
+    @property
+    def made(self) -> str:
+        """The interface that is made for it, '' if it needs none."""
+        return self.member if self.vlan or self.vxlan else ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,8 @@ class Switch:
 
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
-    ``former`` are connections that are on their way out.
+    ``former`` are connections that are on their way out. ``lanes`` are the VLANs of the member that connects it, where
+    it filters VLANs (``vlan_filter``); ``vxlan`` is in place of an uplink.
     """
 
     name: str
@@ -47,6 +61,9 @@ class Switch:
     mac: str = ""
     stp: bool = False
     former: Tuple[Port, ...] = ()
+    vlan_filter: bool = False
+    lanes: Lanes = Lanes()
+    vxlan: Vxlan = Vxlan()
 
     @property
     def tag(self) -> str:
@@ -55,20 +72,30 @@ class Switch:
 
     @property
     def member(self) -> str:
-        """The interface that is in the bridge for the uplink: the uplink itself or its VLAN; '' if there is none."""
-        return Port(self.uplink, self.vlan).member
+        """The interface that is in the bridge to connect it: the uplink, its VLAN or a vxlan; '' if there is none."""
+        return self.port.member
 
     @property
-    def vlan_interface(self) -> str:
-        """The VLAN that was made for it, '' if it has none."""
-        return self.member if self.vlan else ""
+    def port(self) -> Port:
+        """How it is connected."""
+        return Port(self.uplink, self.vlan, self.vxlan.interface)
+
+    @property
+    def made(self) -> str:
+        """The VLAN or vxlan that is made for it, '' if it has none."""
+        return self.port.made
+
+    @property
+    def fixed_mtu(self) -> int:
+        """The MTU that it is to have, whatever its members have; 0: it takes that of the first."""
+        return self.mtu or self.vxlan.mtu or (ETHERMTU if self.vlan else 0)
 
 
 def leaving(old: Optional[Switch], new: Optional[Switch]) -> Tuple[Port, ...]:
     """The connections that a switch has, or had, and is not to have."""
     if old is None:
         return ()
-    ports = [*old.former, Port(old.uplink, old.vlan)] if old.uplink else list(old.former)
+    ports = [*old.former, old.port] if old.member else list(old.former)
     return tuple(dict.fromkeys(port for port in ports if new is None or port.member != new.member))
 
 
@@ -83,6 +110,7 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
     data: Dict[str, Any] = {"type": BRIDGE, "interface": switch.interface}
     if switch.manual:
         return {**data, "manual": True}
+    filters = switch.vlan_filter
     return {
         **data,
         "uplink": switch.uplink,
@@ -91,8 +119,18 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         "mtu": switch.mtu,
         "mac": switch.mac,
         "stp": switch.stp,
-        **({"former": [[port.uplink, port.vlan] for port in switch.former]} if switch.former else {}),
+        **({"former": [_port_to_json(port) for port in switch.former]} if switch.former else {}),
+        **({"vlan_filter": True, "untagged": switch.lanes.untagged, "tagged": switch.lanes.tagged} if filters else {}),
+        **({"vxlan": vxlan_to_json(switch.vxlan)} if switch.vxlan else {}),
     }
+
+
+def _port_to_json(port: Port) -> List[Any]:
+    return [port.uplink, port.vlan, *([port.vxlan] if port.vxlan else [])]
+
+
+def _port_from_json(uplink: str, vlan: int, vxlan: str = "") -> Port:
+    return Port(str(uplink), int(vlan), str(vxlan))
 
 
 def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict[str, Switch]:
@@ -112,7 +150,10 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 mtu=int(fields.get("mtu", 0)),
                 mac=str(fields.get("mac", "")),
                 stp=bool(fields.get("stp", False)),
-                former=tuple(Port(str(uplink), int(vlan)) for uplink, vlan in fields.get("former", ())),
+                former=tuple(_port_from_json(*port) for port in fields.get("former", ())),
+                vlan_filter=bool(fields.get("vlan_filter", False)),
+                lanes=Lanes(int(fields.get("untagged", 0)), str(fields.get("tagged", ""))),
+                vxlan=vxlan_from_json(fields.get("vxlan")),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UnknownState(

@@ -26,6 +26,7 @@ from .types import (
     ND6_PERFORMNUD,
     Document,
     Interface,
+    Vxlan,
 )
 
 ETHERMTU = 1500
@@ -224,7 +225,24 @@ class Ifnet:
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
             for device in {interface["linux"], dataplane.wire(interface)}:
-                self.line(interface, "link set dev", device, "mtu", mtu)
+                self.line(interface, "link set dev", device, "mtu", self.real_mtu(interface))
+
+    def real_mtu(self, interface: Interface) -> int:
+        """The MTU of the Linux device: a vxlan on a group takes no more there than fits into what carries it."""
+        vxlan = interface.get("vxlan")
+        carrier = self.carrier(vxlan) if vxlan is not None and vxlan["target"] == "group" else None
+        if vxlan is None or carrier is None:
+            return interface["mtu"]
+        return min(interface["mtu"], carrier["mtu"] - (70 if ":" in vxlan["address"] else 50))
+
+    def carrier(self, vxlan: Vxlan) -> Optional[Interface]:
+        """The interface by which a vxlan reaches its group: ``vxlandev``, else the one with the local address."""
+        if vxlan["device"]:
+            return self.find(vxlan["device"])
+        for one in self:
+            if vxlan["local"] in [address["address"] for address in one["addresses"]]:
+                return one
+        return None
 
     def set_ether(self, interface: Interface, ether: str) -> None:
         """SIOCSIFLLADDR. EINVAL for an address that is not six bytes or an interface without one."""

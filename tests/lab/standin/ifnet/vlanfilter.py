@@ -80,7 +80,11 @@ def _pop() -> List[_Line]:
 
 _VLAN: List[_Line] = [_load(_TAG), _do(_AND, 2, value=0xFFF)]
 _START: List[_Line] = [_do(_MOVE_REGISTER, 6, 1), _load(_TAGGED)]
-_END: List[_Line] = ["pass", _do(_MOVE, 0, value=_PASS), _do(_EXIT)]
+
+
+def _end(untagged: int, tagged: Ranges) -> List[_Line]:
+    """Where frames pass. The kernel takes no program with lines that nothing leads to."""
+    return ["pass", _do(_MOVE, 0, value=_PASS), _do(_EXIT)] if untagged or tagged else []
 
 
 def _incoming(untagged: int, tagged: Ranges) -> List[_Line]:
@@ -92,7 +96,7 @@ def _incoming(untagged: int, tagged: Ranges) -> List[_Line]:
         lines += [_do(_CALL, value=_PUSH), _do(_JUMP, to="pass")]
     else:
         lines += [_do(_JUMP, to="drop")]
-    return [*lines, "tagged", *_allowed(tagged), *_END]
+    return [*lines, "tagged", *_allowed(tagged), *_end(untagged, tagged)]
 
 
 def _outgoing(untagged: int, tagged: Ranges) -> List[_Line]:
@@ -103,7 +107,7 @@ def _outgoing(untagged: int, tagged: Ranges) -> List[_Line]:
     lines += _allowed(tagged)
     if untagged:
         lines += ["pop", *_pop()]
-    return [*lines, *_END]
+    return [*lines, *_end(untagged, tagged)]
 
 
 def _assemble(lines: Sequence[_Line]) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from typing import Optional
 
 from . import dataplane, ports
 from .errors import NotBuilt, Refused
@@ -68,6 +67,8 @@ def stop(net: Ifnet, interface: Interface) -> None:
     if interface["flags"] & IFF_RUNNING:
         net.set_running(interface, False)
         net.plane.delete(interface["linux"])
+        # It may run again before the command ends.
+        net.plane.flush()
 
 
 def _valid(net: Ifnet, vxlan: Vxlan) -> bool:
@@ -112,7 +113,7 @@ def _make(net: Ifnet, interface: Interface) -> None:
     words.append(f"dstport {vxlan['remote_port']} ttl {vxlan['ttl']} {'' if vxlan['learn'] else 'no'}learning")
     net.plane.add(name, " ".join(words))
     net.line(interface, "link set dev", name, "addrgenmode none")
-    net.line(interface, "link set dev", name, "mtu", interface["mtu"])
+    net.line(interface, "link set dev", name, "mtu", net.real_mtu(interface))
     dataplane.set_ether(net.plane, interface)
     if interface["bridge_index"]:
         owner = net.by_index(interface["bridge_index"])
@@ -122,11 +123,8 @@ def _make(net: Ifnet, interface: Interface) -> None:
 
 
 def _device(net: Ifnet, vxlan: Vxlan) -> str:
-    """The Linux device by which a group is reached: ``vxlandev``, else the one with the local address."""
-    device: Optional[Interface] = net.find(vxlan["device"]) if vxlan["device"] else None
-    for one in net:
-        if device is None and vxlan["local"] in [address["address"] for address in one["addresses"]]:
-            device = one
+    """The Linux device by which a group is reached."""
+    device = net.carrier(vxlan)
     if device is None or not dataplane.is_real(device):
         raise NotBuilt("a vxlan group without a vxlandev that passes frames")
     return device["linux"]

@@ -19,8 +19,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, declared_outlet, plugs_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Process
@@ -107,8 +108,7 @@ class Fleet:
         one = self.desired(request or request_for(**given))[0]
         assert one.record is not None
         name, layout = one.name, self.observed.conf.layout
-        declared = self.observed.allocations.switches
-        outlets = {nic.name: declared_outlet(nic.switch, declared) or Outlet(TAP, nic.switch) for nic in one.guest.nics}
+        outlets = outlets_of(one, self.observed)
         taps, ports = (
             {
                 f"{name}/{nic}": 1000 + len(known) + index

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
@@ -42,6 +43,34 @@ def test_a_tap_and_its_bridge_while_a_guest_runs() -> None:
     assert bridge.is_bridge
     assert bridge.members == ("tap1000",)
     assert bridge_of(interfaces, "tap1000") == "bridge1000"
+
+
+LANES = """\
+bridge7: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 1500
+\toptions=10<VLAN_HWTAGGING>
+\tether 58:9c:fc:10:ff:9a
+\tid 00:00:00:00:00:00 priority 32768 hellotime 2 fwddelay 15
+\tmaxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200
+\troot id 00:00:00:00:00:00 priority 32768 ifcost 0 port 0
+\tbridge flags=1<VLANFILTER> defuntagged=5
+\tmember: tap4 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>
+\t        port 8 priority 128 path cost 2000000 vlan protocol 802.1q untagged 99 tagged 10-25,30
+\tmember: tap3 flags=543<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>
+\t        port 7 priority 128 path cost 2000000 vlan protocol 802.1q untagged 30
+\tmember: tap2 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>
+\t        port 6 priority 128 path cost 2000000 vlan protocol 802.1q
+\tgroups: bridge
+\tnd6 options=9<PERFORMNUD,IFDISABLED>
+"""
+
+
+def test_the_members_of_a_bridge_that_filters() -> None:
+    bridge = parse_ifconfig(LANES)["bridge7"]
+    assert bridge.filters and bridge.default_vlan == 5
+    assert bridge.lanes == {"tap4": Lanes(99, "10-25,30"), "tap3": Lanes(30), "tap2": Lanes()}
+    assert bridge.private == ("tap3",)
+    plain = parse_ifconfig(LANES.replace("flags=1<VLANFILTER> defuntagged=5", "flags=0<>"))["bridge7"]
+    assert not plain.filters and plain.default_vlan == 0
 
 
 def test_names_are_compared_whole() -> None:
