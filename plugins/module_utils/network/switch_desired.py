@@ -14,7 +14,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import AUTO, MANAGED, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import (
+    AUTO,
+    MANAGED,
+    Request,
+    shown_option,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
 
 FIRST_BRIDGE = 1000
@@ -32,7 +37,10 @@ class Desired:
 
 def needs_default_route(requests: Sequence[Request], records: Mapping[str, Switch]) -> bool:
     """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
-    return any(request.present and request.uplink == AUTO and not _chosen(request, records) for request in requests)
+    asking = [request for request in requests if request.present]
+    return any(one.uplink == AUTO and not _chosen(one, records) for one in asking) or any(
+        one.nat == AUTO and not (one.name in records and records[one.name].nat) for one in asking
+    )
 
 
 def _chosen(request: Request, records: Mapping[str, Switch]) -> str:
@@ -108,7 +116,9 @@ def _merged(
     if base.manual:
         given = [name for name in MANAGED if getattr(request, name)]
         if given:
-            raise BadInput(f"switch {request.name}: {given[0]}: {interface} is used as it is and never changed")
+            raise BadInput(
+                f"switch {request.name}: {shown_option(given[0])}: {interface} is used as it is and never changed"
+            )
         return base
     uplink = _uplink(request, base, default)
     vlan = base.vlan if request.vlan is None else request.vlan
@@ -121,6 +131,14 @@ def _merged(
         if request.stp:
             raise BadInput(f"switch {request.name}: stp: without an uplink there is nobody to talk to")
         stp = False
+    nat = _nat(request, base, default)
+    if nat and uplink:
+        raise BadInput(
+            f"switch {request.name}: nat: by its uplink {uplink} its guests are on the LAN themselves; "
+            "translation is for a switch without one"
+        )
+    if request.forwards and not nat:
+        raise BadInput(f"switch {request.name}: forward: a switch without nat has no outside whose ports lead in")
     return replace(
         base,
         uplink=uplink,
@@ -129,8 +147,22 @@ def _merged(
         mtu=base.mtu if request.mtu is None else request.mtu,
         mac=_mac(request, base, uplink, interfaces),
         stp=stp,
+        nat=nat,
+        forwards=(base.forwards if request.forwards is None else request.forwards) if nat else (),
         former=(),
     )
+
+
+def _nat(request: Request, base: Switch, default: Optional[str]) -> str:
+    if request.nat != AUTO:
+        return base.nat if request.nat is None else request.nat
+    if base.nat:
+        return base.nat
+    if not default:
+        raise BadInput(
+            f"switch {request.name}: nat: interface: auto, but the host has no default route; name the interface"
+        )
+    return default
 
 
 def _uplink(request: Request, base: Switch, default: Optional[str]) -> str:

@@ -11,6 +11,11 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
+    Forward,
+    forwards_from_json,
+    forwards_to_json,
+)
 
 BRIDGE = "bridge"
 
@@ -34,6 +39,7 @@ class Switch:
 
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
+    ``nat`` is the interface by which its guests reach the outside, '' for none, ``forwards`` the ports that lead in.
     ``former`` are connections that are on their way out.
     """
 
@@ -46,6 +52,8 @@ class Switch:
     mtu: int = 0
     mac: str = ""
     stp: bool = False
+    nat: str = ""
+    forwards: Tuple[Forward, ...] = ()
     former: Tuple[Port, ...] = ()
 
     @property
@@ -91,6 +99,7 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         "mtu": switch.mtu,
         "mac": switch.mac,
         "stp": switch.stp,
+        **({"nat": switch.nat, "forward": forwards_to_json(switch.forwards)} if switch.nat else {}),
         **({"former": [[port.uplink, port.vlan] for port in switch.former]} if switch.former else {}),
     }
 
@@ -112,6 +121,8 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 mtu=int(fields.get("mtu", 0)),
                 mac=str(fields.get("mac", "")),
                 stp=bool(fields.get("stp", False)),
+                nat=str(fields.get("nat", "")),
+                forwards=forwards_from_json(fields.get("forward", ())),
                 former=tuple(Port(str(uplink), int(vlan)) for uplink, vlan in fields.get("former", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
