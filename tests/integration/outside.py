@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A guest on a private switch, a server on the LAN behind the host's uplink, both with real addresses and sockets."""
+"""A guest on a private switch, a server on the LAN behind the host's uplink, with real addresses and sockets."""
 
 from __future__ import annotations
 

@@ -105,7 +105,8 @@ def everything(host: StandinHost) -> str:
     """All that a module might have changed."""
     return fingerprint(host) + host.sh(
         "cat /etc/pf.conf /usr/local/etc/apiary/*/*; sysctl net.inet.ip.forwarding; kldstat;"
-        " pfctl -s info | head -c 20; pfctl -vs Anchors; pfctl -s nat; pfctl -s rules; pfctl -a apiary/lab -s nat; pfctl -a apiary/lab -s rules"
+        " pfctl -s info | head -c 20; pfctl -vs Anchors; pfctl -s nat; pfctl -s rules;"
+        " pfctl -a apiary/lab -s nat; pfctl -a apiary/lab -s rules"
     ).stdout.replace(" tentative", "")
 
 
@@ -143,6 +144,16 @@ def test_without_a_firewall_pf_is_started_and_what_was_done_by_hand_is_put_right
         assert mended["changed"] and any(part["before"] != part["after"] for part in mended["diff"]), damage
         assert everything(host) == good, damage
     assert not modules.good("bhyve_switch", lab())["changed"]
+    host.write("/usr/local/etc/apiary/switches/broken", "type='fishnet'\n")
+    host.sh("pfctl -a apiary/lab -f /dev/null", check=True)
+    done = host.sh("/usr/local/libexec/apiary.network start; /usr/local/libexec/apiary.network start nosuch lab")
+    assert done.returncode == 1 and done.stderr == (
+        "switch broken: the type 'fishnet' is not known\n"
+        "switch nosuch: there is no /usr/local/etc/apiary/switches/nosuch\n"
+    )
+    assert host.run(["pfctl", "-a", "apiary/lab", "-s", "nat"]).stdout == rules
+    host.sh("/usr/local/libexec/apiary.network stop lab", check=True)
+    assert host.run(["pfctl", "-vs", "Anchors"]).stdout == "  apiary\n"
 
 
 BAD: List[Tuple[Dict[str, Any], str]] = [
