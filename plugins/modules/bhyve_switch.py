@@ -99,7 +99,7 @@ options:
         address. By default, and with V({}), they do not.
       - It needs an IPv4 address of the host on the switch (O(addresses)), which the guests have as their gateway. IPv6
         is not translated, and not forwarded either.
-      - This is done by pf(4). The rules of a switch are in an anchor of its own, C(apiary/NAME), from a file in
+      - By pf(4), the rules of a switch are in an anchor of its own, C(apiary/NAME), from a file in
         C(/usr/local/etc/apiary/pf), and loaded at boot after pf has started. The three lines that call these anchors
         are added to pf.conf (C(pf_rules) in rc.conf) where pf's order wants them, once C(pfctl -nf) takes the file with
         them. They go when the last such switch goes. States are kept, so no connection breaks.
@@ -107,6 +107,10 @@ options:
         only what guests send to others than the host, and what is forwarded to them.
       - Where pf is not enabled it is started, unless pf.conf has rules already, since these would be in force from then
         on and might cut off whoever is connected; that is an error.
+      - By ipfw(8), a switch has a number from 60 to 99, of its rules and of its translation in the kernel, and the
+        rules are in set 31, which no flush empties. They are made at boot after ipfw has started. The administrator has
+        to have enabled ipfw, with C(net.inet.ip.fw.one_pass=0) so that what is translated has to pass the rules behind
+        as well, and with TSO switched off on the outside interface. These rules have to let guests pass.
       - C(gateway_enable), C(pf_enable) and C(apiary_network_enable) are set in rc.conf, and forwarding is switched on.
         These stay when the switch goes, for others may count on them.
     type: dict
@@ -116,6 +120,11 @@ options:
           - The interface that leads to the outside, such as V(em0). Its address may come by DHCP.
           - V(auto) is that of the default route when the switch gets its O(nat); that stays.
         type: str
+      firewall:
+        description:
+          - What translates, by default V(pf). It can be changed only by way of O(nat={}).
+        type: str
+        choices: [pf, ipfw]
   forward:
     description: &forward
       - Ports of the outside interface that lead to guests of the switch, all of them. By default, and with V([]), none.
@@ -225,6 +234,12 @@ EXAMPLES = r"""
     forward:
       - {port: 2222, to: "10.10.0.11:22"}
 
+- name: The same by ipfw, which the host has enabled
+  apiary.bhyve.bhyve_switch:
+    name: lab2
+    addresses: [10.11.0.1/24]
+    nat: {interface: em0, firewall: ipfw}
+
 - name: A network for each of two tenants, by VLANs of one uplink, and a bridge that is there already
   apiary.bhyve.bhyve_switch:
     switches:
@@ -280,7 +295,7 @@ switches:
     nat:
       description: How its guests reach the outside, V({}) if they do not. What V(auto) has chosen is here.
       type: dict
-      sample: {interface: em0}
+      sample: {interface: em0, firewall: pf}
     forward:
       description: The ports of the outside that lead to guests.
       type: list

@@ -164,6 +164,8 @@ BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"nat": {"interface": "lo0"}}, "nat: interface: lo0 does not lead to the outside"),
     ({"nat": {"interface": "a b"}}, "is not the name of an interface"),
     ({"nat": {}, "forward": [FORWARD]}, "forward: a switch without nat"),
+    ({"nat": {"firewall": "pf"}}, "nat: interface is missing"),
+    ({"nat": {"interface": "em0", "firewall": "ipfw"}}, "nat: firewall: ipfw is not enabled"),
     ({"forward": [{"port": 0, "to": "10.10.0.11"}]}, "forward: port: 0; a port has a number from 1 to 65535"),
     ({"forward": [{"port": 80, "to": "10.10.0.11:0"}]}, "a port has a number from 1 to 65535"),
     ({"forward": [{"port": 80, "to": "web1:80"}]}, "is no IPv4 address with or without a port"),
@@ -213,6 +215,65 @@ def test_rules_that_cannot_be_or_were_never_in_force_are_left_alone(
         result = modules.run("bhyve_switch", lab(), check=check)
         assert result["failed"] and text in result["msg"], result["msg"]
     assert everything(host) == before
+
+
+IPFW = {"interface": "em0", "firewall": "ipfw"}
+
+
+@pytest.fixture
+def ipfw_host(host: StandinHost) -> StandinHost:
+    """A host whose administrator filters packets by ipfw."""
+    rules = "add 1000 deny tcp from any to any 9999 in recv em0\nadd 65000 allow ip from any to any\n"
+    host.write("/etc/ipfw.rules", rules)
+    host.sh(
+        "sysrc firewall_enable=YES firewall_type=/etc/ipfw.rules; service ipfw start; ifconfig em0 -tso;"
+        " sysrc ifconfig_em0='inet 192.0.2.10/24 -tso'; echo net.inet.ip.fw.one_pass=0 >> /etc/sysctl.conf",
+        check=True,
+    )
+    return host
+
+
+def ipfw_state(host: StandinHost) -> str:
+    """What ipfw has loaded, and what is read at boot."""
+    return host.sh(
+        "ipfw list; ipfw nat show config; sysctl net.inet.ip.forwarding; cat /etc/rc.conf /usr/local/etc/apiary/*/*"
+    ).stdout
+
+
+def test_ipfw_translates_as_well(ipfw_host: StandinHost, server: outside.Node) -> None:
+    host, modules = ipfw_host, Modules(ipfw_host)
+    refused = modules.run("bhyve_switch", lab(nat=IPFW))
+    assert refused["failed"] and "net.inet.ip.fw.one_pass is not 0" in refused["msg"]
+    host.sh("sysctl net.inet.ip.fw.one_pass=0", check=True)
+    rules = host.run(["ipfw", "list"]).stdout
+    story = [
+        lab(nat=IPFW),
+        {"switches": [lab(forward=[FORWARD]), lab(name="lab2", addresses=["10.12.0.1/24"], nat=IPFW)]},
+    ]
+    wrong = unforetold(modules, "bhyve_switch", story)
+    assert not wrong, "\n".join(wrong)
+    assert "00060 nat 60 ip4 from 10.10.0.0/24 to any out xmit em0\n" in host.run(["ipfw", "list"]).stdout
+    good = ipfw_state(host)
+    host.power_cut()
+    host.boot()
+    assert ipfw_state(host) == good
+    guest = outside.guest(host, "bridge1000", "10.10.0.11/24", "10.10.0.1", 22)
+    try:
+        assert guest.connect("192.0.2.1", 8080, "kept") == "server 192.0.2.10"
+        assert server.connect("192.0.2.10", 2222) == "guest 192.0.2.1"
+        for damage in ("service ipfw restart", "ipfw delete 60", "ipfw nat 60 delete"):
+            host.sh(damage, check=True)
+            modules.good("bhyve_switch", lab())
+            assert ipfw_state(host) == good, damage
+        assert guest.again("kept") == "still here"
+    finally:
+        guest.close()
+    changed = modules.run("bhyve_switch", lab(nat={"firewall": "pf"}))
+    assert changed["failed"] and "firewall: pf; it is ipfw already" in changed["msg"]
+    gone = [lab(nat={}), {"name": "lab2", "state": "absent"}]
+    wrong = unforetold(modules, "bhyve_switch", gone)
+    assert not wrong, "\n".join(wrong)
+    assert host.run(["ipfw", "list"]).stdout == rules and not host.run(["ipfw", "nat", "show", "config"]).stdout
 
 
 class NatSweep(Sweep):

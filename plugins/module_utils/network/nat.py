@@ -15,6 +15,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
 PROTOCOLS = ("tcp", "udp")
+PF, IPFW = "pf", "ipfw"
+#: The numbers of rules and of translations that switches get in ipfw(8): behind those of rc.firewall's own, before all
+#: other rules that it has.
+IPFW_NUMBERS = range(60, 100)
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _PORTS = range(1, 65536)
 
@@ -37,7 +41,10 @@ class Forward:
 def nat_options() -> Dict[str, Any]:
     """The argument specification of both options."""
     return {
-        "nat": {"type": "dict", "options": {"interface": {"type": "str"}}},
+        "nat": {
+            "type": "dict",
+            "options": {"interface": {"type": "str"}, "firewall": {"type": "str", "choices": [PF, IPFW]}},
+        },
         "forward": {
             "type": "list",
             "elements": "dict",
@@ -52,7 +59,7 @@ def nat_options() -> Dict[str, Any]:
 
 def parse_nat(given: Optional[Mapping[str, Any]], at: str) -> Optional[str]:
     """The interface by which the switch reaches the outside; '': none, None: not said. BadInput."""
-    if given is None:
+    if given is None or (given.get("interface") is None and given.get("firewall")):
         return None
     text = str(given.get("interface") or "")
     if text and not _INTERFACE.fullmatch(text):

@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import IPFW, IPFW_NUMBERS
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import (
     AUTO,
     MANAGED,
@@ -68,6 +69,7 @@ def resolve(
     taken |= {request.interface for request in requests if request.interface}
     tags = {one.description: one.name for one in interfaces.values() if one.is_bridge and one.description}
     found: List[Desired] = []
+    numbers = {switch.ipfw for switch in records.values()}
     for request in requests:
         old = records.get(request.name)
         tagged = tags.get(switch_tag(request.name))
@@ -79,7 +81,9 @@ def resolve(
             continue
         interface = _interface(request, old) or _lowest(taken)
         taken.add(interface)
-        found.append(Desired(request.name, old, _merged(request, old, interface, interfaces, default)))
+        new = _with_ipfw(request, old, _merged(request, old, interface, interfaces, default), numbers)
+        numbers.add(new.ipfw)
+        found.append(Desired(request.name, old, new))
     return found
 
 
@@ -153,7 +157,26 @@ def _merged(
     )
 
 
+def _with_ipfw(request: Request, old: Optional[Switch], new: Switch, taken: Collection[int]) -> Switch:
+    """The switch with a number in ipfw(8), given once, if that is what translates its addresses."""
+    at = f"switch {request.name}: nat: firewall: "
+    if old is not None and old.nat and new.nat and request.firewall not in (None, old.firewall):
+        raise BadInput(
+            f"{at}{request.firewall}; it is {old.firewall} already, so have no translation first, by nat: {{}}"
+        )
+    if not new.nat:
+        return replace(new, ipfw=0)
+    if request.firewall != IPFW or new.ipfw:
+        return new
+    for number in IPFW_NUMBERS:
+        if number not in taken:
+            return replace(new, ipfw=number)
+    raise BadInput(f"{at}the numbers {IPFW_NUMBERS[0]} to {IPFW_NUMBERS[-1]} are all given out")
+
+
 def _nat(request: Request, base: Switch, default: Optional[str]) -> str:
+    if request.nat is None and request.firewall and not base.nat:
+        raise BadInput(f"switch {request.name}: nat: interface is missing, the one that leads to the outside; or auto")
     if request.nat != AUTO:
         return base.nat if request.nat is None else request.nat
     if base.nat:

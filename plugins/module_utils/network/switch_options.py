@@ -22,7 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
-MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp", "nat", "forwards")
+MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp", "nat", "firewall", "forwards")
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
@@ -46,6 +46,7 @@ class Request:
     mac: Optional[str] = None
     stp: Optional[bool] = None
     nat: Optional[str] = None
+    firewall: Optional[str] = None
     forwards: Optional[Tuple[Forward, ...]] = None
 
 
@@ -90,6 +91,7 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         mac=_mac(params.get("mac"), at),
         stp=params.get("stp"),
         nat=parse_nat(params.get("nat"), at),
+        firewall=(params.get("nat") or {}).get("firewall"),
         forwards=parse_forwards(params.get("forward"), at),
     )
     if request.manual:
@@ -114,7 +116,7 @@ def _check_manual(request: Request, at: str) -> None:
 
 def shown_option(field: str) -> str:
     """How the option is called that a field of Request is of."""
-    return "forward" if field == "forwards" else field
+    return {"forwards": "forward", "firewall": "nat"}.get(field, field)
 
 
 def _interface(text: Optional[str], at: str) -> Optional[str]:

@@ -199,7 +199,7 @@ def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interfac
         "manual": switch.manual,
         "uplink": switch.uplink,
         "vlan": str(switch.vlan) if switch.vlan else "",
-        "nat": {"interface": switch.nat} if switch.nat else {},
+        "nat": {"interface": switch.nat, "firewall": switch.firewall} if switch.nat else {},
         "forward": forwards_to_json(switch.forwards),
         "up": live is not None and live.up,
         "description": live.description if live is not None else "",

@@ -56,3 +56,7 @@ def write(variable: Variable, text: str) -> None:
         doc.setdefault("values", {})[variable.name] = text
     if variable.name in forwarding.VARIABLES:
         forwarding.tell(variable.name, text)
+    if variable.name.startswith("net.inet.ip.fw."):
+        from .. import ipfw
+
+        ipfw.apply(ipfw.look())
