@@ -82,9 +82,7 @@ def _words(line: str) -> Iterator[Tuple[str, bool]]:
     while position < len(line) and line[position] != "#":
         found = _TOKEN.match(line, position)
         if found is None:
-            # A quote that is not closed.
-            yield "\n", False
-            return
+            raise NotBuilt("a quoted text of several lines")
         quoted, sign, word = found.groups()
         if word is not None and "#" in word:
             yield from ((part, False) for part in [word.partition("#")[0]] if part)

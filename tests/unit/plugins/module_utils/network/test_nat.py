@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
     parse_forwards,
     parse_nat,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, on_its_way
 
 
 def test_values_are_normalised_and_kept() -> None:
@@ -53,3 +54,11 @@ def test_the_port_by_which_one_is_connected_is_not_forwarded() -> None:
     check_lifeline("", [Forward(22, "10.0.0.2", 22)], "")
     with pytest.raises(BadInput, match="tcp port 22 is the one by which you are connected"):
         check_lifeline("", [Forward(22, "10.0.0.2", 22)], connection)
+
+
+def test_what_is_on_its_way_out_is_noted_until_it_is_out() -> None:
+    old = Switch("lab", "bridge7", nat="em0", ipfw=60, forwards=(Forward(2222, "10.0.0.2", 22),))
+    new = Switch("lab", "bridge7")
+    assert on_its_way(old, new) == old
+    assert on_its_way(new, old) == old and on_its_way(old, old) == old
+    assert (old.firewall, Switch("lab", "bridge7", nat="em0").firewall, new.firewall) == ("ipfw", "pf", "")
