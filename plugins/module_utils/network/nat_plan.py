@@ -67,8 +67,8 @@ class NatPart:
             return
         if self._wanted and host.stat(NETWORK) is None:
             raise BadInput(
-                f"switch {self._wanted[0].name}: nat: this host is not prepared for guests (there is no {NETWORK}, which "
-                "loads the rules at boot); run the role apiary.bhyve.bhyve_host on it first"
+                f"switch {self._wanted[0].name}: nat: this host is not prepared for guests (there is no {NETWORK}, "
+                "which loads the rules at boot); run the role apiary.bhyve.bhyve_host on it first"
             )
         kernel = read_sysctls(host, [FORWARDING, *self._ipfw.sysctls()])
         self._forwarding = kernel.get(FORWARDING) == "1"
