@@ -14,6 +14,12 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import parse_vlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
+    Forward,
+    nat_options,
+    parse_forwards,
+    parse_nat,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import (
     Vxlan,
     parse_vxlan,
@@ -24,7 +30,7 @@ AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
 MANAGED = (
     *("uplink", "vlan", "addresses", "mtu", "mac", "stp"),
-    *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan"),
+    *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan", "nat", "firewall", "forwards"),
 )
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
@@ -54,6 +60,9 @@ class Request:
     uplink_untagged: Optional[int] = None
     uplink_tagged: Optional[str] = None
     vxlan: Optional[Vxlan] = None
+    nat: Optional[str] = None
+    firewall: Optional[str] = None
+    forwards: Optional[Tuple[Forward, ...]] = None
 
 
 def bridge_options() -> Dict[str, Any]:
@@ -71,6 +80,7 @@ def bridge_options() -> Dict[str, Any]:
         "uplink_untagged": {"type": "str"},
         "uplink_tagged": {"type": "list", "elements": "str"},
         "vxlan": vxlan_options(),
+        **nat_options(),
     }
 
 
@@ -105,6 +115,9 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         uplink_untagged=_vlan(params.get("uplink_untagged"), at, "uplink_untagged"),
         uplink_tagged=_vlans(params.get("uplink_tagged"), at),
         vxlan=parse_vxlan(params.get("vxlan"), at),
+        nat=parse_nat(params.get("nat"), at),
+        firewall=(params.get("nat") or {}).get("firewall"),
+        forwards=parse_forwards(params.get("forward"), at),
     )
     if request.manual:
         _check_manual(request, at)
@@ -126,7 +139,12 @@ def _check_manual(request: Request, at: str) -> None:
         raise BadInput(f"{at}manual: true needs interface, the bridge that is used as it is")
     given = [name for name in MANAGED if getattr(request, name) is not None]
     if given:
-        raise BadInput(f"{at}{given[0]}: not with manual: true, for such a bridge is never changed")
+        raise BadInput(f"{at}{shown_option(given[0])}: not with manual: true, for such a bridge is never changed")
+
+
+def shown_option(field: str) -> str:
+    """How the option is called that a field of Request is of."""
+    return {"forwards": "forward", "firewall": "nat"}.get(field, field)
 
 
 def _interface(text: Optional[str], at: str) -> Optional[str]:
