@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_checks imp
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import check_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import check_address
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic, Vnc
 
 _MIB = 1 << 20
@@ -39,6 +40,10 @@ def check_guest(guest: Guest) -> None:
     check_boot_order(guest, where)
     for nic in guest.nics:
         _check_nic(nic, f"{where}nic {nic.name}: ")
+    for one in guest.passthru:
+        check_path(one.rom, f"{where}passthru {one.name}: rom")
+        if one.slot:
+            check_address(one.slot, f"{where}passthru {one.name}: slot")
     if guest.vnc is not None:
         _check_vnc(guest.vnc, where)
     _check_boot(guest, where)

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
             print(f"scbus{index} on {sim} bus 0:")
         if disk in known:
             model = f"<{known[disk].get('model', 'Generic Disk')} HXT7904Q>"
-            print(_line(model, f"scbus{index}", "0", "0", f"pass{number},{disk}"))
+            print(_line(model, f"scbus{index}", "0", "0", f"{disk},pass{number}"))
             number += 1
         if verbose:
             print(_line(_NOTHING, f"scbus{index}", "-1", "ffffffff", ""))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict, Optional, Sequence, Set, Tuple
+from typing import Dict, Sequence, Set, Tuple
 
 from ..pci import bus, inventory
 from ..pci.inventory import Function
@@ -39,7 +39,7 @@ def _usage() -> int:
     print("       pciconf -a device", file=sys.stderr)
     print("       pciconf -r [-b | -h] device addr[:addr2]", file=sys.stderr)
     print("       pciconf -w [-b | -h] device addr value", file=sys.stderr)
-    print("       pciconf -D [-b | -h | -x] device addr [start[:count]]", file=sys.stderr)
+    print("       pciconf -D [-b | -h | -x] device bar [start [count]]", file=sys.stderr)
     return 1
 
 
@@ -75,26 +75,33 @@ def _show(at: str, name: str, flags: Set[str], table: bus.Devices) -> None:
         _capabilities(one, sum(other.get("pf") == at for other in table.values()))
 
 
-def _wanted(text: str, table: bus.Devices) -> Optional[str]:
-    if inventory.parse_selector(text) is None and not text[-1:].isdigit():
-        cli.fail("pciconf", f"cannot parse selector {text}")
-    return bus.find(text, table)
+def _wanted(text: str, table: bus.Devices) -> str:
+    """The address of a device by its name, by NAME@SELECTOR, or by pci[[D:]B:]S:F; ends the program without one."""
+    name, separator, selector = text.rpartition("@")
+    if inventory.parse_selector(selector) is None and (separator or not text[-1:].isdigit()):
+        cli.fail("pciconf", "Invalid device name")
+    at = bus.find(selector if separator else name or text, table)
+    if at is None:
+        cli.fail("pciconf", "Device not found")
+    return at
 
 
 def main(argv: Sequence[str]) -> int:
-    options, words = cli.options_or_usage(argv, "aBbcDehlrwVvx", _usage)
+    options, words = cli.options_or_usage(argv, "aBbcDehlrVvw", _usage)
     flags = {letter for letter, _value in options}
-    if flags & set("aDrw") or flags & set("BbeV"):
-        cli.not_built("pciconf", "-" + "".join(sorted(flags & set("aDrwBbeV"))))
-    if "l" not in flags or len(words) > 1:
+    if len(flags & set("alrwD")) != 1:
+        return _usage()
+    if flags - set("lvc"):
+        cli.not_built("pciconf", "-" + "".join(sorted(flags - set("lvc"))))
+    if len(words) > 1:
         return _usage()
     if "c" in flags and os.geteuid() != 0:
         cli.fail("pciconf", "/dev/pci: Permission denied")
     table = bus.devices()
-    only = _wanted(words[0], table) if words else None
+    only = _wanted(words[0], table) if words else ""
     nameless = 0
     for at in table:
-        if words and at != only:
+        if only and at != only:
             continue
         _show(at, bus.name_of(at, table, nameless), flags, table)
         nameless += not table[at]["driver"]

@@ -4,7 +4,7 @@
 """Which driver has which PCI device: what the kernel does at boot, for devctl(8), and for a guest.
 
 The kernel's document ``pci`` has ``devices`` by address: ``driver`` ('' for none) and ``unit``, whether it is
-``attached``, whether the driver was ``fixed`` by devctl(8), and the guest (``vm``) that has it; ``messages`` are lines of
+``attached``, whether the driver was ``fixed`` by devctl(8), and the guest (``vm``) that has it; ``messages``: lines of
 dmesg(8). Calls raise OSError with Linux's errno, as sys/kern/subr_bus.c and sys/amd64/vmm/io/ppt.c answer.
 """
 
