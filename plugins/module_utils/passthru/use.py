@@ -23,6 +23,8 @@ _GEOM = re.compile(r"Geom name: (?P<name>\S+)")
 _MODE = re.compile(r" +Mode: (?P<mode>r\d+w\d+e\d+)")
 _CLOSED = "r0w0e0"
 _BOOT_VIDEO = re.compile(r"^(?P<name>vgapci\d+): Boot video device", re.MULTILINE)
+#: Disks that are not called as their devices are (vtblk(4)).
+_DISK_NAMES = {"vtblk": "vtbd"}
 #: What the console is typed on, and a display driver that cannot be taken away from under it.
 _KEYBOARD = re.compile(r"ukbd\d+|hkbd\d+")
 _GRAPHICS = re.compile(r"(?:drmn?|nvidia|i915kms|amdgpu|radeonkms)\d+")
@@ -87,11 +89,17 @@ def _interface(name: str, facts: Facts) -> List[str]:
 def _disks(device: Device, names: Sequence[str], facts: Facts) -> List[str]:
     """The disks of a controller: by its SIMs, those that are devices themselves, and those that nothing tells of."""
     found = [disk for name in names for disk in facts.disks.get(name, ())]
-    found += [name for name in names if name in facts.modes]
+    found += [disk for disk in map(_disk_name, names) if disk in facts.modes]
     if device.driver == "nvme":
         # nvd(4) is neither in the tree of devices nor in CAM.
         found += [disk for disk in facts.modes if disk.startswith("nvd")]
     return list(dict.fromkeys(found))
+
+
+def _disk_name(name: str) -> str:
+    """What the disk of a device is called, if it has one."""
+    driver = name.rstrip("0123456789")
+    return _DISK_NAMES.get(driver, driver) + name[len(driver) :]
 
 
 def _disk(disk: str, facts: Facts) -> List[str]:
