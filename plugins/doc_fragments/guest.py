@@ -185,8 +185,9 @@ passthru:
   description:
     - PCI devices of the host that the guest has for itself, matched by name. Those that are not listed stay, unless
       O(exact=true).
-    - A device has to be reserved first (M(apiary.bhyve.ppt_device)), and at the guest's start ppt(4) has to have it.
-      Only one guest can have it in its declaration.
+    - A device has to be reserved first (M(apiary.bhyve.ppt_device)), or be a virtual function
+      (M(apiary.bhyve.iov_device)), and at the guest's start ppt(4) has to have it. Only one guest can have it in its
+      declaration.
     - The memory of such a guest is wired whatever O(wired) says, and counts for C(vm.max_user_wired).
     - A guest that runs gets or loses one at its next boot. A clone has none of its source's, and an imported guest none
       of the host where it was exported.

@@ -23,9 +23,21 @@ _HEADER = re.compile(
 )
 _DETAIL = re.compile(r"    (?P<name>vendor|device|class|subclass) += '?(?P<value>.*?)'?")
 _CAPABILITY = re.compile(r"    (?:cap|ecap) [0-9a-f]+\[[0-9a-f]+\] = (?P<what>.*)")
+_VFS = re.compile(r" +(?P<now>\d+) VFs configured out of (?P<most>\d+) supported")
+_RIDS = re.compile(r" +First VF RID Offset 0x(?P<offset>[0-9a-f]+), VF RID Stride 0x(?P<stride>[0-9a-f]+)")
 _SELECTOR = re.compile(
     r"pci(?:(?P<domain>\d+):)?(?P<bus>\d+):(?P<slot>\d+):(?P<function>\d+):?|(?P<b>\d+)/(?P<s>\d+)/(?P<f>\d+)"
 )
+
+
+@dataclass(frozen=True)
+class SrIov:
+    """What a device says of its virtual functions: how many there are and can be, and how they are numbered."""
+
+    now: int
+    most: int
+    offset: int = 0
+    stride: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Device:
     kind: str = ""
     subkind: str = ""
     capabilities: Tuple[str, ...] = ()
+    virtual: SrIov = SrIov(0, 0)
 
     @property
     def name(self) -> str:
@@ -66,7 +79,14 @@ class Device:
     @property
     def sr_iov(self) -> bool:
         """Whether it can have virtual functions."""
-        return any(what.startswith("SR-IOV") for what in self.capabilities)
+        return self.virtual.most > 0
+
+    def virtual_places(self, count: int) -> List[str]:
+        """Where its first virtual functions are or would be (PCIe SR-IOV, with ARI as FreeBSD needs it)."""
+        bus, slot, function = (int(number) for number in self.place.split("/"))
+        first = (bus << 8 | slot << 3 | function) + self.virtual.offset
+        rids = (first + index * self.virtual.stride for index in range(count))
+        return [f"{rid >> 8}/0/{rid & 0xFF}" for rid in rids]
 
     @property
     def slot(self) -> str:
@@ -84,8 +104,10 @@ def parse_place(text: str, option: str) -> str:
     numbers = [
         int(number) for number in match.group(*(("bus", "slot", "function") if match["bus"] else ("b", "s", "f")))
     ]
-    if numbers[0] > 255 or numbers[1] > 31 or numbers[2] > 7:
-        raise BadInput(f"{option}: {text}: bus is 0 to 255, slot 0 to 31, function 0 to 7")
+    # Virtual functions may be numbered through, all in slot 0 (PCIe ARI).
+    most = 7 if numbers[1] else 255
+    if numbers[0] > 255 or numbers[1] > 31 or numbers[2] > most:
+        raise BadInput(f"{option}: {text}: bus is 0 to 255, slot 0 to 31, function 0 to {most}")
     return "/".join(str(number) for number in numbers)
 
 
@@ -127,6 +149,12 @@ def _with_detail(device: Device, line: str) -> Device:
     capability = _CAPABILITY.fullmatch(line)
     if capability is not None:
         return replace(device, capabilities=(*device.capabilities, capability["what"]))
+    vfs, rids = _VFS.fullmatch(line), _RIDS.fullmatch(line)
+    if vfs is not None:
+        return replace(device, virtual=SrIov(int(vfs["now"]), int(vfs["most"])))
+    if rids is not None:
+        numbers = {"offset": int(rids["offset"], 16), "stride": int(rids["stride"], 16)}
+        return replace(device, virtual=replace(device.virtual, **numbers))
     match = _DETAIL.fullmatch(line)
     if match is None:
         return device

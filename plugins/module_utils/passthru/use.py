@@ -65,6 +65,8 @@ def use_of(device: Device, facts: Facts) -> Use:
     names = [device.name, *facts.below.get(device.name, ())]
     by = [reason for name in names for reason in _interface(name, facts)]
     by += [reason for disk in _disks(device, names, facts) for reason in _disk(disk, facts)]
+    if device.virtual.now:
+        by.append(f"{device.name} has {device.virtual.now} virtual functions (iov_device)")
     if device.name == facts.boot_video:
         by.append(f"{device.name} is the display of the console")
     waits = [f"the keyboard {name} is on it" for name in names if _KEYBOARD.fullmatch(name)]

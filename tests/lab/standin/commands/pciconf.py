@@ -28,7 +28,7 @@ _CAPS: Dict[str, str] = {
     "PM": "    cap 01[c8] = powerspec 2  supports D0 D3  current D0",
     "MSI": "    cap 05[d0] = MSI supports 1 message, 64 bit ",
     "PCIe": "    cap 10[e0] = PCI-Express 2 endpoint max data 128(128)",
-    "FLR": "    ecap 000d[150] = ACS 1 Source Validation unavailable, Translation Blocking unavailable",
+    "ACS": "    ecap 000d[150] = ACS 1 Source Validation unavailable, Translation Blocking unavailable",
     "MSI-X": "    cap 11[a0] = MSI-X supports 5 messages\n"
     "                 Table in map 0x1c[0x0], PBA in map 0x1c[0x2000]",
 }
@@ -57,9 +57,12 @@ def _capabilities(one: Function, made: int) -> None:
     for cap in one.caps:
         print(_CAPS[cap])
     if one.vfs:
-        print(f"    ecap 0010[160] = SR-IOV 1 IOV {'enabled' if made else 'disabled'}, Memory Space "
-              f"{'enabled' if made else 'disabled'}, ARI disabled")  # fmt: skip
+        word = "enabled" if made else "disabled"
+        print(f"    ecap 0010[160] = SR-IOV 1 IOV {word}, Memory Space {word}, ARI enabled")
         print(f"                     {made} VFs configured out of {one.vfs} supported")
+        first, stride = inventory.VF_OFFSET, inventory.VF_STRIDE
+        print(f"                     First VF RID Offset 0x{first:04x}, VF RID Stride 0x{stride:04x}")
+        print("                     VF Device ID 0x1515")
 
 
 def _show(at: str, name: str, flags: Set[str], table: bus.Devices) -> None:

@@ -88,8 +88,11 @@ def _attach(doc: Dict[str, Any], one: Function, driver: str, booting: bool = Fal
 
 def _detach(doc: Dict[str, Any], one: Function) -> None:
     device = doc["devices"][one.at]
-    if device["vm"]:
+    children = [at for at, other in doc["devices"].items() if other.get("pf") == one.at]
+    if device["vm"] or any(doc["devices"][at]["vm"] for at in children):
         raise OSError(errno.EBUSY, "detach")
+    for at in children:
+        del doc["devices"][at]
     name = f"{device['driver']}{device['unit']}"
     if device["driver"] == one.driver:
         nics.detach(one, name)
@@ -109,8 +112,15 @@ def devices() -> Devices:
 
 
 def function(at: str) -> Function:
-    """What is at an address."""
-    return inventory.functions()[at]
+    """What is at an address; a virtual function has its ``pf`` noted."""
+    device = state.peek("kernel", "pci").get("devices", {}).get(at, {})
+    return virtual(at) if device.get("pf") else inventory.functions()[at]
+
+
+def virtual(at: str) -> Function:
+    """A virtual function of an ix(4); only those for guests are built, so none has a driver of the host."""
+    name = "X540 Ethernet Controller Virtual Function"
+    return Function(at, (0x8086, 0x1515, 0, 0), 0x020000, "Intel Corporation", name, caps=("MSI-X", "PCIe"))
 
 
 def name_of(at: str, table: Devices, number: int) -> str:
@@ -211,6 +221,37 @@ def driver_added() -> None:
         for at, device in doc.get("devices", {}).items():
             if not device["driver"]:
                 _attach_best(doc, function(at), kenv)
+
+
+def make_virtual(pf: str, count: int) -> None:
+    """IOV_CONFIG: that many virtual functions, all of them for ppt(4). EBUSY if there are some, EINVAL for too many."""
+    one = inventory.functions()[pf]
+    with state.kernel("pci") as doc:
+        if any(device.get("pf") == pf for device in doc["devices"].values()):
+            raise OSError(errno.EBUSY, pf)
+        if count > one.vfs:
+            raise OSError(errno.EINVAL, pf)
+        bus, slot, number = one.place
+        for index in range(count):
+            # With ARI the numbers of a bus are all functions of its slot 0.
+            rid = (slot << 3 | number) + inventory.VF_OFFSET + index * inventory.VF_STRIDE
+            at = f"{bus}:0:{rid & 0xFF}"
+            doc["devices"][at] = {"driver": "", "unit": 0, "attached": False, "fixed": True, "vm": "", "pf": pf}
+            if has_ppt():
+                _attach(doc, virtual(at), PPT)
+        doc["devices"] = dict(sorted(doc["devices"].items(), key=lambda item: tuple(map(int, item[0].split(":")))))
+
+
+def delete_virtual(pf: str) -> None:
+    """IOV_DELETE. ECHILD without virtual functions, EBUSY if a guest has one."""
+    with state.kernel("pci") as doc:
+        mine = [at for at, device in doc["devices"].items() if device.get("pf") == pf]
+        if not mine:
+            raise OSError(errno.ECHILD, pf)
+        if any(doc["devices"][at]["vm"] for at in mine):
+            raise OSError(errno.EBUSY, pf)
+        for at in mine:
+            del doc["devices"][at]
 
 
 def held() -> bool:

@@ -15,6 +15,8 @@ def gone() -> Set[str]:
     table = bus.devices()
     found: Set[str] = set()
     for at, device in table.items():
+        if device.get("pf"):
+            continue
         one = bus.function(at)
         if not (device["attached"] and device["driver"] == one.driver):
             found |= {disk for _sim, disk in one.disks}

@@ -15,6 +15,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .. import state
 
 BRIDGE = 1
+#: Where the virtual functions of a card are, by the numbers of its bus.
+VF_OFFSET, VF_STRIDE = 0x80, 2
 
 
 class Function(NamedTuple):
@@ -81,7 +83,7 @@ _CARDS: Dict[str, Tuple[Tuple[int, int, int, int], str, str, Tuple[str, ...], in
     "em": ((0x8086, 0x10D3, 0x8086, 0xA01F), "Intel Corporation", "82574L Gigabit Network Connection",
            ("PM", "MSI", "PCIe", "MSI-X"), 0),
     "ix": ((0x8086, 0x1528, 0x8086, 0x0002), "Intel Corporation", "Ethernet Controller 10-Gigabit X540-AT2",
-           ("PM", "MSI", "MSI-X", "PCIe", "FLR"), 63),
+           ("PM", "MSI", "MSI-X", "PCIe", "ACS"), 63),
     "vtnet": ((0x1AF4, 0x1000, 0x1AF4, 0x0001), "Red Hat, Inc.", "Virtio network device", ("MSI-X",), 0),
 }  # fmt: skip
 _FIRST_SLOT, _FIRST_BUS, _FIRST_VIRTIO = 6, 4, 4

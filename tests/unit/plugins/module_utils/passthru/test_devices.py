@@ -67,7 +67,8 @@ def test_a_device_has_several_names(given: str) -> None:
         ("pci1:4:0:0", "domain 0 only"),
         ("256/0/0", "bus is 0 to 255"),
         ("0/32/0", "slot 0 to 31"),
-        ("0/0/8", "function 0 to 7"),
+        ("0/1/8", "function 0 to 7"),
+        ("0/0/256", "function 0 to 255"),
     ],
 )
 def test_what_is_no_device_is_refused(given: str, says: str) -> None:
