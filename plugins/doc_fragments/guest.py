@@ -43,7 +43,7 @@ clone_from:
       and its file of firmware variables.
     - That file has the content of the source's, for the boot entries of most systems are in it and the clone would not
       boot without them. When the task gives O(uefi), with C(vars), it begins with that template instead.
-    - The clone is not O(protected), and has no detached disks and no C(hooks).
+    - The clone is not O(protected), and has no detached disks, no O(passthru) and no C(hooks).
     - All else stays. Disks keep content, size, controller, slot and serial; memory, CPUs, tags and the rest are those
       of the source. What the task gives besides is laid over that, for instance more O(memory) or a larger disk.
     - A disk on a C(path) that is read-only, such as an ISO image, is shared. One that is written to is an error, unless
@@ -99,6 +99,7 @@ wired:
   description:
     - Whether the guest's memory is wired, all taken from the host when the guest starts. The default is V(false).
     - A guest is refused to start with more than the kernel still lets be wired (C(vm.max_user_wired), in pages).
+    - With O(passthru) it is wired in any case.
   type: bool
 cpus:
   description: The number of virtual CPUs. The default is V(1).
@@ -157,6 +158,40 @@ nics:
   elements: dict
   suboptions:
 @NIC_OPTIONS@
+passthru:
+  description:
+    - PCI devices of the host that the guest has for itself, matched by name. Those that are not listed stay, unless
+      O(exact=true).
+    - A device has to be reserved first (M(apiary.bhyve.ppt_device)), or be a virtual function
+      (M(apiary.bhyve.iov_device)), and at the guest's start ppt(4) has to have it. Only one guest can have it in its
+      declaration.
+    - The memory of such a guest is wired whatever O(wired) says, and counts for C(vm.max_user_wired).
+    - A guest that runs gets or loses one at its next boot. A clone has none of its source's, and an imported guest none
+      of the host where it was exported.
+  type: list
+  elements: dict
+  suboptions:
+    name:
+      description: The device's name in this guest, letters, digits, C(_) and C(-).
+      type: str
+      required: true
+    state:
+      description: Whether the guest has it.
+      type: str
+      choices: [present, absent]
+      default: present
+    selector:
+      description: The host's device, V(pci0:4:0:0) or V(4/0/0). Needed for a new one.
+      type: str
+    slot:
+      description:
+        - Where it is in the guest, as bhyve(8) has it, V(6), V(6:1) or V(0:6:1) (bus, slot, function). By default, and
+          with V(''), it is given a free slot, which it keeps.
+        - The functions of one device belong into one slot, with function 0 among them.
+      type: str
+    rom:
+      description: A file with an option ROM for the guest's firmware to run, for some displays. V('') means none.
+      type: path
 console:
   description: Serial ports. On the host, C(apiary console NAME) opens the first.
   type: dict
@@ -290,7 +325,7 @@ destroy:
     - Refused while there are clones of its disks, unless the same task destroys those as well, which go first then.
   type: bool
 exact:
-  description: The lists are complete. NICs and O(options) that are not listed go, such disks are detached.
+  description: The lists are complete. NICs, O(passthru) and O(options) that are not listed go, such disks are detached.
   type: bool
 status:
   description: What M(apiary.bhyve.bhyve_vm_info) tells beside the options. Ignored, so its output can be handed back.
@@ -314,6 +349,8 @@ _IN_LIST = (
     .replace("O(boot.", "O(vms[].boot.")
 )
 for _option in (
+    "passthru",
+    "wired",
     "clone_from",
     "promote",
     "memory",

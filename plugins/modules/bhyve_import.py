@@ -61,7 +61,7 @@ notes:
   - A NIC's bridge has to be there, as with M(apiary.bhyve.bhyve_vm).
   - What only the other host had is left out, with a warning. Disks that are given by a path come detached, but for
     media that this host has at the same path; guests to start after that this host does not have are no longer waited
-    for; a VNC port that is taken here becomes another one.
+    for; a VNC port that is taken here becomes another one. PCI devices (C(passthru)) do not come along.
 seealso:
   - module: apiary.bhyve.bhyve_export
   - module: apiary.bhyve.bhyve_vm

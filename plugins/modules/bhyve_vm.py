@@ -59,6 +59,24 @@ EXAMPLES = r"""
     memory: 4G
     disks: [{name: root, size: 20G, image: freebsd-14.3}]
 
+- name: A guest has a network card of the host, which apiary.bhyve.ppt_device has reserved
+  apiary.bhyve.bhyve_vm:
+    name: router1
+    state: started
+    os: freebsd
+    memory: 2G
+    disks: [{name: root, size: 20G, image: freebsd-14.3}]
+    passthru:
+      - {name: wan, selector: "pci0:4:0:0"}
+
+- name: A graphics card with its audio, in one slot of the guest
+  apiary.bhyve.bhyve_vm:
+    name: win1
+    restart: if_needed
+    passthru:
+      - {name: display, selector: 1/0/0, slot: "6:0", rom: /usr/local/share/apiary/rtx4000.rom}
+      - {name: audio, selector: 1/0/1, slot: "6:1"}
+
 - name: Guests of a host, all in one task
   apiary.bhyve.bhyve_vm:
     vms:

@@ -94,6 +94,11 @@ vms:
       type: list
       elements: dict
       sample: [{name: lan, model: virtio-net, switch: bridge0, mac: "5a:1c:2d:3e:4f:50"}]
+    passthru:
+      description: The PCI devices of the host that it has.
+      type: list
+      elements: dict
+      sample: [{name: wan, state: present, selector: "pci0:4:0:0", slot: "", rom: ""}]
     status:
       description:
         - What can be told of it and not asked for, as RV(apiary.bhyve.bhyve_vm#module:vms[].status). For guests of

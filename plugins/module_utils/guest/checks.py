@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_checks imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import check_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_checks import check_nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import check_address
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Vnc
 
 _MIB = 1 << 20
@@ -40,6 +41,10 @@ def check_guest(guest: Guest) -> None:
     check_boot_order(guest, where)
     for nic in guest.nics:
         check_nic(nic, f"{where}nic {nic.name}: ")
+    for one in guest.passthru:
+        check_path(one.rom, f"{where}passthru {one.name}: rom")
+        if one.slot:
+            check_address(one.slot, f"{where}passthru {one.name}: slot")
     if guest.vnc is not None:
         _check_vnc(guest.vnc, where)
     _check_boot(guest, where)

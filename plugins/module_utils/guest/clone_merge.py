@@ -23,7 +23,7 @@ def clone_of(record: Record, name: str, sizes: Mapping[str, Present]) -> Guest:
     """The source's declaration under a new name.
 
     New are the name, the MAC addresses (also explicit ones) and the VNC port; a clone is not protected, and has no
-    detached disks. All else is as it is there.
+    detached disks and no devices of the host, which only one guest can have. All else is as it is there.
     """
     guest = record.guest
     return replace(
@@ -32,6 +32,7 @@ def clone_of(record: Record, name: str, sizes: Mapping[str, Present]) -> Guest:
         protected=False,
         disks=tuple(_disk(disk, sizes) for disk in guest.attached),
         nics=tuple(replace(nic, mac="") for nic in guest.nics),
+        passthru=(),
         vnc=replace(guest.vnc, port=0) if guest.vnc is not None else None,
     )
 

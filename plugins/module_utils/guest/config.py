@@ -22,7 +22,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import (
     needs_further_bus,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import Plug, backend_keys
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, Disk, Guest, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
+    FILE,
+    PATH,
+    Disk,
+    Guest,
+    Nic,
+    Passthru,
+    Vnc,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 Keys = Dict[str, str]
@@ -77,6 +85,8 @@ def config_keys(
             keys.update(disk_keys(disk, guest, identity, layout))
     for nic in guest.nics:
         keys.update(_nic_keys(nic, identity, plugs[nic.name]))
+    for one in guest.passthru:
+        keys.update(_passthru_keys(one, identity))
     if guest.rng:
         keys[f"pci.{identity.slots['rng']}.device"] = "virtio-rnd"
     if guest.vnc is not None:
@@ -109,7 +119,7 @@ def _machine(guest: Guest, identity: Identity) -> Keys:
         "threads": str(threads),
         "memory.size": format_size(guest.memory),
     }
-    if guest.wired:
+    if guest.wires:
         keys["memory.wired"] = "true"
     # Without ACPI tables there is no power button (FreeBSD 14; always made from 15 on).
     keys["acpi_tables"] = "true"
@@ -181,6 +191,15 @@ def _nic_keys(nic: Nic, identity: Identity, plug: Plug) -> Keys:
     }
     if nic.mtu and nic.model == "virtio-net":
         keys[f"{device}.mtu"] = str(nic.mtu)
+    return keys
+
+
+def _passthru_keys(one: Passthru, identity: Identity) -> Keys:
+    device = f"pci.{identity.slots['passthru/' + one.name]}"
+    keys: Keys = {f"{device}.device": "passthru"}
+    keys.update({f"{device}.{key}": number for key, number in zip(("bus", "slot", "func"), one.place.split("/"))})
+    if one.rom:
+        keys[f"{device}.rom"] = one.rom
     return keys
 
 

@@ -25,7 +25,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, is_
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.labels import unlabelled
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, is_part_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
 #: Where bhyve(8) finds keyboard layouts.
@@ -193,22 +193,16 @@ def _check_host_use(host: Host, path: str, at: str, observed: Observed) -> None:
     labels = observed.labels or {}
     device = unlabelled(path, labels)
     for mount in observed.mounts or ():
-        if _is_of(unlabelled(mount.device, labels), device):
+        if is_part_of(unlabelled(mount.device, labels), device):
             raise BadInput(f"{at}path: {path} is mounted on this host ({mount.device} on {mount.point})")
     real = host.stat(path)
     for member in observed.pool_members or ():
-        same = _is_of(unlabelled(member.path, labels), device)
+        same = is_part_of(unlabelled(member.path, labels), device)
         if not same and real is not None:
             other = host.stat(member.path)
             same = other is not None and (other.st_dev, other.st_ino) == (real.st_dev, real.st_ino)
         if same:
             raise BadInput(f"{at}path: {path} is part of the ZFS pool {member.pool} on this host ({member.path})")
-
-
-def _is_of(device: str, disk: str) -> bool:
-    """Whether a device is that disk, or a partition or slice of it: /dev/ada0p2 and /dev/ada0s1a of /dev/ada0."""
-    rest = device[len(disk) :]
-    return device.startswith(disk) and (not rest or (len(rest) > 1 and rest[0] in "ps" and rest[1].isdigit()))
 
 
 def _check_openers(host: Host, one: Desired, disk: Disk, path: str, at: str, observed: Observed) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import selector_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import space
 
 #: The block size of a volume when nobody names one (zfsprops(7), volblocksize; 8 KiB before OpenZFS 2.2).
@@ -95,7 +96,7 @@ def adapt(
     """The guest as it is to be on this host. BadInput when it cannot be.
 
     ``there``: which of the paths that its disks name exist here. What only the other host had is left out, with a
-    warning: media, volumes given by a path, guests to start after, a VNC port that is somebody's here.
+    warning: media, volumes given by a path, PCI devices, guests to start after, a VNC port that is somebody's here.
     """
     warnings: List[str] = []
     exported = incoming.record
@@ -106,6 +107,7 @@ def adapt(
     if unknown:
         raise BadInput(f"{incoming.where}the export has a disk {', '.join(sorted(unknown))} that its record lacks")
     guest = replace(guest, disks=tuple(disks))
+    guest = _without_passthru(incoming, guest, warnings)
     guest = _without_other_guests(incoming, guest, taken, warnings)
     guest = _without_taken_port(incoming, guest, observed, taken, warnings)
     guest, identity = _identity(incoming, guest, new_uuid)
@@ -114,6 +116,14 @@ def adapt(
     _check_identity(incoming, record, taken)
     taken.add(record)
     return Adapted(record, sources, tuple(warnings))
+
+
+def _without_passthru(incoming: Incoming, guest: Guest, warnings: List[str]) -> Guest:
+    """The devices were the other host's: what is at their places here, nobody knows."""
+    if guest.passthru:
+        names = ", ".join(f"{one.name} ({selector_of(one.place)})" for one in guest.passthru)
+        warnings.append(f"{incoming.where}passthru: left out: {names}; give it devices of this host with bhyve_vm")
+    return replace(guest, passthru=())
 
 
 def _identity(incoming: Incoming, guest: Guest, new_uuid: Callable[[], str]) -> Tuple[Guest, Identity]:

@@ -23,6 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru_checks import check_roms
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
@@ -83,6 +84,7 @@ def _plan(
     observed = read_properties(host, desired, observed)
     plan = plan_fleet(desired, observed, stopped)
     check_disks(host, desired, observed, plan.stops, plan.plan().changes)
+    check_roms(host, desired)
     return plan, observed
 
 

@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge impo
     text_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_merge import merge_nics
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru_merge import merge_passthru
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     PLAIN,
@@ -61,6 +62,7 @@ def merge(
     guest = _merge_sections(guest, options, where, exact)
     guest, removed = merge_disks(guest, options.get("disks"), exact, with_zfs, present or {})
     guest = merge_nics(guest, options.get("nics"), exact)
+    guest = merge_passthru(guest, options.get("passthru"), where, exact)
     return Merged(guest, removed)
 
 

@@ -24,6 +24,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FO
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import (
     Alive,
     Generation,
+    HostDevices,
     Observed,
     ObservedGuest,
 )
@@ -31,6 +32,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import R
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, parse_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
+from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import read_devices
+from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.loader import read_loader
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     read_listeners,
@@ -95,12 +98,15 @@ def observe_more(host: Host, observed: Observed, needs: Set[str]) -> Observed:
     """Read what this plan needs beyond the usual.
 
     "listeners" (VNC ports), "disks" (who uses them), "labels" (other names of disks), "wired" (memory that may still
-    be wired).
+    be wired), "pci" (the host's devices, and which are reserved for guests).
     """
     if "listeners" in needs:
         observed = replace(observed, listeners=read_listeners(host))
     if "wired" in needs:
         observed = replace(observed, wired=parse_wired(read_sysctls(host, SYSCTLS)))
+    if "pci" in needs:
+        reserved = frozenset(read_loader(host).places)
+        observed = replace(observed, host_devices=HostDevices(read_devices(host), reserved))
     if "disks" in needs and observed.open_files is None:
         members = read_pool_members(host) if observed.with_zfs else []
         observed = replace(observed, open_files=read_open_files(host), mounts=read_mounts(host), pool_members=members)

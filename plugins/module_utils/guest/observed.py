@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
@@ -23,6 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import R
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import WiredMemory
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import Device
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUNTIME
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     Listener,
@@ -124,6 +125,14 @@ class ObservedGuest:
 
 
 @dataclass(frozen=True)
+class HostDevices:
+    """The host's PCI devices by place, and the places that loader.conf gives to ppt(4) at boot."""
+
+    devices: Mapping[str, Device]
+    reserved: FrozenSet[str]
+
+
+@dataclass(frozen=True)
 class Observed:
     """The host. What only some plans need is None until observe_more() has read it."""
 
@@ -142,6 +151,7 @@ class Observed:
     labels: Optional[Labels] = None
     pool_members: Optional[Sequence[PoolMember]] = None
     wired: Optional[WiredMemory] = None
+    host_devices: Optional[HostDevices] = None
     #: What the clones of a task are made from, by the clone's name; snapshots of what they have to do with.
     sources: Mapping[str, Source] = field(default_factory=dict)
     storage: Storage = Storage()

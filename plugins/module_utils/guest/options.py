@@ -66,6 +66,17 @@ def nic_options() -> Dict[str, Any]:
     }
 
 
+def passthru_options() -> Dict[str, Any]:
+    """The argument specification of an element of ``passthru``."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "selector": {"type": "str"},
+        "slot": {"type": "str"},
+        "rom": {"type": "path"},
+    }
+
+
 def vnc_options() -> Dict[str, Any]:
     """The argument specification of ``vnc``."""
     return {
@@ -126,6 +137,7 @@ def guest_options() -> Dict[str, Any]:
         "loader": {"type": "dict", "options": loader_options()},
         "disks": {"type": "list", "elements": "dict", "options": disk_options()},
         "nics": {"type": "list", "elements": "dict", "options": nic_options()},
+        "passthru": {"type": "list", "elements": "dict", "options": passthru_options()},
         "console": {
             "type": "dict",
             "options": {port: {"type": "str", "choices": list(CONSOLES)} for port in COM_PORTS},

@@ -45,6 +45,7 @@ def wanted_devices(guest: Guest) -> List[str]:
     """The devices that need an address of their own, in the order in which new ones get theirs."""
     devices = [f"disk/{disk.name}" for disk in guest.disks]
     devices += [f"nic/{nic.name}" for nic in guest.nics]
+    devices += [f"passthru/{one.name}" for one in guest.passthru]
     if guest.rng:
         devices.append("rng")
     return devices
@@ -60,17 +61,22 @@ def fixed_devices(guest: Guest) -> Dict[str, str]:
     return fixed
 
 
+def pinned_devices(guest: Guest) -> Dict[str, str]:
+    """The devices whose place the user has chosen."""
+    nics = {f"nic/{nic.name}": f"0.{nic.slot}.0" for nic in guest.nics if nic.slot}
+    return {**nics, **{f"passthru/{one.name}": one.slot for one in guest.passthru if one.slot}}
+
+
 def allocate_slots(guest: Guest, known: Mapping[str, str]) -> Dict[str, str]:
-    """Addresses by device: those that NICs ask for, those of ``known`` that are still wanted, free ones for the rest.
+    """Addresses by device: chosen ones, those of ``known`` that are still wanted, and free ones for the rest.
 
     Slots 29 and 30 stay free for the frame buffer and the tablet. BadInput when ``options`` or ``lpc_slot`` put
     something where a device is, or when there is no room left.
     """
     where = f"guest {guest.name}: "
     fixed = fixed_devices(guest)
-    asked = {f"nic/{nic.name}": f"0.{nic.slot}.0" for nic in guest.nics if nic.slot}
-    kept = {**known, **asked}
-    slots = {device: kept[device] for device in wanted_devices(guest) if device in kept}
+    given = {**known, **pinned_devices(guest)}
+    slots = {device: given[device] for device in wanted_devices(guest) if device in given}
     taken_by_options = _devices_in_options(guest)
     places = {**slots, **fixed}
     _check_clashes(places, taken_by_options, where)
@@ -83,7 +89,19 @@ def allocate_slots(guest: Guest, known: Mapping[str, str]) -> Dict[str, str]:
         if address is None:
             raise BadInput(f"{where}there is no PCI address left for {device}; the guest has {len(slots)} devices")
         slots[device] = address
+    _check_functions(guest, {*used, *slots.values()}, where)
     return slots
+
+
+def _check_functions(guest: Guest, used: Set[str], where: str) -> None:
+    """A guest does not look at functions 1 to 7 of a slot without function 0."""
+    for device, address in pinned_devices(guest).items():
+        slot, _dot, function = address.rpartition(".")
+        if function != "0" and f"{slot}.0" not in used:
+            raise BadInput(
+                f"{where}{device} would sit at PCI address {address} without anything at {slot}.0, where the guest "
+                "would not look for it; give it function 0, or put another function of the same device there"
+            )
 
 
 def _candidates(lpc_slot: int) -> Iterator[str]:

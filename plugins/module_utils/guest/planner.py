@@ -172,7 +172,8 @@ def _wired_of(one: Desired) -> Wish:
     has = 0
     if keys.get("memory.wired") == "true":
         has = int(size) if size.isdigit() else parse_size(size, "memory.size")
-    return Wish(one.name, one.guest.memory if one.guest.wired else 0, has)
+    option = "wired" if one.guest.wired else "passthru"
+    return Wish(one.name, one.guest.memory if one.guest.wires else 0, has, option)
 
 
 def _reserved_ports(desired: Sequence[Desired]) -> Dict[int, str]:

@@ -104,7 +104,7 @@ def _switches(plugs: Mapping[str, Plug]) -> Variables:
 def _bhyveload(guest: Guest, layout: Layout, iso: str) -> Tuple[str, ...]:
     """The words for bhyveload(8), which wants the same memory and wiring as bhyve."""
     args: List[str] = ["-m", format_size(guest.memory)]
-    if guest.wired:
+    if guest.wires:
         args.append("-S")
     if guest.com1 == "nmdm":
         args += ["-c", nmdm(guest.name, 1, "A")]

@@ -108,6 +108,19 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Passthru:
+    """A PCI device of the host, by its ``place`` there (bus/slot/function).
+
+    ``slot`` is its address in the guest (bus.slot.function), '' to be given one; ``rom`` a file with its option ROM.
+    """
+
+    name: str
+    place: str
+    slot: str = ""
+    rom: str = ""
+
+
+@dataclass(frozen=True)
 class Vnc:
     """The frame buffer. ``port`` 0: the host allocates one."""
 
@@ -170,6 +183,7 @@ class Guest:
     loader: Loader = Loader()
     disks: Tuple[Disk, ...] = ()
     nics: Tuple[Nic, ...] = ()
+    passthru: Tuple[Passthru, ...] = ()
     com1: str = "nmdm"
     com2: str = "none"
     vnc: Optional[Vnc] = None
@@ -192,6 +206,11 @@ class Guest:
     def attached(self) -> Tuple[Disk, ...]:
         return tuple(disk for disk in self.disks if not disk.detached)
 
+    @property
+    def wires(self) -> bool:
+        """Whether its memory is wired: a device of the host has to find it where it was (pci_passthru.c)."""
+        return self.wired or bool(self.passthru)
+
     def disk(self, name: str) -> Optional[Disk]:
         return next((disk for disk in self.disks if disk.name == name), None)
 
@@ -211,6 +230,9 @@ def guest_to_json(guest: Guest) -> Dict[str, Any]:
     data["loader"]["env"] = dict(guest.loader.env)
     for disk, shown in zip(guest.disks, data["disks"]):
         shown["properties"] = dict(disk.properties)
+    if not guest.passthru:
+        # An older apiary.bhyve can read the record then.
+        del data["passthru"]
     return data
 
 
@@ -221,6 +243,7 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     values["options"] = tuple(sorted(dict(values.get("options", {})).items()))
     values["disks"] = tuple(_disk(disk) for disk in values.get("disks", ()))
     values["nics"] = tuple(_nic(nic) for nic in values.get("nics", ()))
+    values["passthru"] = tuple(Passthru(**_known(Passthru, one)) for one in values.get("passthru", ()))
     vnc = values.get("vnc")
     values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
     loader = dict(_known(Loader, values.get("loader", {})))

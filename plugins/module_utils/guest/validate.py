@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning, passthru_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
@@ -32,8 +32,10 @@ def needs(desired: Sequence[Desired]) -> Set[str]:
             continue
         if one.guest.vnc is not None and (one.will_start or one.old is None or one.old.vnc != one.guest.vnc):
             result.add("listeners")
-        if one.guest.wired and (one.will_start or one.request.get("restart") == "if_needed"):
+        if one.guest.wires and (one.will_start or one.request.get("restart") == "if_needed"):
             result.add("wired")
+        if passthru_checks.to_look_at(one):
+            result.add("pci")
         if (
             any(gone.destroy for gone in one.removed)
             or _goes_read_only(one)
@@ -60,6 +62,7 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
             check_sizes(one, observed)
             cloning.check(one, observed)
     check_space(desired, observed)
+    passthru_checks.check(desired, after, observed)
 
 
 def guests_after(desired: Sequence[Desired], observed: Observed) -> Dict[str, Guest]:
@@ -154,6 +157,8 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
     models |= {nic.model for nic in guest.nics}
     if guest.vnc is not None:
         models.add("fbuf")
+    if guest.passthru:
+        models.add("passthru")
     missing = sorted(models - set(observed.capabilities.devices)) if observed.capabilities.devices else []
     if missing:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")

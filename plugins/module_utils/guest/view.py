@@ -13,7 +13,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import nmdm
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest, Passthru
+from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import selector_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 Pending = Mapping[str, Tuple[str, str]]
@@ -35,6 +36,7 @@ def options_of(record: Record) -> Dict[str, Any]:
         },
         disks=[disk_options(disk, identity) for disk in guest.disks],
         nics=_nics(guest, identity),
+        passthru=[_passthru(one) for one in guest.passthru],
         console={"com1": guest.com1, "com2": guest.com2},
         vnc=_vnc(guest),
         boot=_boot(guest),
@@ -94,6 +96,16 @@ def _nics(guest: Guest, identity: Identity) -> List[Dict[str, Any]]:
         }
         for nic in guest.nics
     ]
+
+
+def _passthru(one: Passthru) -> Dict[str, Any]:
+    return {
+        "name": one.name,
+        "state": "present",
+        "selector": selector_of(one.place),
+        "slot": one.slot.replace(".", ":"),
+        "rom": one.rom,
+    }
 
 
 def _vnc(guest: Guest) -> Optional[Dict[str, Any]]:

@@ -29,11 +29,15 @@ class WiredMemory:
 
 @dataclass(frozen=True)
 class Wish:
-    """A guest that is to start with ``needs`` bytes wired, and gives back ``has`` when it is stopped before."""
+    """A guest that is to start with ``needs`` bytes wired, and gives back ``has`` when it is stopped before.
+
+    ``option``: what it has them wired for.
+    """
 
     guest: str
     needs: int
     has: int = 0
+    option: str = "wired"
 
 
 def parse_wired(values: Mapping[str, str]) -> Optional[WiredMemory]:
@@ -65,7 +69,7 @@ def check_wired(wishes: Iterable[Wish], memory: Optional[WiredMemory]) -> None:
         room += wish.has - wish.needs
         if wish.needs and room < 0:
             raise BadInput(
-                f"guest {wish.guest}: wired: its {rough_size(wish.needs)} of memory are more than the "
+                f"guest {wish.guest}: {wish.option}: its {rough_size(wish.needs)} of memory are more than the "
                 f"{rough_size(max(room + wish.needs, 0))} that may still be wired on this host ({_LIMIT} is "
                 f"{memory.limit // _PAGE} pages, {rough_size(memory.limit)}); raise it with the option sysctls of "
                 "bhyve_host, or give the guest less memory"

@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import Node, node_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_record import NETGRAPH, NetgraphSwitch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import ETHERMTU
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import ETHERMTU
 
 #: NG_EIFACE_MTU_MAX (ETHER_MAX_LEN_JUMBO).
 _EIFACE_MTU_MAX = 9018

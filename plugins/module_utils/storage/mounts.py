@@ -67,6 +67,12 @@ def parse_pool_members(text: str) -> List[PoolMember]:
     return members
 
 
+def is_part_of(device: str, disk: str) -> bool:
+    """Whether a device is that disk, or a partition or slice of it: /dev/ada0p2 and /dev/ada0s1a of /dev/ada0."""
+    rest = device[len(disk) :]
+    return device.startswith(disk) and (not rest or (len(rest) > 1 and rest[0] in "ps" and rest[1].isdigit()))
+
+
 def read_mounts(host: Host) -> List[Mount]:
     """What is mounted."""
     return parse_mounts(host.run(MOUNT, what="cannot list the mounted file systems").stdout)

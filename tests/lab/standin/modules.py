@@ -19,3 +19,7 @@ def load(name: str) -> None:
 
     if not klds.loaded(name):
         klds.load(name)
+        if name == "vmm":
+            from .pci import bus
+
+            bus.driver_added()

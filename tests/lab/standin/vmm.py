@@ -18,6 +18,7 @@ import stat
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import modules, paths, state, wiring
+from .pci import bus
 
 #: VM_MAX_NAMELEN of sys/amd64/include/vmm.h.
 MAX_NAME = 229
@@ -172,6 +173,7 @@ def destroy(name: str) -> None:
         for segment in node["io"]:
             _drop_node(f"{_IO}/{name}.{segment}")
         _drop_node(f"{_DEV}/{name}")
+        bus.release(name)
     poke(name, "destroyed")
 
 
@@ -194,6 +196,7 @@ def reinit(name: str) -> None:
         if node["active"] and not node["suspended"]:
             raise OSError(errno.EBUSY, "vm_reinit")
         node.update(active=[], suspended="", load=None, vcpus=0)
+        bus.release(name)
 
 
 def set_topology(name: str, sockets: int, cores: int, threads: int) -> None:

@@ -16,4 +16,6 @@ def prepare(host: StandinHost) -> None:
     """What ran on the recorder's machine."""
     host.write("/etc/rc.conf", RC_CONF)
     host.sh("kldload zfs if_bridge vmm", check=True)
+    # An attempt to unload vmm while ppt(4) had a device.
+    host.sh("devctl set driver pci0:0:31:3 ppt; kldunload vmm; devctl clear driver -f pci0:0:31:3")
     host.sh("service sshd start; service syslogd restart; : > /var/log/mytag.log", check=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Sequence
 
+from ..pci import bus
 from ..system import cli, sysctl, sysctl_values
 
 PATHS = ("/sbin/dmesg",)
@@ -46,7 +47,9 @@ def messages() -> str:
         f"avail memory = {free} ({free >> 20} MB)",
         f"FreeBSD/SMP: Multiprocessor System Detected: {cpus} CPUs",
         f"FreeBSD/SMP: 1 package(s) x {cpus} core(s)",
+        "vgapci0: Boot video device",
         "ada0 at ahcich0 bus 0 scbus0 target 0 lun 0",
+        *bus.messages(),
     ]
     return "".join(line + "\n" for line in lines)
 

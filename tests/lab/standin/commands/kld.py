@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import List, Optional, Sequence, Set
 
+from .. import state
+from ..pci import bus
 from ..system import cli, klds
 from ..system.klds import Loaded
 
@@ -55,6 +57,8 @@ def _load_one(name: str, flags: Set[str]) -> str:
         return f"can't load {name}: module already loaded or in kernel"
     try:
         number = klds.load(wanted)
+        if wanted == "vmm":
+            bus.driver_added()
     except KeyError:
         return f"can't load {name}: No such file or directory"
     if "v" in flags:
@@ -70,12 +74,10 @@ def _unload_usage() -> int:
 
 def _in_use(name: str) -> bool:
     """Whether the kernel would refuse: another file needs it, a guest or a console lives, a pool is imported."""
-    from .. import state
-
     if name in _NEVER or klds.needed_by(name):
         return True
     if name == "vmm":
-        return bool(os.path.isdir("/dev/vmm") and os.listdir("/dev/vmm"))
+        return _ppt_goes() or bool(os.path.isdir("/dev/vmm") and os.listdir("/dev/vmm"))
     if name == "nmdm":
         from .. import nmdm
 
@@ -87,6 +89,14 @@ def _in_use(name: str) -> bool:
     if name == "zfs":
         return bool(state.peek("kernel", "zpool").get("imported"))
     return False
+
+
+def _ppt_goes() -> bool:
+    """Unloading vmm takes its drivers out first; while ppt(4) has a device the rest is refused, then and later on."""
+    with state.kernel("kld") as doc:
+        if bus.held():
+            doc["ppt_dropped"] = True
+        return bool(doc.get("ppt_dropped"))
 
 
 def _destroy_interfaces(group: str) -> None:

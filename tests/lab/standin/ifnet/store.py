@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List, cast
 
 from .. import devd, state
+from ..pci import nics
 from . import dataplane, tap
 from .facts import Facts
 from .kernel import DRIVERS, Ifnet
@@ -61,11 +62,19 @@ def _seen_by_user() -> Ifnet:
 def probe(document: Dict[str, object], net: Ifnet) -> None:
     """What a booting kernel attaches: the network cards, then lo0."""
     document.update({"interfaces": {}, "order": [], "routes": []})
-    for name in _cards(net.plane):
-        driver = name.rstrip("0123456789")
-        attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver) :]), _ether(name))
-        net.plane.line("link set dev", attached["linux"], "addrgenmode none")
+    cards = _cards(net.plane)
+    taken = nics.taken() if cards else []
+    for name in cards:
+        if name not in taken:
+            attach_card(net, name)
     net.attach("lo0", "lo", 0)["linux"] = "lo"
+
+
+def attach_card(net: Ifnet, name: str) -> None:
+    """The driver of a network card has attached."""
+    driver = name.rstrip("0123456789")
+    attached = net.attach(name, driver if driver in DRIVERS else "em", int(name[len(driver) :]), _ether(name))
+    net.plane.line("link set dev", attached["linux"], "addrgenmode none")
 
 
 def _cards(plane: dataplane.Dataplane) -> List[str]:

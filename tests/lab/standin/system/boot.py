@@ -58,6 +58,7 @@ def start() -> None:
     with state.lock(), state.kernel("kenv") as kenv:
         if kenv:
             return
+        from ..pci import bus
         from . import klds
 
         build = sysctl_values.settings()
@@ -81,3 +82,4 @@ def start() -> None:
             doc["values"] = {name: value for name, value in conf.items() if name in tunables}
         for name in _modules(conf, build):
             klds.load_at_boot(name)
+        bus.probe(kenv["values"])

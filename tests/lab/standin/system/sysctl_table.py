@@ -177,7 +177,7 @@ hw.vmm.vmx.cap.halt_exit int r @vmx vmm HLT triggers a VM-exit
 hw.vmm.vmx.initialized int r @vmx vmm Intel VMX initialized
 hw.vmm.vmx.no_flush_rsb int wt 0 vmm Do not flush RSB upon vmexit
 hw.vmm.ept.pmap_flags int r @ept_flags vmm -
-hw.vmm.ppt.devices int r 0 vmm number of pci passthru devices
+hw.vmm.ppt.devices int r @ppt_devices vmm number of pci passthru devices
 hw.vmm.iommu.enable int t 1 vmm Enable use of I/O MMU (required for PCI passthrough).
 hw.vmm.iommu.initialized int r 0 vmm bhyve iommu initialized?
 hw.vmm.bhyve_xcpuids uint w 0 vmm Number of times an unknown cpuid leaf was accessed

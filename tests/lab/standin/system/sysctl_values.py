@@ -90,6 +90,11 @@ def _host_uuid(build: Dict[str, Any]) -> str:
     return str(build.get("hostuuid", "00000000-0000-0000-0000-000000000000"))
 
 
+def _ppt_devices() -> str:
+    table = state.peek("kernel", "pci").get("devices", {})
+    return str(sum(one["driver"] == "ppt" and one["attached"] for one in table.values()))
+
+
 def compute(word: str) -> str:
     """The text of a computed value (without its ``@``)."""
     build = settings()
@@ -130,6 +135,7 @@ def compute(word: str) -> str:
         "npt_flags": lambda: "508" if cpu == "amd" else "0",
         "svm_features": lambda: "1138687" if cpu == "amd" else "0",
         "svm_asids": lambda: "32768" if cpu == "amd" else "0",
+        "ppt_devices": _ppt_devices,
         "ipinum": lambda: "0" if cpu == "none" else "252",
     }
     return table[word]()

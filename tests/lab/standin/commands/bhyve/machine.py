@@ -13,6 +13,7 @@ import socket
 from typing import Callable, Dict, List, NoReturn, Optional, Tuple
 
 from ... import notes, paths, vmm
+from ...pci import bus
 from . import blocks, lpc, nets, screens
 from .devices import ALIASES, MODELS, DeviceError, abort, die
 from .errors import EX_OSERR, EX_USAGE, FAILED, err, errx, fail, say, strerror
@@ -198,9 +199,35 @@ def _scsi(machine: Machine, slot: str, node: str) -> None:
 def _passthru(machine: Machine, slot: str, node: str) -> None:
     if not machine.wired:
         raise DeviceError(errno.ENOENT, "bhyve: passthru requires guest memory to be wired")
-    get = machine.config.get
-    where = get(f"{node}.pptdev") or "/".join(get(f"{node}.{key}") or "0" for key in ("bus", "slot", "func"))
-    raise DeviceError(errno.ENOENT, f"bhyve: PCI device at {where} is not using the ppt(4) driver")
+    where = _ppt_place(machine.config, node)
+    shown = "/".join(str(part) for part in where)
+    try:
+        device = bus.assign(machine.name, where)
+    except OSError as error:
+        text = f"bhyve: PCI device at {shown} is not using the ppt(4) driver"
+        raise DeviceError(error.errno or errno.ENOENT, text) from None
+    if not device.caps:
+        raise DeviceError(errno.ENOENT, f"bhyve: failed to initialize MSI for PCI {shown}")
+    rom = machine.config.get(f"{node}.rom")
+    if rom is not None and not os.path.isfile(paths.root(rom)):
+        raise DeviceError(errno.ENOENT, f'bhyve: passthru_init_rom: can\'t open romfile "{rom}"')
+
+
+def _ppt_place(config: Config, node: str) -> Tuple[int, int, int]:
+    """The host's device that is meant: by the driver's unit, or by its place."""
+    name = config.get(f"{node}.pptdev")
+    if name is not None:
+        at = bus.find(name, bus.devices())
+        if at is None:
+            raise DeviceError(errno.ENOENT, f"Passthru device {name} not found")
+        return bus.function(at).place
+    numbers: List[int] = []
+    for key in ("bus", "slot", "func"):
+        text = config.get(f"{node}.{key}")
+        if text is None:
+            raise DeviceError(errno.ENOENT, f"passthru: missing required {key} setting")
+        numbers.append(int(text) if text.isdigit() else 0)
+    return numbers[0], numbers[1], numbers[2]
 
 
 def _random(machine: Machine, slot: str, node: str) -> None:
