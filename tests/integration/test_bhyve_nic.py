@@ -111,7 +111,7 @@ def test_a_running_guests_nic_moves_at_once_and_what_needs_a_boot_waits(
 
 def test_frames_pass_between_guests_and_not_between_private_ones(host: StandinHost, modules: Modules) -> None:
     names = ("web1", "web10", "web2")
-    nics = {"web1": {"private": True}, "web10": {"private": True}, "web2": {}}
+    nics: Dict[str, Dict[str, Any]] = {"web1": {"private": True}, "web10": {"private": True}, "web2": {}}
     vms = [tiny(name, state="started", nics=[{"name": "lan", "switch": "bridge0", **nics[name]}]) for name in names]
     modules.good("bhyve_vm", {"vms": vms})
     guests = {name: Guest(host.directory, name) for name in names}
@@ -140,7 +140,7 @@ def test_nics_are_in_their_vlans_where_the_bridge_filters_them(bare_host: Callab
     modules = Modules(host).install()
     modules.good("bhyve_host", {**WISH, "dataset": "", "loader_variables": {}})
     modules.good("bhyve_switch", {"name": "lan", "vlan_filter": True})
-    lanes = {"a": {"vlan": 20}, "b": {"vlan": 20, "tagged": ["5", 6]}, "c": {"vlan": 30}}
+    lanes: Dict[str, Dict[str, Any]] = {"a": {"vlan": 20}, "b": {"vlan": 20, "tagged": ["5", 6]}, "c": {"vlan": 30}}
     vms = [tiny(name, state="started", nics=[{"name": "lan", "switch": "auto", **lanes[name]}]) for name in lanes]
     modules.good("bhyve_vm", {"vms": vms})
     assert not modules.good("bhyve_vm", {"vms": vms})["changed"]
