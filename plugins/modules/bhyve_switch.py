@@ -40,6 +40,10 @@ options:
       - What the switch is made of, by default a V(bridge) (if_bridge(4)). It stays what it was made as.
       - V(vale) is a switch of netmap(4), which passes more packets per second than a bridge and does nothing else.
         M(apiary.bhyve.vale_switch) tells what its options mean.
+      - V(netgraph) is a bridge node of netgraph(4) (ng_bridge(4)), to which guests are connected without taps. It has
+        the options O(uplink), O(addresses), O(mtu) and O(mac). At boot it is made by C(apiary.network), which the role
+        C(apiary.bhyve.bhyve_host) installs. Where its node was shut down by hand, guests that run have to be restarted
+        to be on it again.
     type: str
     choices: [bridge, vale, netgraph]
   interface:
@@ -65,6 +69,8 @@ options:
         own line in rc.conf (C(-lro -tso -txcsum -txcsum6) behind what the administrator has written).
       - One with C(mtu) in that line is refused, for FreeBSD does not set the MTU of a bridge's member, and would not
         bring it up at boot; O(mtu) does it.
+      - With O(type=netgraph) its node (ng_ether(4)) is connected by two hooks, C(lower) for the LAN and C(upper) for
+        the host itself, which so keeps its addresses and its routes, on FreeBSD 15 too. It may be a VLAN of the host.
     type: str
   vlan:
     description: &vlan
@@ -77,12 +83,16 @@ options:
       - The host's own addresses on the switch, IPv4 and IPv6, each with its prefix length. By default there are none.
       - One that overlaps the network of another interface is refused, and so is the loss of the one that the default
         route needs.
+      - With O(type=netgraph) the host has an interface of its own on the switch while there are addresses
+        (ng_eiface(4)), C(ngeth1000) and up, which is in RV(switches[].host_interface). Firewalls can name it.
     type: list
     elements: str
   mtu:
     description: &mtu
       - The MTU of the bridge and all that is in it. V(0), the default, leaves it to the uplink, or to be 1500.
       - With an uplink it has to be what that has, since all of a LAN have the same. A VLAN has 1500 at most.
+      - With O(type=netgraph) it is the MTU of the host's own interface alone, 9018 at most, and refused without
+        O(addresses).
     type: int
   mac:
     description: &mac
@@ -90,6 +100,7 @@ options:
         address of the uplink, or without one of the host's first network card, and from the name of the switch.
       - It is pinned in any case. FreeBSD's own follows from the host's UUID, so hosts that were cloned from one image
         would have the same on one LAN.
+      - With O(type=netgraph) it is that of the host's own interface, and refused without O(addresses).
     type: str
   host_stack:
     description: &host_stack
@@ -186,6 +197,12 @@ EXAMPLES = r"""
     type: vale
     addresses: [10.30.0.1/24]
 
+- name: Netgraph bridges, one that shares the host's network card and one of guests and the host alone
+  apiary.bhyve.bhyve_switch:
+    switches:
+      - {name: mesh, type: netgraph, uplink: em1}
+      - {name: cell, type: netgraph, addresses: [10.20.0.1/24], mtu: 9000}
+
 - name: A guest is plugged in
   apiary.bhyve.bhyve_vm:
     name: web1
@@ -217,9 +234,16 @@ switches:
       type: str
       sample: bridge
     interface:
-      description: The bridge.
+      description:
+        - The bridge, of a VALE switch the kernel's name, of a netgraph bridge its node. That has the switch's name; if
+          it is longer than 31 characters or another node or interface has it, it is C(ngbridge1000) and up.
       type: str
       sample: bridge1000
+    host_interface:
+      description: The host's own interface on the switch, V('') if there is none.
+      returned: for type netgraph
+      type: str
+      sample: ngeth1000
     manual:
       description: Whether it is used as it is.
       type: bool
@@ -232,7 +256,9 @@ switches:
       type: str
       sample: "82"
     members:
-      description: The interfaces that are in the bridge, guests' taps included.
+      description:
+        - The interfaces that are in the bridge, guests' taps included. Of a netgraph bridge the nodes that it is
+          connected to; those of guests are called C(apiary1000) and up.
       type: list
       elements: str
       sample: [em0.82, tap1000]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any, Dict, List
 
@@ -117,7 +118,7 @@ def test_the_network_is_the_same_after_a_restart_and_after_a_boot(host: StandinH
     host.boot()
     until(lambda: network(host) == now)
     again = modules.good("bhyve_switch", tasks)
-    assert not again["changed"] and again["commands_started"] == 6, again["commands"]
+    assert not again["changed"] and again["commands_started"] == 5, again["commands"]
 
 
 def test_what_was_changed_by_hand_shows_and_is_set_right(host: StandinHost, modules: Modules) -> None:
@@ -126,24 +127,25 @@ def test_what_was_changed_by_hand_shows_and_is_set_right(host: StandinHost, modu
     good = network(host)
     wrong: List[str] = []
     for what in (
+        "/usr/local/libexec/apiary.network stop mesh && ! ngctl list | grep -e eiface -e 'Name: mesh'",
+        "ngctl shutdown ngeth1000:; ngctl rmhook em1: upper",
         "ngctl shutdown mesh:",
-        "ngctl shutdown ngeth1000:",
         "ngctl shutdown em1:",
-        "ngctl rmhook em1: upper",
-        "ngctl rmhook mesh: link2",
-        "ngctl msg em1: setpromisc 0",
-        "ngctl msg em1: setautosrc 1",
-        "ifconfig ngeth1000 inet 10.20.0.1 -alias; ifconfig ngeth1000 inet 10.29.0.1/24 down",
-        "ifconfig ngeth1000 ether 5a:00:00:00:00:99; ifconfig ngeth1000 mtu 1400 -descr",
-        "ifconfig em1 down",
+        "ngctl rmhook mesh: link2; ngctl msg em1: setautosrc 1",
+        "ifconfig ngeth1000 inet 10.20.0.1 -alias; ifconfig ngeth1000 inet 10.29.0.1/24 down; ifconfig em1 down",
+        "ifconfig ngeth1000 ether 5a:00:00:00:00:99; ifconfig ngeth1000 mtu 1400 -descr; ngctl msg em1: setpromisc 0",
         "rm /usr/local/etc/apiary/switches/mesh; sysrc -x ifconfig_ngeth1000 ifconfig_em1",
     ):
         host.sh(what, check=True)
-        told = modules.good("bhyve_switch", task, check=True)
+        told = modules.good("bhyve_switch", task)
         wrong += [f"{what}: not seen"] if not told["changed"] or not told["diff"] else []
-        modules.good("bhyve_switch", task)
         wrong += [f"{what}: {line}" for line in set(network(host)) ^ set(good)]
     assert not wrong, "\n".join(wrong)
+
+
+def received(host: StandinHost) -> int:
+    """The frames that the host's own interface has got."""
+    return int(host.sh("cat /.linux/sys/class/net/ngeth0/statistics/rx_packets", check=True).stdout)
 
 
 def test_guests_talk_to_each_other_and_the_host_on_a_netgraph_bridge(host: StandinHost, modules: Modules) -> None:
@@ -154,8 +156,10 @@ def test_guests_talk_to_each_other_and_the_host_on_a_netgraph_bridge(host: Stand
     web1, web2, alone = (Guest(host.directory, name) for name in ("web1", "web2", "alone"))
     for guest in (web1, web2, alone):
         guest.wait_booted()
+    heard = received(host)
     web1.call("hello")
     assert until(web2.heard) == ["hello"] and alone.heard() == []
+    until(lambda: received(host) > heard)
     shown = the(modules.good("bhyve_switch", mesh()))
     assert shown["members"] == ["apiary1000", "apiary1001", "em1", "ngeth1000"] and not shown["changed"]
     said = refusal(modules, mesh(state="absent"))
@@ -233,8 +237,8 @@ def test_many_switches_cost_as_many_reads_as_one(host: StandinHost, modules: Mod
 
     modules.good("bhyve_switch", some(1))
     one = modules.good("bhyve_switch", some(1))
-    modules.good("bhyve_switch", some(20))
-    many = modules.good("bhyve_switch", some(20))
+    modules.good("bhyve_switch", some(5))
+    many = modules.good("bhyve_switch", some(5))
     assert not one["changed"] and not many["changed"]
     assert many["commands_started"] == one["commands_started"] == 4
 
@@ -275,15 +279,19 @@ class NetgraphSweep(Sweep):
         return [f"{line} is in one only" for line in set(self.goal) ^ set(self.state())]
 
 
-@pytest.mark.parametrize("number", range(len(TASKS)))
-def test_a_failure_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost, number: int) -> None:
+def some(count: int, numbers: List[int]) -> List[int]:
+    """A few of the commands, each of which costs seconds; all of them with APIARY_FAULTS=all (``make faults``)."""
+    return tried(len(numbers)) if os.environ.get("APIARY_FAULTS") == "all" else sample(numbers, count)
+
+
+@pytest.mark.parametrize(("number", "count"), [(0, 4), (1, 3), (2, 2)])
+def test_a_failure_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost, number: int, count: int) -> None:
     sweep = NetgraphSweep(Modules(cards_host), number)
     sweep.record()
-    sweep.go("fail", tried(len(sweep.commands)))
-    sweep.go("half", sample(sweep.numbers(), 2))
+    sweep.go("fail", some(count, sweep.numbers()))
 
 
 def test_a_power_cut_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost) -> None:
     sweep = NetgraphSweep(Modules(cards_host), 0)
     sweep.record()
-    sweep.go("cut", sample(sweep.numbers(), 3))
+    sweep.go("cut", some(3, sweep.numbers())[1:])

@@ -91,7 +91,8 @@ def read_nodes(host: Host) -> Dict[str, Node]:
 
 
 def read_passing(host: Host, nodes: Sequence[Node]) -> Dict[str, Passing]:
-    """How ether nodes pass frames, by name, with one command for all of them."""
+    """How the ether nodes among these pass frames, by name, with one command for all of them."""
+    nodes = [node for node in nodes if node.type == ETHER_NODE]
     if not nodes:
         return {}
     lines = [f"msg {node.name}: {word}\n" for node in nodes for word in ("getpromisc", "getautosrc")]

@@ -13,7 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import Node, node_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_record import LOWER, UPPER, NetgraphSwitch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_record import NETGRAPH, NetgraphSwitch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import ETHERMTU
 
 #: NG_EIFACE_MTU_MAX (ETHER_MAX_LEN_JUMBO).
@@ -74,9 +74,9 @@ def _check_uplink(
         if name != switch.name and record.get("uplink") == uplink.name:
             raise BadInput(f"{at} is the uplink of the switch {name}, and an interface is that of one at most")
     node = nodes.get(node_of(uplink.name))
-    for hook, link in (("lower", LOWER), ("upper", UPPER)):
+    ours = {one.get("interface") for one in records.values() if one.get("type") == NETGRAPH}
+    for hook in ("lower", "upper"):
         peer = None if node is None else node.hooks.get(hook)
-        ours = {one.get("interface") for one in records.values() if one.get("type") == "netgraph"} | {switch.interface}
         if peer is not None and peer.node not in ours:
             raise BadInput(
                 f"{at}: its netgraph hook {hook} is connected to {peer.node or 'a node without a name'} ({peer.hook}), "
@@ -167,6 +167,6 @@ def check_lifeline(
             continue
         if ipaddress.ip_address(route[1]) in ipaddress.ip_interface(text).network:
             raise BadInput(
-                f"switch {switch}: {interface} would lose {text}, by which the host reaches its gateway {route[1]}, and "
-                "with it the host itself could be lost; do that at its console"
+                f"switch {switch}: {interface} would lose {text}, by which the host reaches its gateway {route[1]}, "
+                "and with it the host itself could be lost; do that at its console"
             )

@@ -4,8 +4,8 @@
 
 """From netgraph switches as they are to switches as they are to be: what has to be told to the kernel now.
 
-What is there and must not be goes by single commands. All that is missing is made by apiary.network, which makes the same
-at boot.
+What is there and must not be goes by single commands. All that is missing is made by apiary.network, which makes the
+same at boot.
 """
 
 from __future__ import annotations
@@ -67,12 +67,11 @@ def leave(one: Desired, scene: Scene) -> List[Change]:
     if old is None:
         return []
     found: List[Change] = []
-    keep = one.new.uplink if one.new is not None else ""
-    for name in _linked(old.interface, scene.nodes):
-        if name != node_of(keep):
-            found.append(
-                Ngctl(one.name, f"take {name} off {old.interface}", (f"rmhook {name}: upper", f"rmhook {name}: lower"))
-            )
+    for name, links in _linked(old.interface, scene.nodes).items():
+        # A node that is shut down lets go of everything by itself.
+        if one.new is not None and name != node_of(one.new.uplink):
+            lines = tuple(f"rmhook {old.interface}: {link}" for link in links)
+            found.append(Ngctl(one.name, f"take {name} off {old.interface}", lines))
     own = one.new.own if one.new is not None else ""
     live = scene.nodes.get(old.host_interface)
     if not own and live is not None and live.type == EIFACE_NODE:
@@ -145,11 +144,15 @@ def _missing_own(switch: NetgraphSwitch, scene: Scene) -> List[str]:
     return found
 
 
-def _linked(bridge: str, nodes: Mapping[str, Node]) -> List[str]:
-    """The ether nodes at the links of a bridge that are the uplink's."""
+def _linked(bridge: str, nodes: Mapping[str, Node]) -> Dict[str, List[str]]:
+    """The ether nodes at the links of a bridge that are the uplink's, and at which; the host's side comes first."""
+    found: Dict[str, List[str]] = {}
     node = nodes.get(bridge)
-    peers = [node.hooks[link] for link in (LOWER, UPPER) if link in node.hooks] if node is not None else []
-    return list(dict.fromkeys(peer.node for peer in peers if peer.type == ETHER_NODE and peer.node))
+    for link in (UPPER, LOWER):
+        peer = None if node is None else node.hooks.get(link)
+        if peer is not None and peer.type == ETHER_NODE:
+            found.setdefault(peer.node, []).append(link)
+    return found
 
 
 def _family(text: str) -> str:

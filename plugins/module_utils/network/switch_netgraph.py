@@ -98,8 +98,8 @@ class _NetgraphJob(Job):
         new = self._new()
         if new and host.stat(NETWORK) is None:
             raise BadInput(
-                f"switch {new[0].name}: type: {NETGRAPH} needs {NETWORK}, which makes it at boot; run the role "
-                "apiary.bhyve.bhyve_host first"
+                f"switch {new[0].name}: type: {NETGRAPH}: this host is not prepared for guests (there is no {NETWORK}, "
+                "which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
             )
         warnings: List[str] = []
         for switch in new:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LINK = re.compile(r"(link(0|[1-9][0-9]*)|uplink[1-9][0-9]*)\Z")
 _LINK_MAX = 0xFFFFFFFF
+#: What a Linux device takes that is only handed frames; a tap's most.
+PORT_MTU = 65521
 ETHER_HOOKS = ("lower", "upper", "orphans", "divert")
 _MEDIA = ("Ethernet autoselect", "Ethernet autoselect (1000baseT <full-duplex>)")
 
@@ -40,6 +42,7 @@ def constructed(graph: Graph, node: Node) -> None:
         graph.net.plane.add(name, f"veth peer name {eiface_port(unit)}")
         for device in (name, eiface_port(unit)):
             graph.net.plane.line("link set dev", device, "addrgenmode none")
+        graph.net.plane.line("link set dev", eiface_port(unit), "mtu", PORT_MTU, "up")
         graph.net.line(interface, "link set dev", name, "address", interface["ether"])
 
 
@@ -60,8 +63,9 @@ def new_hook(graph: Graph, node: Node, name: str) -> None:
             raise Refused(errno.EINVAL)
         if {name, *(hook["name"] for hook in node["hooks"])} >= {"divert", "lower"}:
             raise Refused(errno.EISCONN)
-        if graph.net.by_index(node["interface"])["bridge_index"]:
-            raise NotBuilt("hooks of an interface that is in an if_bridge(4)")
+        interface = graph.net.by_index(node["interface"])
+        if interface["bridge_index"] or ("wire" in interface and not node["hooks"]):
+            raise NotBuilt("hooks of an interface that is in an if_bridge(4) or on a VALE switch")
     elif kind == "eiface":
         if name != "ether":
             raise Refused(errno.EPFNOSUPPORT)

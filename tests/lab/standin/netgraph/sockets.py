@@ -10,6 +10,7 @@ from typing import Optional
 from .. import modules, notes
 from ..ifnet.errors import NotBuilt, Refused
 from .graph import Graph
+from .kinds import PORT_MTU
 from .store import graph
 from .types import NAME_MAX, Node
 from .wires import device
@@ -54,7 +55,7 @@ def connect(pid: int, name: Optional[str], path: str, hook: str, peerhook: str) 
             node["data"] = True
             plane = found.net.plane
             fd = plane.open_tap(device(node))
-            plane.line("link set dev", device(node), "mtu", 65521, "addrgenmode none")
+            plane.line("link set dev", device(node), "mtu", PORT_MTU, "addrgenmode none")
             plane.line("link set dev", device(node), "up")
     if failure is not None:
         raise failure

@@ -18,11 +18,8 @@ from ..ifnet import dataplane, link
 from ..ifnet.errors import NotBuilt
 from ..ifnet.types import Interface
 from .graph import Graph
-from .kinds import eiface_port
+from .kinds import PORT_MTU, eiface_port
 from .types import Node
-
-#: What a device takes that is only handed frames; a tap's most.
-_MTU = 65521
 
 
 def device(node: Node) -> str:
@@ -39,7 +36,7 @@ def pull(graph: Graph) -> None:
     for name in bridges:
         if name not in document["bridges"]:
             plane.add(name, "bridge mcast_snooping 0")
-            plane.line("link set dev", name, "mtu", _MTU, "addrgenmode none")
+            plane.line("link set dev", name, "mtu", PORT_MTU, "addrgenmode none")
             plane.line("link set dev", name, "up")
     there = _devices(graph)
     for name, bridge in document["ports"].items():
@@ -132,7 +129,7 @@ def _part(graph: Graph, interface: Interface) -> None:
     net.plane.add(_near(index), f"veth peer name {_far(index)}")
     for name in (_near(index), _far(index)):
         net.plane.line("link set dev", name, "addrgenmode none")
-    net.plane.line("link set dev", _far(index), "mtu", _MTU, "up")
+    net.plane.line("link set dev", _far(index), "mtu", PORT_MTU, "up")
     wire = interface["linux"]
     link.rehome(net, interface, _near(index))
     interface["wire"] = wire

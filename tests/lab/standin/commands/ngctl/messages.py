@@ -20,30 +20,14 @@ from ...netgraph.types import Node
 #: The commands that each type's cmdlist has, in the order of their numbers, from 1.
 _COMMANDS = {
     "bridge": [
-        "setconfig",
-        "getconfig",
-        "reset",
-        "getstats",
-        "clrstats",
-        "getclrstats",
-        "gettable",
-        "setpersistent",
+        *("setconfig", "getconfig", "reset", "getstats", "clrstats", "getclrstats", "gettable", "setpersistent"),
         "movehost",
     ],
     "ether": [
-        "getifname",
-        "getifindex",
-        "getenaddr",
-        "setenaddr",
-        "getpromisc",
-        "setpromisc",
-        "getautosrc",
-        "setautosrc",
-        "addmulti",
-        "delmulti",
-        "detach",
+        *("getifname", "getifindex", "getenaddr", "setenaddr", "getpromisc", "setpromisc", "getautosrc", "setautosrc"),
+        *("addmulti", "delmulti", "detach"),
     ],
-    "eiface": ["getifname", "set"],
+    "eiface": ["getifname", "getifaddrs", "set"],
     "socket": [],
 }
 _CONFIG = "{ debugLevel=1 loopTimeout=60 maxStaleness=900 minStableAge=1 }"
@@ -160,6 +144,8 @@ def _ether(found: Graph, node: Node, command: str, arguments: str) -> Optional[s
 def _eiface(found: Graph, node: Node, command: str, arguments: str) -> Optional[str]:
     if command == "getifname":
         return _string(found.net.by_index(node["interface"])["name"])
+    if command == "getifaddrs":
+        raise NotBuilt("the message getifaddrs of an eiface node")
     _set_ether(found, node, arguments)
     return None
 
