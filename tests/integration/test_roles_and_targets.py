@@ -71,6 +71,18 @@ def test_role_bhyve_network_check_apply_again(bare: Playbooks) -> None:
     assert (again.rc, again.stats[bare.host.name]["changed"]) == (0, 0), again.output
 
 
+def test_check_mode_of_role_bhyve_network_minds_no_host_that_is_new(bare: Playbooks) -> None:
+    switch = {"name": "lab", "addresses": ["10.10.0.1/24"], "nat": {"interface": "bridge0"}}
+    role = {
+        "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_network"},
+        "vars": {"bhyve_network_switches": [switch]},
+    }
+    bare.host.sh("ifconfig bridge0 create", check=True)
+    assert bare.tasks([role], check=True).rc == 0
+    refused = bare.tasks([role])
+    assert refused.rc != 0 and "this host is not prepared for guests" in refused.output
+
+
 def test_role_bhyve_host_needs_no_repository_where_the_packages_are(bare_host: Maker, tmp_path: Path) -> None:
     bare = Playbooks(bare_host(Settings("offline1", repository=False), name="offline1"), tmp_path)
     run = bare.play(PREPARE, extra={"bhyve_host_packages": []})
