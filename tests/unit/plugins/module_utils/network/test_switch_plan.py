@@ -20,6 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_checks
     check_members_without_addresses,
     check_scripts,
     check_switches,
+    silenced,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import (
     Desired,
@@ -230,6 +231,14 @@ def test_the_uplink_of_a_bridge_that_filters_has_all_vlans_unless_told() -> None
 def test_vlans_are_set_where_they_differ(live: Dict[str, Any], new: Dict[str, Any], told: List[str]) -> None:
     interfaces = host(replace(LIVE, **live), replace(EM1, flags=UP))
     assert words(LAN, replace(LAN, **new), interfaces) == [f"bridge1000 {line}" for line in told]
+
+
+def test_guests_that_a_filter_silences_are_named_once() -> None:
+    trunk = replace(LAN, vlan_filter=True)
+    one = [Desired("lan", LAN, trunk)]
+    assert "tap1000 in bridge1000 will hear nothing" in silenced(one, host(LIVE))[0]
+    assert silenced(one, host(replace(LIVE, lanes={"tap1000": Lanes(20)}))) == []
+    assert silenced(one, host(replace(LIVE, filters=True))) == silenced([Desired("lan", LAN, LAN)], host(LIVE)) == []
 
 
 def test_an_uplink_goes_from_one_switch_to_another_in_one_task() -> None:
