@@ -33,7 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import check_plugs
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug, plugs_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug, held_ports, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
@@ -135,8 +135,9 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
     """
     validate(desired, observed)
     leaving = [one.name for one in desired if one.record is None]
+    held = held_ports(seen.running.conf for seen in observed.guests.values() if seen.running is not None)
     allocator = Allocator(
-        observed.allocations, observed.interfaces, observed.listeners, leaving, _reserved_ports(desired)
+        observed.allocations, observed.interfaces, observed.listeners, leaving, _reserved_ports(desired), held
     )
     guests: List[GuestPlan] = []
     warnings: List[str] = []

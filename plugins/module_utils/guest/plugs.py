@@ -10,8 +10,9 @@ bhyve makes when it opens it, on a netgraph bridge a link that bhyve connects; b
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
@@ -23,6 +24,7 @@ TAP = "tap"
 VALE = "vale"
 NETGRAPH = "netgraph"
 
+_PORT = re.compile(r"^pci\.[0-9.]+\.(?:backend=vale\w*:|peerhook=link)([0-9]+)$", re.MULTILINE)
 #: The hook of bhyve's own netgraph socket, bhyve(8)'s default.
 _HOOK = "vmlink"
 
@@ -94,6 +96,11 @@ def backend_keys(plug: Plug) -> Dict[str, str]:
         # The name of bhyve's socket, a node of which there is one on the host.
         "socket": f"apiary{plug.number}",
     }
+
+
+def held_ports(confs: Iterable[Optional[str]]) -> Set[int]:
+    """The numbers of the ports that guests have which run by these files, whatever is declared for their next boot."""
+    return {int(number) for conf in confs for number in _PORT.findall(conf or "")}
 
 
 def outlet_of_keys(keys: Mapping[str, str], device: str) -> Optional[Outlet]:
