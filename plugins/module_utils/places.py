@@ -36,6 +36,8 @@ NETWORK = f"{RUNTIME}.network"
 NETWORK_RC_SCRIPT = "/usr/local/etc/rc.d/apiary_network"
 #: What it reads: a file for each switch that needs it, as sh variables.
 SWITCHES = "/usr/local/etc/apiary/switches"
+#: Their rules for pf(4), a file each.
+PF = "/usr/local/etc/apiary/pf"
 NEWSYSLOG = "/usr/local/etc/newsyslog.conf.d/apiary.conf"
 
 

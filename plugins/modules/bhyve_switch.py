@@ -112,6 +112,62 @@ options:
       - Whether the uplink takes part in the spanning tree protocol (RSTP). The default is V(false). The guests never
         do.
     type: bool
+  nat:
+    description: &nat
+      - For a switch without uplink, how its guests reach the outside, with the host as their router and by the host's
+        address. By default, and with V({}), they do not.
+      - It needs an IPv4 address of the host on the switch (O(addresses)), which the guests have as their gateway. IPv6
+        is not translated, and not forwarded either.
+      - By pf(4), the rules of a switch are in an anchor of its own, C(apiary/NAME), from a file in
+        C(/usr/local/etc/apiary/pf), and loaded at boot after pf has started. The three lines that call these anchors
+        are added to pf.conf (C(pf_rules) in rc.conf) where pf's order wants them, once C(pfctl -nf) takes the file with
+        them. They go when the last such switch goes. States are kept, so no connection breaks.
+      - What the administrator blocks by rules that are C(quick) stays blocked. The anchors are asked last, and let pass
+        only what guests send to others than the host, and what is forwarded to them.
+      - Where pf is not enabled it is started, unless pf.conf has rules already, since these would be in force from then
+        on and might cut off whoever is connected; that is an error.
+      - By ipfw(8), a switch has a number from 60 to 99, of its rules and of its translation in the kernel, and the
+        rules are in set 31, which no flush empties. They are made at boot after ipfw has started. The administrator has
+        to have enabled ipfw, with C(net.inet.ip.fw.one_pass=0) so that what is translated has to pass the rules behind
+        as well, and with TSO switched off on the outside interface. These rules have to let guests pass.
+      - C(gateway_enable), C(pf_enable) and C(apiary_network_enable) are set in rc.conf, and forwarding is switched on.
+        These stay when the switch goes, for others may count on them.
+    type: dict
+    suboptions: &nat_options
+      interface:
+        description:
+          - The interface that leads to the outside, such as V(em0). Its address may come by DHCP.
+          - V(auto) is that of the default route when the switch gets its O(nat); that stays.
+        type: str
+      firewall:
+        description:
+          - What translates, by default V(pf). It can be changed only by way of O(nat={}).
+        type: str
+        choices: [pf, ipfw]
+  forward:
+    description: &forward
+      - Ports of the outside interface that lead to guests of the switch, all of them. By default, and with V([]), none.
+      - One by which you are connected to the host just now is refused, and so is one that another switch has.
+    type: list
+    elements: dict
+    suboptions: &forward_options
+      port:
+        description:
+          - The port on the outside.
+        type: int
+        required: true
+      to:
+        description:
+          - The guest's address in a network of the switch, with the port there, such as V(10.10.0.11:22). Without a
+            port it is the same as outside.
+        type: str
+        required: true
+      proto:
+        description:
+          - The protocol.
+        type: str
+        choices: [tcp, udp]
+        default: tcp
   switches:
     description:
       - Many switches, each with the options that one has by itself, which cannot be given beside it.
@@ -160,6 +216,15 @@ options:
       stp:
         description: *stp
         type: bool
+      nat:
+        description: *nat
+        type: dict
+        suboptions: *nat_options
+      forward:
+        description: *forward
+        type: list
+        elements: dict
+        suboptions: *forward_options
 notes:
   - An uplink that C(ifconfig_IF_name) in rc.conf renames cannot be used, for at boot bridges are made before interfaces
     are renamed.
@@ -183,6 +248,20 @@ EXAMPLES = r"""
   apiary.bhyve.bhyve_switch:
     name: lab
     addresses: [10.10.0.1/24, fd00:10::1/64]
+
+- name: Guests of a private network reach the outside, and one of them is reached from there by SSH
+  apiary.bhyve.bhyve_switch:
+    name: lab
+    addresses: [10.10.0.1/24]
+    nat: {interface: auto}
+    forward:
+      - {port: 2222, to: "10.10.0.11:22"}
+
+- name: The same by ipfw, which the host has enabled
+  apiary.bhyve.bhyve_switch:
+    name: lab2
+    addresses: [10.11.0.1/24]
+    nat: {interface: em0, firewall: ipfw}
 
 - name: A network for each of two tenants, by VLANs of one uplink, and a bridge that is there already
   apiary.bhyve.bhyve_switch:
@@ -255,6 +334,15 @@ switches:
       description: The declared VLAN, V('') if there is none.
       type: str
       sample: "82"
+    nat:
+      description: How its guests reach the outside, V({}) if they do not. What V(auto) has chosen is here.
+      type: dict
+      sample: {interface: em0, firewall: pf}
+    forward:
+      description: The ports of the outside that lead to guests.
+      type: list
+      elements: dict
+      sample: [{port: 2222, to: "10.10.0.11:22", proto: tcp}]
     members:
       description:
         - The interfaces that are in the bridge, guests' taps included. Of a netgraph bridge the nodes that it is

@@ -44,8 +44,8 @@ options:
     description: &uplink
       - The network card of the host by which the guests are on its LAN. By default and with V('') there is none.
       - V(auto) is the interface of the default route when the switch gets its uplink; that stays.
-      - netmap(4) takes it over, which may interrupt its link for some seconds. LRO, TSO and checksums, which netmap does
-        not do, are switched off, and it is made promiscuous, for the frames of guests.
+      - netmap(4) takes it over, which may interrupt its link for some seconds. What cards do and netmap does not,
+        LRO, TSO, checksums and VLAN tagging, is switched off, and it is made promiscuous, for the frames of guests.
       - A wireless interface, a VLAN, a tap, and one that is in a bridge or in another switch, is refused.
     type: str
   host_stack:

@@ -33,6 +33,14 @@ def test_target(bare: Playbooks, target: str) -> None:
     assert run.rc == 0, run.output
 
 
+def test_target_vale_switch(host: StandinHost, tmp_path: Path) -> None:
+    # Its switches are made by what bhyve_host has installed.
+    run = Playbooks(host, tmp_path).tasks(
+        [{"ansible.builtin.include_tasks": str(TARGETS / "vale_switch" / "tasks" / "main.yml")}]
+    )
+    assert run.rc == 0, run.output
+
+
 def test_role_bhyve_host_check_apply_again(bare: Playbooks) -> None:
     told = bare.play(PREPARE, check=True)
     assert told.rc == 0, told.output
@@ -61,6 +69,18 @@ def test_role_bhyve_network_check_apply_again(bare: Playbooks) -> None:
     )
     again = bare.tasks([role])
     assert (again.rc, again.stats[bare.host.name]["changed"]) == (0, 0), again.output
+
+
+def test_check_mode_of_role_bhyve_network_minds_no_host_that_is_new(bare: Playbooks) -> None:
+    switch = {"name": "lab", "addresses": ["10.10.0.1/24"], "nat": {"interface": "bridge0"}}
+    role = {
+        "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_network"},
+        "vars": {"bhyve_network_switches": [switch]},
+    }
+    bare.host.sh("ifconfig bridge0 create", check=True)
+    assert bare.tasks([role], check=True).rc == 0
+    refused = bare.tasks([role])
+    assert refused.rc != 0 and "this host is not prepared for guests" in refused.output
 
 
 def test_role_bhyve_host_needs_no_repository_where_the_packages_are(bare_host: Maker, tmp_path: Path) -> None:

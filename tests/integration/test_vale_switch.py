@@ -117,7 +117,7 @@ def test_the_network_is_the_same_after_a_restart_and_after_a_boot(host: StandinH
     assert ports(host) == ["vale0:epair1000a", "vale1:em0", "vale1:em0^", "vale1:epair1001a", "vale2:em1"]
     now = network(host)
     said = host.sh("service netif restart && service routing restart").stderr
-    assert (said, network(host)) == ("", now)
+    assert (said, differences(now, network(host))) == ("", [])
     host.power_cut()
     host.boot()
     until(lambda: network(host) == now)
@@ -207,14 +207,13 @@ def test_guests_talk_on_their_vale_switch_only_and_find_it_after_a_power_cut(
     assert shown["members"] == ["1000", "1001", "epair1000a"] and not shown["changed"]
     said = refusal(modules, {"name": "fast", "state": "absent"}, "vale_switch")
     assert "in use by guest web1 nic lan, guest web2 nic lan, port vale0:1000, port vale0:1001;" in said
-    before = web1.boots(), web2.boots()
     host.power_cut()
     host.boot()
-    until(lambda: web1.boots() > before[0] and web2.boots() > before[1])
-    web1.wait_booted(before[0] + 1)
-    web2.wait_booted(before[1] + 1)
+    until(lambda: web1.boots() and web2.boots())
+    web1.wait_booted()
+    web2.wait_booted()
     web1.call("here")
-    assert "here" in until(web2.heard)
+    assert until(web2.heard) == ["here"]
     assert until(lambda: len(ports(host)) == 4)
 
 
@@ -285,7 +284,7 @@ class ValeSweep(Sweep):
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost, number: int) -> None:
     sweep = ValeSweep(Modules(cards_host), number)
     sweep.record()
-    sweep.go("fail", sample(sweep.numbers(), 8))
+    sweep.go("fail", sample(sweep.numbers(), 4))
     sweep.go("half", sample(sweep.numbers(), 2))
 
 

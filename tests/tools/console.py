@@ -72,13 +72,17 @@ class Console:
 
 
 def main() -> None:
-    """Log in as root, ask who is there, log out."""
+    """Log in as root, ask who is there, reach the outside, log out."""
     directory, device = sys.argv[1:]
     console = Console(StandinHost(os.path.basename(directory), directory), device)
     console.wait("login:", 100, nudge=True)
     console.type("root\n")
     console.wait("# ", 20)
     console.type("uname -sr; grep MemTotal /proc/meminfo; ip addr show dev eth0\n")
+    console.wait("# ", 20)
+    # Nobody serves DHCP on the switch. The machine outside answers to the host's address; it knows no other.
+    console.type("ip addr add 10.10.0.11/24 dev eth0; ip route add default via 10.10.0.1; ping -c 2 192.0.2.1\n")
+    console.wait(" 0% packet loss", 30)
     console.wait("# ", 20)
     console.type("exit\n")
     console.wait("login:", 20)

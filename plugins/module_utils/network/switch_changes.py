@@ -40,6 +40,20 @@ class Record(Change):
 
 
 @dataclass(frozen=True)
+class Run(Change):
+    """One command; ``what`` says what it does."""
+
+    what: str
+    argv: Tuple[str, ...]
+
+    def describe(self) -> str:
+        return self.what
+
+    def apply(self, host: Host) -> None:
+        host.run(self.argv, what=f"switch {self.subject}: cannot {self.what}")
+
+
+@dataclass(frozen=True)
 class Ifconfig(Change):
     """One call of ifconfig(8); ``what`` says what it does."""
 

@@ -14,7 +14,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import AUTO, MANAGED, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import IPFW, IPFW_NUMBERS
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import (
+    AUTO,
+    MANAGED,
+    Request,
+    shown_option,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
 
 FIRST_BRIDGE = 1000
@@ -32,7 +38,10 @@ class Desired:
 
 def needs_default_route(requests: Sequence[Request], records: Mapping[str, Switch]) -> bool:
     """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
-    return any(request.present and request.uplink == AUTO and not _chosen(request, records) for request in requests)
+    asking = [request for request in requests if request.present]
+    return any(one.uplink == AUTO and not _chosen(one, records) for one in asking) or any(
+        one.nat == AUTO and not (one.name in records and records[one.name].nat) for one in asking
+    )
 
 
 def _chosen(request: Request, records: Mapping[str, Switch]) -> str:
@@ -60,6 +69,7 @@ def resolve(
     taken |= {request.interface for request in requests if request.interface}
     tags = {one.description: one.name for one in interfaces.values() if one.is_bridge and one.description}
     found: List[Desired] = []
+    numbers = {switch.ipfw for switch in records.values()}
     for request in requests:
         old = records.get(request.name)
         tagged = tags.get(switch_tag(request.name))
@@ -71,7 +81,9 @@ def resolve(
             continue
         interface = _interface(request, old) or _lowest(taken)
         taken.add(interface)
-        found.append(Desired(request.name, old, _merged(request, old, interface, interfaces, default)))
+        new = _with_ipfw(request, old, _merged(request, old, interface, interfaces, default), numbers)
+        numbers.add(new.ipfw)
+        found.append(Desired(request.name, old, new))
     return found
 
 
@@ -108,7 +120,9 @@ def _merged(
     if base.manual:
         given = [name for name in MANAGED if getattr(request, name)]
         if given:
-            raise BadInput(f"switch {request.name}: {given[0]}: {interface} is used as it is and never changed")
+            raise BadInput(
+                f"switch {request.name}: {shown_option(given[0])}: {interface} is used as it is and never changed"
+            )
         return base
     uplink = _uplink(request, base, default)
     vlan = base.vlan if request.vlan is None else request.vlan
@@ -121,6 +135,14 @@ def _merged(
         if request.stp:
             raise BadInput(f"switch {request.name}: stp: without an uplink there is nobody to talk to")
         stp = False
+    nat = _nat(request, base, default)
+    if nat and uplink:
+        raise BadInput(
+            f"switch {request.name}: nat: by its uplink {uplink} its guests are on the LAN themselves; "
+            "translation is for a switch without one"
+        )
+    if request.forwards and not nat:
+        raise BadInput(f"switch {request.name}: forward: a switch without nat has no outside whose ports lead in")
     return replace(
         base,
         uplink=uplink,
@@ -129,8 +151,41 @@ def _merged(
         mtu=base.mtu if request.mtu is None else request.mtu,
         mac=_mac(request, base, uplink, interfaces),
         stp=stp,
+        nat=nat,
+        forwards=(base.forwards if request.forwards is None else request.forwards) if nat else (),
         former=(),
     )
+
+
+def _with_ipfw(request: Request, old: Optional[Switch], new: Switch, taken: Collection[int]) -> Switch:
+    """The switch with a number in ipfw(8), given once, if that is what translates its addresses."""
+    at = f"switch {request.name}: nat: firewall: "
+    if old is not None and old.nat and new.nat and request.firewall not in (None, old.firewall):
+        raise BadInput(
+            f"{at}{request.firewall}; it is {old.firewall} already, so have no translation first, by nat: {{}}"
+        )
+    if not new.nat:
+        return replace(new, ipfw=0)
+    if request.firewall != IPFW or new.ipfw:
+        return new
+    for number in IPFW_NUMBERS:
+        if number not in taken:
+            return replace(new, ipfw=number)
+    raise BadInput(f"{at}the numbers {IPFW_NUMBERS[0]} to {IPFW_NUMBERS[-1]} are all given out")
+
+
+def _nat(request: Request, base: Switch, default: Optional[str]) -> str:
+    if request.nat is None and request.firewall and not base.nat:
+        raise BadInput(f"switch {request.name}: nat: interface is missing, the one that leads to the outside; or auto")
+    if request.nat != AUTO:
+        return base.nat if request.nat is None else request.nat
+    if base.nat:
+        return base.nat
+    if not default:
+        raise BadInput(
+            f"switch {request.name}: nat: interface: auto, but the host has no default route; name the interface"
+        )
+    return default
 
 
 def _uplink(request: Request, base: Switch, default: Optional[str]) -> str:

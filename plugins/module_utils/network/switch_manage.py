@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_checks, switch_desired, switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat_plan import NatPart
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
@@ -81,15 +82,18 @@ class _BridgeJob(Job):
         self._by_name = {one.name: one for one in self._desired}
         self._concerned = [switch for one in self._desired for switch in (one.old, one.new) if switch is not None]
         self._scripts: Mapping[str, Optional[str]] = {}
+        self._nat = NatPart(self._desired, self._after, seen.interfaces)
+        self._written: Collection[str] = ()
 
     def variables(self) -> List[str]:
-        return switch_rc.names(self._concerned)
+        return [*switch_rc.names(self._concerned), *self._nat.variables()]
 
     def check(self, host: Host, values: Variables) -> List[str]:
         switch_checks.check_switches(self._desired, self._after, self._interfaces, values)
         self._scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(self._concerned)}
         switch_checks.check_scripts(self._desired, self._scripts)
         new = [one.new for one in self._desired if one.new is not None]
+        self._nat.check(host, values)
         return _judge_uplinks(host, new, self._interfaces, values)
 
     def leaving(self) -> Dict[str, Tuple[str, ...]]:
@@ -121,18 +125,21 @@ class _BridgeJob(Job):
         return found
 
     def goals(self, values: Variables) -> Dict[str, Optional[str]]:
-        return _goals(self._desired, values)
+        return {**_goals(self._desired, values), **self._nat.goals(values)}
 
     def files(self, host: Host, plan: Plan) -> None:
         _plan_scripts(host, plan, self._desired, self._scripts)
+        self._nat.files(host, plan)
+        self._written = plan.before
 
     def live(self, host: Host) -> Live:
         steps = plan_live(self._desired, self._interfaces)
         if steps.losses:
             _check_lifeline(host, self._desired, steps.losses)
+        unloaded, loaded = self._nat.live(self._written)
         return Live(
-            [Ifconfig(step.switch, step.what, step.words) for step in steps.leave],
-            [Ifconfig(step.switch, step.what, step.words) for step in steps.join],
+            [*unloaded, *(Ifconfig(step.switch, step.what, step.words) for step in steps.leave)],
+            [*(Ifconfig(step.switch, step.what, step.words) for step in steps.join), *loaded],
         )
 
     def conclude(self) -> List[Change]:
@@ -145,7 +152,13 @@ class _BridgeJob(Job):
         return found
 
     def views(self, name: str) -> Tuple[Entry, Entry]:
-        return views(self._by_name[name], self._interfaces)
+        one = self._by_name[name]
+        before, after = views(one, self._interfaces)
+        if before:
+            before.update(self._nat.view(one.old, done=False))
+        if after:
+            after.update(self._nat.view(one.new, done=True))
+        return before, after
 
     def expected(self, name: str) -> Entry:
         return expected(self._by_name[name], self._interfaces)

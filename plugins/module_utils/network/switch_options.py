@@ -13,10 +13,16 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
+    Forward,
+    nat_options,
+    parse_forwards,
+    parse_nat,
+)
 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
-MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp")
+MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp", "nat", "firewall", "forwards")
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
@@ -27,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 @dataclass(frozen=True)
 class Request:
-    """One bridge of a task. None: not said. Of ``uplink``, ``mac`` '', of ``vlan``, ``mtu`` 0 and () unset."""
+    """One bridge of a task. None: not said. Of ``uplink``, ``mac``, ``nat`` '', of ``vlan``, ``mtu`` 0 and () unset."""
 
     name: str
     present: bool = True
@@ -39,6 +45,9 @@ class Request:
     mtu: Optional[int] = None
     mac: Optional[str] = None
     stp: Optional[bool] = None
+    nat: Optional[str] = None
+    firewall: Optional[str] = None
+    forwards: Optional[Tuple[Forward, ...]] = None
 
 
 def bridge_options() -> Dict[str, Any]:
@@ -52,6 +61,7 @@ def bridge_options() -> Dict[str, Any]:
         "mtu": {"type": "int"},
         "mac": {"type": "str"},
         "stp": {"type": "bool"},
+        **nat_options(),
     }
 
 
@@ -80,6 +90,9 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         mtu=_mtu(params.get("mtu"), at),
         mac=_mac(params.get("mac"), at),
         stp=params.get("stp"),
+        nat=parse_nat(params.get("nat"), at),
+        firewall=(params.get("nat") or {}).get("firewall"),
+        forwards=parse_forwards(params.get("forward"), at),
     )
     if request.manual:
         _check_manual(request, at)
@@ -96,11 +109,14 @@ def parse_request(params: Mapping[str, Any]) -> Request:
 def _check_manual(request: Request, at: str) -> None:
     if not request.interface:
         raise BadInput(f"{at}manual: true needs interface, the bridge that is used as it is")
-    given = [
-        name for name in ("uplink", "vlan", "addresses", "mtu", "mac", "stp") if getattr(request, name) is not None
-    ]
+    given = [name for name in MANAGED if getattr(request, name) is not None]
     if given:
-        raise BadInput(f"{at}{given[0]}: not with manual: true, for such a bridge is never changed")
+        raise BadInput(f"{at}{shown_option(given[0])}: not with manual: true, for such a bridge is never changed")
+
+
+def shown_option(field: str) -> str:
+    """How the option is called that a field of Request is of."""
+    return {"forwards": "forward", "firewall": "nat"}.get(field, field)
 
 
 def _interface(text: Optional[str], at: str) -> Optional[str]:

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import forwards_to_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE, Switch, leaving
 
@@ -198,6 +199,8 @@ def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interfac
         "manual": switch.manual,
         "uplink": switch.uplink,
         "vlan": str(switch.vlan) if switch.vlan else "",
+        "nat": {"interface": switch.nat, "firewall": switch.firewall} if switch.nat else {},
+        "forward": forwards_to_json(switch.forwards),
         "up": live is not None and live.up,
         "description": live.description if live is not None else "",
         "members": sorted(live.members) if live is not None else [],

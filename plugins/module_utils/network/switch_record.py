@@ -11,6 +11,13 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
+    IPFW,
+    PF,
+    Forward,
+    forwards_from_json,
+    forwards_to_json,
+)
 
 BRIDGE = "bridge"
 
@@ -34,6 +41,8 @@ class Switch:
 
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
+    ``nat`` is the interface by which its guests reach the outside, '' for none, ``forwards`` the ports that lead in,
+    ``ipfw`` its number in ipfw(8), 0 where that is done by pf(4).
     ``former`` are connections that are on their way out.
     """
 
@@ -46,12 +55,20 @@ class Switch:
     mtu: int = 0
     mac: str = ""
     stp: bool = False
+    nat: str = ""
+    ipfw: int = 0
+    forwards: Tuple[Forward, ...] = ()
     former: Tuple[Port, ...] = ()
 
     @property
     def tag(self) -> str:
         """The description of its interfaces."""
         return switch_tag(self.name)
+
+    @property
+    def firewall(self) -> str:
+        """What translates addresses: '' if nothing does."""
+        return (IPFW if self.ipfw else PF) if self.nat else ""
 
     @property
     def member(self) -> str:
@@ -74,8 +91,12 @@ def leaving(old: Optional[Switch], new: Optional[Switch]) -> Tuple[Port, ...]:
 
 def on_its_way(old: Optional[Switch], new: Switch) -> Switch:
     """What is noted of a switch until all is done: with what is still to be taken back, should that fail half-way."""
-    unset = old is not None and old.mtu and not new.mtu
-    return replace(new, former=leaving(old, new), mtu=old.mtu if old is not None and unset else new.mtu)
+    noted = replace(new, former=leaving(old, new))
+    if old is not None and old.mtu and not new.mtu:
+        noted = replace(noted, mtu=old.mtu)
+    if old is not None and old.nat and not new.nat:
+        noted = replace(noted, nat=old.nat, ipfw=old.ipfw, forwards=old.forwards)
+    return noted
 
 
 def switch_to_json(switch: Switch) -> Dict[str, Any]:
@@ -91,6 +112,8 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         "mtu": switch.mtu,
         "mac": switch.mac,
         "stp": switch.stp,
+        **({"nat": switch.nat, "forward": forwards_to_json(switch.forwards)} if switch.nat else {}),
+        **({"ipfw": switch.ipfw} if switch.ipfw else {}),
         **({"former": [[port.uplink, port.vlan] for port in switch.former]} if switch.former else {}),
     }
 
@@ -112,6 +135,9 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 mtu=int(fields.get("mtu", 0)),
                 mac=str(fields.get("mac", "")),
                 stp=bool(fields.get("stp", False)),
+                nat=str(fields.get("nat", "")),
+                ipfw=int(fields.get("ipfw", 0)),
+                forwards=forwards_from_json(fields.get("forward", ())),
                 former=tuple(Port(str(uplink), int(vlan)) for uplink, vlan in fields.get("former", ())),
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -27,7 +27,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale_record i
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 #: What netmap(4) does not do for the packets that it passes, as ifconfig(8) shows it: an uplink does without.
-OFFLOADS = frozenset(("RXCSUM", "TXCSUM", "RXCSUM_IPV6", "TXCSUM_IPV6", "TSO4", "TSO6", "LRO"))
+OFFLOADS = frozenset(("RXCSUM", "TXCSUM", "RXCSUM_IPV6", "TXCSUM_IPV6", "TSO4", "TSO6", "LRO", "VLAN_HWTAGGING"))
 #: What the host's end of an epair must not leave to the other one.
 _OWN_OFFLOADS = frozenset(("TXCSUM", "TXCSUM_IPV6"))
 _PROMISCUOUS = "PPROMISC"
@@ -105,7 +105,7 @@ def missing(switch: ValeSwitch, scene: Scene) -> List[str]:
             how = "with" if switch.host_stack else "without"
             found.append(f"attach {switch.uplink} to {switch.interface} {how} the host's stack")
         if OFFLOADS & set(live.options):
-            found.append(f"switch off LRO, TSO and checksums of {switch.uplink}")
+            found.append(f"switch off LRO, TSO, checksums and VLAN tagging of {switch.uplink}")
         if _PROMISCUOUS not in live.flags:
             found.append(f"let {switch.uplink} take the frames of guests")
         if not live.up:

@@ -124,16 +124,19 @@ def rc_names(switch: ValeSwitch) -> List[str]:
 
 
 def rc_lines(switch: ValeSwitch) -> Dict[str, Optional[str]]:
-    """Their values; None: there is none of that name. Attached to the switch it is by apiary.network."""
+    """Their values; None: there is none of that name. Attached to the switch it is by apiary.network.
+
+    The MAC address comes before the interface goes up, since the kernel makes its link-local address of it then.
+    """
     names = rc_names(switch)
     if not switch.own:
         return dict.fromkeys(names)
     four = [text for text in switch.addresses if ":" not in text]
     six = [text for text in switch.addresses if ":" in text]
-    aliases = [f"inet {text}" for text in four[1:]] + [f"inet6 {text}" for text in six[1:]]
+    aliases = [f"inet {text}" for text in four] + [f"inet6 {text}" for text in six[1:]]
     values = (
         "up",
-        f"inet {four[0]} up" if four else "up",
+        f"ether {switch.mac} up" if switch.mac else "up",
         f"inet6 {six[0]}" if six else None,
         " ".join(aliases) or None,
     )

@@ -21,10 +21,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
     NETWORK,
     NETWORK_RC_SCRIPT,
     NEWSYSLOG,
+    PF,
     RC_SCRIPT,
     RUNTIME,
     RUNTIME_PARTS,
     STATE,
+    SWITCHES,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
@@ -76,6 +78,7 @@ def plan_removed(host: Host, plan: Plan) -> None:
     folder, _slash, file = NEWSYSLOG.rpartition("/")
     if host.listdir(folder) == [file]:
         plan.add(RemoveDirectory(folder))
+    _plan_switches(host, plan)
     if host.listdir(LOGS) == []:
         plan.add(RemoveDirectory(LOGS))
     _plan_file(host, plan, MADE)
@@ -83,6 +86,17 @@ def plan_removed(host: Host, plan: Plan) -> None:
     left = host.listdir(STATE)
     if left is not None and ours.issuperset(left):
         plan.add(RemoveDirectory(STATE))
+
+
+def _plan_switches(host: Host, plan: Plan) -> None:
+    """The directories that files of switches were in, as far as nothing else is."""
+    left = [path for path in (PF, SWITCHES) if host.listdir(path) == []]
+    above = SWITCHES.rpartition("/")[0]
+    there = host.listdir(above)
+    if there is not None and {f"{above}/{name}" for name in there} == set(left):
+        left.append(above)
+    for path in left:
+        plan.add(RemoveDirectory(path))
 
 
 def _plan_file(host: Host, plan: Plan, path: str) -> None:

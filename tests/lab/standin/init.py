@@ -19,7 +19,7 @@ from typing import NoReturn, Optional
 
 sys.path.insert(0, "/.standin/lib")
 
-from standin import notes, paths, state  # the path to the package is set just above
+from standin import forwarding, notes, paths, state  # the path to the package is set just above
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGPWR, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
 _ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/"}
@@ -122,6 +122,7 @@ def main() -> NoReturn:
     for source, target in ((nothing, 0), (console, 1), (console, 2)):
         os.dup2(source, target)
     notes.set_title("/sbin/init", comm="init")
+    forwarding.forget()
     _keep_warm()
     script = _script("/etc/rc", "autoboot") if with_rc else None
     if script is None:

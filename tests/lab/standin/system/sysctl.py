@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional
 
-from .. import state
+from .. import forwarding, state
 from . import boot, klds, sysctl_table, sysctl_values
 from .sysctl_table import Variable
 
@@ -54,3 +54,9 @@ def write(variable: Variable, text: str) -> None:
         return
     with state.kernel("sysctl") as doc:
         doc.setdefault("values", {})[variable.name] = text
+    if variable.name in forwarding.VARIABLES:
+        forwarding.tell(variable.name, text)
+    if variable.name.startswith("net.inet.ip.fw."):
+        from .. import ipfw
+
+        ipfw.apply(ipfw.look())

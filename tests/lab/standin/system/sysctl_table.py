@@ -93,6 +93,8 @@ net.add_addr_allfibs uint wt 0 - Add network addresses to all FIBs at creation t
 net.isr.dispatch str wt direct - netisr dispatch policy
 net.bpf.maxinsns int w 512 - Maximum bpf program instructions
 net.inet.ip.forwarding int w 0 - Enable IP forwarding between interfaces
+net.inet.ip.fw.enable int w 1 ipfw Enable ipfw
+net.inet.ip.fw.one_pass int w 1 ipfw Only do a single pass through ipfw when using dummynet(4)
 net.inet.ip.random_id int w 0 - Assign random ip_id values
 net.inet.tcp.tso int w 1 - Enable TCP Segmentation Offload
 net.inet6.ip6.forwarding int w 0 - Enable forwarding of IPv6 packets between interfaces

@@ -127,7 +127,7 @@ def test_what_is_as_declared_lacks_nothing() -> None:
         (("em1", "epair1000a"), {}, "attach em1 to vale0 with the host's stack"),
         (("em1", "em1^"), {}, "attach epair1000a to vale0"),
         (PORTS["vale0"], {"em1": replace(CARD, flags=("UP",))}, "let em1 take the frames of guests"),
-        (PORTS["vale0"], {"em1": replace(CARD, options=("RXCSUM",))}, "switch off LRO, TSO and checksums of em1"),
+        (PORTS["vale0"], {"em1": replace(CARD, options=("RXCSUM",))}, "switch off LRO, TSO, checksums and VLAN tagging of em1"),
         (PORTS["vale0"], {"em1": replace(CARD, flags=("PPROMISC",))}, "bring em1 up"),
         (PORTS["vale0"], {"epair1000b": replace(OWN, inet=())}, "give epair1000b the address 10.0.0.1/24"),
         (
@@ -170,9 +170,9 @@ def test_rc_conf_makes_the_epair_and_its_addresses() -> None:
     switch = replace(FULL, addresses=("10.0.0.1/24", "fd00::1/64", "10.0.0.2/24"))
     assert rc_lines(switch) == {
         "ifconfig_epair1000a": "up",
-        "ifconfig_epair1000b": "inet 10.0.0.1/24 up",
+        "ifconfig_epair1000b": "ether 5a:00:00:00:00:01 up",
         "ifconfig_epair1000b_ipv6": "inet6 fd00::1/64",
-        "ifconfig_epair1000b_aliases": "inet 10.0.0.2/24",
+        "ifconfig_epair1000b_aliases": "inet 10.0.0.1/24 inet 10.0.0.2/24",
     }
     assert set(rc_lines(replace(switch, addresses=())).values()) == {None}
     assert "host_stack='YES'\nhost_interface='epair1000b'\n" in boot_file(switch)
