@@ -47,7 +47,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import La
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Loader, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
+    Boot,
+    Disk,
+    Guest,
+    Loader,
+    Nic,
+    Passthru,
+    Vnc,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import STATE
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK, Marks
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import WITH_POINTS, parse_datasets
@@ -333,6 +341,14 @@ def empty(fleet: Any) -> Observed:
     """A host without guests."""
     observed: Observed = fleet.observed
     return replace(observed, guests={}, hostuuid="this-host")
+
+
+def test_devices_of_the_other_host_stay_there(empty: Observed) -> None:
+    guest = replace(GUEST, passthru=(Passthru("wan", "4/0/0"),))
+    identity = replace(IDENTITY, slots={**IDENTITY.slots, "passthru/wan": "0.9.0"})
+    found = adapted(empty, incoming(record=Record(guest, identity, OWNER)))
+    assert found.record.guest.passthru == () and "passthru/wan" not in found.record.identity.slots
+    assert "passthru: left out: wan (pci0:4:0:0)" in found.warnings[0]
 
 
 def test_a_guest_keeps_its_identity_and_gets_a_new_owner(empty: Observed) -> None:
