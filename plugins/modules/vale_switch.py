@@ -218,7 +218,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (

@@ -11,21 +11,15 @@ from typing import Any, Dict, FrozenSet, Optional, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import archive
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import Content, Left, Manifest, Member
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import (
     DestroyDataset,
     WriteFile,
     WriteGeneration,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import (
-    Export,
-    Import,
-    exports_of,
-    imports_of,
-)
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import archive
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.archive import Content, Left, Manifest, Member
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.export_plan import (
     Element,
     FileFacts,
     Source,
@@ -34,15 +28,21 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     plan,
     unwritten,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place import Place, as_if_there
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.import_plan import (
     Adapted,
     Incoming,
     adapt,
     needs,
     taken_on,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.options import (
+    Export,
+    Import,
+    exports_of,
+    imports_of,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.place import Place, as_if_there
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet

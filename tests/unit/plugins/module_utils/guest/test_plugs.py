@@ -12,7 +12,9 @@ from typing import Any, Callable, Dict, Mapping
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations, dump, load, moved
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, nic_moves, plugs, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import moves as nic_moves
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import plugs
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan
 
 Make = Callable[..., Dict[str, Any]]
