@@ -56,13 +56,28 @@ options:
         guests hear only each other and the host.
       - V(auto) is the interface of the default route when the switch gets its uplink; that stays.
       - A wireless interface, and one that is in another bridge, is refused.
-      - FreeBSD 14 lets it keep its address. FreeBSD 15 lets no member of a bridge have one, so that is an error there.
+      - FreeBSD 14 lets it keep its address. FreeBSD 15 lets no member of a bridge have one, so that is an error there
+        unless O(uplink_address=move).
       - When the first guest joins, a bridge takes LRO, TSO and transmit checksums from its members, and many network
         cards then interrupt their link for seconds. So these are switched off before the uplink joins, now and in its
         own line in rc.conf (C(-lro -tso -txcsum -txcsum6) behind what the administrator has written).
       - One with C(mtu) in that line is refused, for FreeBSD does not set the MTU of a bridge's member, and would not
         bring it up at boot; O(mtu) does it.
     type: str
+  uplink_address:
+    description: &uplink_address
+      - Where the addresses of the uplink are. V(keep), which is the default, leaves them on the uplink. V(move) gives
+        the bridge all that rc.conf says of them - static ones, aliases, DHCP, IPv4 and static IPv6 - and the MAC
+        address of the uplink as well, so that the lease of DHCP and the LAN's port security stay.
+      - The host is not lost by this. A process of the host's own moves the addresses and the default route, and puts
+        the old state back unless the task reaches the host again by a new connection within O(move_timeout) and
+        confirms.
+        Only then rc.conf is written, so a host that boots before comes up as it was. A task that cannot confirm fails.
+      - By V(keep), and with O(state=absent), addresses that were moved go back in the same way.
+      - Addresses that rc.conf does not know are refused, and so are those of carp(4) and IPv6 by router advertisements
+        (C(accept_rtadv)). Rules of a firewall, and services, that name the uplink are not changed.
+    type: str
+    choices: [keep, move]
   vlan:
     description: &vlan
       - The VLAN of the uplink that guests are in, 1 to 4094, for which C(UPLINK.VLAN) is made, such as C(em0.82).
@@ -123,6 +138,10 @@ options:
       uplink:
         description: *uplink
         type: str
+      uplink_address:
+        description: *uplink_address
+        type: str
+        choices: [keep, move]
       vlan:
         description: *vlan
         type: str
@@ -139,6 +158,17 @@ options:
       stp:
         description: *stp
         type: bool
+  move_timeout:
+    description:
+      - How many seconds the addresses of uplinks that have moved (O(uplink_address)) wait for the confirmation, before
+        the old state is put back. 5 to 3600.
+    type: int
+    default: 60
+  move_confirm:
+    description:
+      - Not for tasks. By this the second step of a task says which move of addresses (RV(move.id)) it confirms. It is
+        the action plugin of the module that does it.
+    type: str
 notes:
   - An uplink that C(ifconfig_IF_name) in rc.conf renames cannot be used, for at boot bridges are made before interfaces
     are renamed.
@@ -156,6 +186,13 @@ EXAMPLES = r"""
   apiary.bhyve.bhyve_switch:
     name: lan
     uplink: auto
+
+- name: The same, and the address of em0 moves to the bridge, as FreeBSD 15 needs it
+  apiary.bhyve.bhyve_switch:
+    name: lan
+    uplink: em0
+    uplink_address: move
+    move_timeout: 90
 
 - name: Private network, on which the host has addresses
   apiary.bhyve.bhyve_switch:
@@ -210,6 +247,10 @@ switches:
       description: The declared uplink, V('') if there is none. What V(auto) has chosen is here.
       type: str
       sample: em0
+    uplink_address:
+      description: V(move) when the bridge has the addresses of the uplink, else V(keep).
+      type: str
+      sample: keep
     vlan:
       description: The declared VLAN, V('') if there is none.
       type: str
@@ -253,6 +294,19 @@ switches:
       description: Why it failed.
       type: str
       returned: when it failed
+move:
+  description:
+    - A move of addresses that waits for its confirmation, and is put back without. A task never ends with it, for its
+      action plugin confirms.
+  returned: when the module is run without its action plugin, and addresses have to move
+  type: dict
+  contains:
+    id:
+      description: What O(move_confirm) has to be.
+      type: str
+    timeout:
+      description: How many seconds it waits.
+      type: int
 failures:
   description: The switches that failed, each with the reason and what was and was not done.
   returned: when some failed
@@ -271,13 +325,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import manage, result_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import module_options, requests_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_manage import Step, manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import (
+    module_options,
+    move_timeout,
+    requests_of,
+)
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    report = manage(host, requests_of(module.params), lambda names: switch_users(host, names), module.check_mode)
+    requests = requests_of(module.params)
+    step = Step(move_timeout(module.params), module.params["move_confirm"] or "")
+    report = manage(host, requests, lambda names: switch_users(host, names), module.check_mode, step)
     for warning in report.warnings:
         module.warn(warning)
     return result_of(host, report, module.check_mode, bool(module._diff))

@@ -53,3 +53,19 @@ class Ifconfig(Change):
 
     def apply(self, host: Host) -> None:
         host.run(["ifconfig", *self.words], what=f"switch {self.subject}: cannot {self.what}")
+
+
+@dataclass(frozen=True)
+class StartDhcp(Change):
+    """Let dhclient(8) get an address; rc.conf says by now that the interface has one that way."""
+
+    interface: str
+
+    def describe(self) -> str:
+        return f"start dhclient for {self.interface}"
+
+    def apply(self, host: Host) -> None:
+        host.run(
+            ["service", "dhclient", "start", self.interface],
+            what=f"switch {self.subject}: cannot {self.describe()}",
+        )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
@@ -14,22 +13,43 @@ from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_checks, switch_desired, switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network import (
+    switch_checks,
+    switch_desired,
+    switch_rc,
+    uplink_lines,
+    uplink_move,
+    uplink_state,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import (
+    DefaultRoute,
+    read_default_route,
+    read_default_route6,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record, StartDhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live, views
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import MOVE_TIMEOUT, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import (
+    entry,
+    expected,
+    lacks_lease,
+    plan_live,
+    views,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
     Switch,
     leaving,
     on_its_way,
     switches_from_json,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import Move
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_program import Gateways
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_state import Waiting
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_addresses
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_file
@@ -44,26 +64,63 @@ Users = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 
 @dataclass
 class Report:
-    """What was planned and what became of it; ``outcome`` is that of check mode where nothing was done."""
+    """What was planned and what became of it; ``outcome`` is that of check mode where nothing was done.
+
+    ``moves`` are the addresses that have to go between an uplink and its bridge before anything else is done;
+    ``waiting`` says that they have been sent on their way, and nothing else was done.
+    """
 
     desired: Sequence[Desired]
     plan: Plan
     outcome: Outcome
     warnings: List[str]
     expected: Dict[str, Dict[str, Any]]
+    moves: Sequence[Move] = ()
+    waiting: Optional[Waiting] = None
 
 
-def manage(host: Host, requests: Sequence[Request], users: Users, check_mode: bool) -> Report:
+@dataclass(frozen=True)
+class Step:
+    """Which step of a task this is: the first, or the one that confirms a move; how long that waits, in seconds."""
+
+    timeout: int = MOVE_TIMEOUT
+    confirms: str = ""
+
+
+def manage(host: Host, requests: Sequence[Request], users: Users, check_mode: bool, step: Step) -> Report:
     """Bring switches to what is asked for; in check mode only say what would be done.
 
     ``users`` is asked only where a switch is to go. BadInput, UnknownState or CommandError before the first change;
-    after it a switch that fails is in the outcome and the others go on.
+    after it a switch that fails is in the outcome and the others go on. Where addresses have to move, the first step
+    does nothing but send them on their way, and the second one does all the rest.
     """
+    moved = uplink_state.confirm(host, step.confirms) if step.confirms else {}
     with host_lock_unless(check_mode, host):
+        if not step.confirms:
+            uplink_state.refuse_beside_another(host)
         report = _plan(host, requests, users)
-        if not check_mode:
+        if report.moves and step.confirms:
+            raise ApiaryError(f"was confirmed, and is not so: {report.moves[0].describe()}")
+        if report.moves and not check_mode:
+            gateways = _gateways(host, report.moves)
+            report.waiting = uplink_state.start(host, report.moves, gateways, step.timeout)
+        elif not check_mode:
             report.outcome = report.plan.apply(host)
+    for name, steps in moved.items():
+        report.outcome.done[name] = [*steps, *report.outcome.done.get(name, [])]
     return report
+
+
+def _gateways(host: Host, moves: Sequence[Move]) -> Gateways:
+    """The gateways of the default routes that go by the interfaces which lose their addresses. BadInput."""
+    sources = [move.source.name for move in moves]
+
+    def over(route: Optional[DefaultRoute]) -> str:
+        return route.gateway if route is not None and route.interface in sources else ""
+
+    gateways = Gateways(over(read_default_route(host)), over(read_default_route6(host)))
+    uplink_move.check_gateway(moves, gateways.inet6)
+    return gateways
 
 
 def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
@@ -76,18 +133,38 @@ def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
         cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
     uplink = default.interface if default is not None else None
     desired = switch_desired.resolve(requests, records, interfaces, uplink, cloned)
-    switches = switch_desired.after(records, desired)
     concerned = [switch for one in desired for switch in (one.old, one.new) if switch is not None]
-    values = rc.read_values(host, switch_rc.names(concerned))
-    switch_checks.check_switches(desired, switches, interfaces, values.values)
+    values = rc.read_values(host, [*switch_rc.names(concerned), *_uplink_names(concerned)])
+    desired = uplink_move.with_moved(desired, requests, interfaces, values.values)
+    moves = uplink_move.due(desired, interfaces)
+    moved = uplink_move.after_moves(interfaces, moves)
+    switches = switch_desired.after(records, desired)
+    switch_checks.check_switches(desired, switches, interfaces, values.values, moved)
     scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(concerned)}
     switch_checks.check_scripts(desired, scripts)
     new = [one.new for one in desired if one.new is not None]
     warnings = _judge_uplinks(host, new, interfaces, values.values)
     _check_users(desired, interfaces, users)
     plan = Plan()
-    looks = _plan_all(host, plan, desired, interfaces, values, scripts)
-    return Report(desired, plan, Outcome(plan.descriptions()), warnings, looks)
+    for move in moves:
+        plan.add(move)
+    looks = _plan_all(host, plan, desired, _Seen(interfaces, moved), values, scripts)
+    if moves:
+        _gateways(host, moves)
+    return Report(desired, plan, Outcome(plan.descriptions()), warnings, looks, moves)
+
+
+def _uplink_names(switches: Sequence[Switch]) -> List[str]:
+    uplinks = [switch.uplink for switch in switches if switch.uplink and not switch.manual]
+    return [name for uplink in dict.fromkeys(uplinks) for name in uplink_lines.names(uplink)]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The interfaces as they are, and as they are when addresses have moved."""
+
+    now: Mapping[str, Interface]
+    moved: Mapping[str, Interface]
 
 
 def _judge_uplinks(
@@ -106,7 +183,7 @@ def _judge_uplinks(
         if joins and switch.name in addressed:
             warnings.append(
                 f"switch {switch.name}: its uplink {switch.uplink} keeps its address ({addressed[switch.name]}); "
-                "FreeBSD 14 allows that, 15 does not"
+                "FreeBSD 14 allows that, 15 does not (uplink_address: move gives it to the bridge)"
             )
         if joins and not switch_rc.is_sticky(switch.uplink, values):
             warnings.append(
@@ -138,7 +215,7 @@ def _plan_all(
     host: Host,
     plan: Plan,
     desired: Sequence[Desired],
-    interfaces: Mapping[str, Interface],
+    seen: _Seen,
     values: rc.Values,
     scripts: Mapping[str, Optional[str]],
 ) -> Dict[str, Dict[str, Any]]:
@@ -148,8 +225,8 @@ def _plan_all(
     """
     looks: Dict[str, Dict[str, Any]] = {}
     for one in desired:
-        looks[one.name] = expected(one, interfaces)
-        plan.before[one.name], plan.after[one.name] = views(one, interfaces)
+        looks[one.name] = expected(one, seen.moved)
+        plan.before[one.name], plan.after[one.name] = views(one, seen.now, seen.moved)
         if one.new is not None and on_its_way(one.old, one.new) != one.old:
             plan.add(Record(one.name, on_its_way(one.old, one.new)))
     files = set(plan.before)
@@ -158,11 +235,14 @@ def _plan_all(
     written = tuple(name for name in plan.before if name not in files)
     for one in desired:
         plan.needs[one.name] = written
-    steps = plan_live(desired, interfaces)
+    steps = plan_live(desired, seen.moved)
     if steps.losses:
         _check_lifeline(host, desired, steps.losses)
     for step in [*steps.leave, *steps.join]:
         plan.add(Ifconfig(step.switch, step.what, step.words))
+    for one in desired:
+        if lacks_lease(one, seen.moved):
+            plan.add(StartDhcp(one.name, one.new.interface if one.new is not None else ""))
     for one in desired:
         if one.new is None and one.old is not None:
             plan.add(Record(one.name, None))
@@ -211,6 +291,8 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
         if one.old is None or one.old.manual:
             continue
         goals.update(dict.fromkeys([*switch_rc.lines(one.old), *switch_rc.vlan_lines(one.old.tag, one.old.former)]))
+        if one.old.moved is not None and (one.new is None or one.new.moved is None):
+            goals.update(uplink_lines.with_addresses(one.old.uplink, values, one.old.moved))
         gone += [one.old.interface, *(port.member for port in leaving(one.old, None) if port.vlan)]
     for switch in managed:
         goals.update(switch_rc.lines(switch))
@@ -218,7 +300,9 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
     for switch in managed:
         if switch.uplink:
             name = switch_rc.variable("ifconfig_IF", switch.uplink)
-            current = goals.get(name) or values[name]
+            if switch.moved is not None:
+                goals.update(uplink_lines.without_addresses(switch.uplink, values))
+            current = goals[name] if goals.get(name) is not None else values[name]
             goals[name] = switch_rc.uplink_line(current, values[switch_rc.DEFAULT], offloads=bool(switch.vlan))
     if managed or gone:
         goals[switch_rc.CLONES] = switch_rc.clone_list(values[switch_rc.CLONES], managed, gone)
@@ -226,12 +310,13 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
 
 
 def _check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
-    """BadInput when the way by which we came, or the default route, would go."""
-    connection = os.environ.get("SSH_CONNECTION", "").split()
+    """BadInput when a way by which somebody has come by ssh, or the default route, would go."""
+    # The environment of a task with become says nothing of its connection, so the sockets of all sshd are looked at.
+    connected = read_ssh_addresses(host)
     for name, addresses in losses.items():
         for text in addresses:
-            if len(connection) == 4 and text.partition("/")[0] == connection[2]:
-                raise BadInput(f"switch {name}: {text} is the address by which you are connected; it would be cut off")
+            if text.partition("/")[0] in connected:
+                raise BadInput(f"switch {name}: {text} is the address of an ssh connection; it would be cut off")
     route = read_default_route(host)
     if route is not None and route.gateway:
         switch_checks.check_lifeline(desired, losses, route.interface, route.gateway)
@@ -242,7 +327,7 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
     outcome = report.outcome
     interfaces: Optional[Mapping[str, Interface]] = None
     unread: Optional[ApiaryError] = None
-    if not check_mode and (outcome.changed or outcome.failed):
+    if not check_mode and report.waiting is None and (outcome.changed or outcome.failed):
         try:
             interfaces = read_interfaces(host)
         except ApiaryError as error:
@@ -255,6 +340,8 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
             fields = entry(one.new or one.old, one.name, interfaces)
         switches.append(entry_of(fields, one.name, outcome))
     result: Dict[str, Any] = {"changed": outcome.changed, "switches": switches}
+    if report.waiting is not None:
+        result["move"] = {"id": report.waiting.identity, "timeout": report.waiting.timeout}
     if with_diff:
         result["diff"] = report.plan.diff()
     if outcome.failed:

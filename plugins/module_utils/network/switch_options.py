@@ -18,11 +18,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record
 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
-MANAGED = ("uplink", "vlan", "addresses", "mtu", "mac", "stp")
+MANAGED = ("uplink", "uplink_address", "vlan", "addresses", "mtu", "mac", "stp")
+#: Where the addresses of an uplink are: on itself, or on the bridge.
+KEEP, MOVE = "keep", "move"
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
 _MTU = range(576, 9217)
+MOVE_TIMEOUT = 60
+_MOVE_TIMEOUTS = range(5, 3601)
 _VLAN = range(1, 4095)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
@@ -36,6 +40,7 @@ class Request:
     interface: Optional[str] = None
     manual: Optional[bool] = None
     uplink: Optional[str] = None
+    uplink_address: Optional[str] = None
     vlan: Optional[int] = None
     addresses: Optional[Tuple[str, ...]] = None
     mtu: Optional[int] = None
@@ -52,6 +57,7 @@ def switch_options() -> Dict[str, Any]:
         "interface": {"type": "str"},
         "manual": {"type": "bool"},
         "uplink": {"type": "str"},
+        "uplink_address": {"type": "str", "choices": [KEEP, MOVE]},
         "vlan": {"type": "str"},
         "addresses": {"type": "list", "elements": "str"},
         "mtu": {"type": "int"},
@@ -62,7 +68,19 @@ def switch_options() -> Dict[str, Any]:
 
 def module_options() -> Dict[str, Any]:
     """The argument specification of the module: one switch by its own options, or many by ``switches``."""
-    return _form().spec()
+    return {
+        **_form().spec(),
+        "move_timeout": {"type": "int", "default": MOVE_TIMEOUT},
+        "move_confirm": {"type": "str"},
+    }
+
+
+def move_timeout(params: Mapping[str, Any]) -> int:
+    """How long a move waits for its confirmation, in seconds. BadInput."""
+    seconds = int(params["move_timeout"])
+    if seconds not in _MOVE_TIMEOUTS:
+        raise BadInput(f"move_timeout: {seconds}; allowed are {_MOVE_TIMEOUTS[0]} to {_MOVE_TIMEOUTS[-1]} seconds")
+    return seconds
 
 
 def _form() -> Form:
@@ -91,6 +109,7 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         interface=_interface(params.get("interface"), at),
         manual=params.get("manual"),
         uplink=_uplink(params.get("uplink"), at),
+        uplink_address=params.get("uplink_address"),
         vlan=_vlan(params.get("vlan"), at),
         addresses=_addresses(params.get("addresses"), at),
         mtu=_mtu(params.get("mtu"), at),
@@ -106,15 +125,17 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         )
     if request.uplink == "" and request.vlan:
         raise BadInput(f"{at}vlan: {request.vlan} is a VLAN of the uplink, and the task says that there is none")
+    if request.uplink_address == MOVE and request.uplink == "":
+        raise BadInput(f"{at}uplink_address: move, and the task says that there is no uplink")
+    if request.uplink_address == MOVE and request.vlan:
+        raise BadInput(f"{at}uplink_address: move is for an uplink that is in the bridge itself; with vlan it is not")
     return request
 
 
 def _check_manual(request: Request, at: str) -> None:
     if not request.interface:
         raise BadInput(f"{at}manual: true needs interface, the bridge that is used as it is")
-    given = [
-        name for name in ("uplink", "vlan", "addresses", "mtu", "mac", "stp") if getattr(request, name) is not None
-    ]
+    given = [name for name in MANAGED if getattr(request, name) is not None]
     if given:
         raise BadInput(f"{at}{given[0]}: not with manual: true, for such a bridge is never changed")
 

@@ -29,12 +29,24 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """The addresses of the uplink that the bridge has in its place: static ones, and whether there is one by DHCP.
+
+    ``lines`` is what rc.conf said of them, by patterns of its variables; of ``ifconfig_IF`` the words of addresses.
+    """
+
+    addresses: Tuple[str, ...] = ()
+    dhcp: bool = False
+    lines: Tuple[Tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Switch:
     """A bridge(4) that guests are plugged into.
 
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
-    ``former`` are connections that are on their way out.
+    ``former`` are connections that are on their way out. ``moved`` is what the uplink has given the bridge, if it has.
     """
 
     name: str
@@ -47,6 +59,17 @@ class Switch:
     mac: str = ""
     stp: bool = False
     former: Tuple[Port, ...] = ()
+    moved: Optional[Moved] = None
+
+    @property
+    def all_addresses(self) -> Tuple[str, ...]:
+        """Those that were its uplink's and are static, and its own."""
+        return (*(self.moved.addresses if self.moved is not None else ()), *self.addresses)
+
+    @property
+    def by_dhcp(self) -> bool:
+        """Whether it has an address by DHCP as well."""
+        return self.moved is not None and self.moved.dhcp
 
     @property
     def tag(self) -> str:
@@ -74,8 +97,10 @@ def leaving(old: Optional[Switch], new: Optional[Switch]) -> Tuple[Port, ...]:
 
 def on_its_way(old: Optional[Switch], new: Switch) -> Switch:
     """What is noted of a switch until all is done: with what is still to be taken back, should that fail half-way."""
-    unset = old is not None and old.mtu and not new.mtu
-    return replace(new, former=leaving(old, new), mtu=old.mtu if old is not None and unset else new.mtu)
+    if old is None:
+        return new
+    mtu = old.mtu if old.mtu and not new.mtu else new.mtu
+    return replace(new, former=leaving(old, new), mtu=mtu, moved=new.moved or old.moved)
 
 
 def switch_to_json(switch: Switch) -> Dict[str, Any]:
@@ -92,7 +117,19 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         "mac": switch.mac,
         "stp": switch.stp,
         **({"former": [[port.uplink, port.vlan] for port in switch.former]} if switch.former else {}),
+        **({"moved": _moved_to_json(switch.moved)} if switch.moved is not None else {}),
     }
+
+
+def _moved_to_json(moved: Moved) -> Dict[str, Any]:
+    return {"addresses": list(moved.addresses), "dhcp": moved.dhcp, "lines": dict(moved.lines)}
+
+
+def _moved_from_json(data: Optional[Mapping[str, Any]]) -> Optional[Moved]:
+    if data is None:
+        return None
+    lines = tuple((str(pattern), str(value)) for pattern, value in data["lines"].items())
+    return Moved(tuple(str(address) for address in data["addresses"]), bool(data["dhcp"]), lines)
 
 
 def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict[str, Switch]:
@@ -113,8 +150,9 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 mac=str(fields.get("mac", "")),
                 stp=bool(fields.get("stp", False)),
                 former=tuple(Port(str(uplink), int(vlan)) for uplink, vlan in fields.get("former", ())),
+                moved=_moved_from_json(fields.get("moved")),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnknownState(
                 f"{path}: the switch {name} cannot be read ({error!r}); put back a copy of it"
             ) from error
