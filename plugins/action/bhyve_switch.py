@@ -18,7 +18,7 @@ _PATIENCE = 150.0
 _PAUSE = 1.0
 
 
-class ActionModule(ActionBase):  # type: ignore[misc,unused-ignore]
+class ActionModule(ActionBase):
     """The two steps of a task."""
 
     _supports_check_mode = True

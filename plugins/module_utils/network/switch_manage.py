@@ -143,7 +143,7 @@ def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
     scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(concerned)}
     switch_checks.check_scripts(desired, scripts)
     new = [one.new for one in desired if one.new is not None]
-    warnings = _judge_uplinks(host, new, interfaces, values.values)
+    warnings = _judge_uplinks(host, new, interfaces, values.values, moves)
     _check_users(desired, interfaces, users)
     plan = Plan()
     for move in moves:
@@ -168,11 +168,17 @@ class _Seen:
 
 
 def _judge_uplinks(
-    host: Host, switches: Sequence[Switch], interfaces: Mapping[str, Interface], values: Mapping[str, Optional[str]]
+    host: Host,
+    switches: Sequence[Switch],
+    interfaces: Mapping[str, Interface],
+    values: Mapping[str, Optional[str]],
+    moves: Sequence[Move],
 ) -> List[str]:
     """BadInput for an uplink that may not have an address and has one; warnings for what is allowed and not wise."""
     warnings: List[str] = []
     addressed = switch_checks.addressed_uplinks(switches, interfaces, values)
+    # What goes back to an uplink that stays one.
+    addressed.update({move.subject: move.going[0] for move in moves if move.back and move.stays})
     if addressed:
         kernel = read_sysctls(host, [_RELEASE, _MEMBER_ADDRESSES])
         by_name = {switch.name: switch for switch in switches}

@@ -93,6 +93,27 @@ lease()
 \t\tsed "s/interface \\"$1\\";/interface \\"$2\\";/" "/var/db/dhclient.leases.$1" > "/var/db/dhclient.leases.$2"
 }
 
+# leased INTERFACE [OTHERS...]: has it an address besides these?
+leased()
+{
+	_if=$1
+	shift
+	ifconfig "$_if" > addresses || return 1
+	while read -r _family _address _rest; do
+		case "$_family $_address " in
+		'inet 0.0.0.0 ') continue ;;
+		'inet '*) ;;
+		*) continue ;;
+		esac
+		case " $* " in
+		*" $_address "*) ;;
+		*) return 0 ;;
+		esac
+	done < addresses
+	echo "$_if has got no address by DHCP"
+	return 1
+}
+
 # route(8) says the same whether a route is there already or cannot be.
 default()
 {
@@ -135,7 +156,7 @@ mv reverting reverted
 
 @dataclass(frozen=True)
 class Gateways:
-    """The gateways of the default routes that go along, '' for none; with DHCP dhclient sees to that of IPv4."""
+    """The gateways of the default routes that go along, '' for none; with a lease dhclient sees to that of IPv4."""
 
     inet: str = ""
     inet6: str = ""
@@ -148,18 +169,13 @@ def program(moves: Sequence[Move], gateways: Gateways, directory: str, pid: int,
     for move in moves:
         forth += _back(move, "must") if move.back else _forth(move, "must")
         back += _forth(move, "try") if move.back else _back(move, "try")
-    routes = _routes(gateways, any(move.moved.dhcp for move in moves))
-    interfaces = [move.source.name for move in moves]
-    tail = _TAIL.replace("@PID@", str(pid)).replace("@TIMEOUT@", str(timeout))
-    tail = tail.replace("@INTERFACES@", " ".join(shlex.quote(name) for name in interfaces))
-    return "".join(
-        (
-            _HEAD.replace("@DIRECTORY@", shlex.quote(directory)),
-            _function("move", [f"{line} || return 1" if line.startswith("must ") else line for line in forth + routes]),
-            _function("put_back", back + routes),
-            tail,
-        )
-    )
+    forth += _routes(gateways, any(move.moved.dhcp for move in moves))
+    back += _routes(gateways, False)
+    ended = [f"{line} || return 1" if line.startswith("must ") else line for line in forth]
+    interfaces = " ".join(shlex.quote(move.source.name) for move in moves)
+    tail = _TAIL.replace("@PID@", str(pid)).replace("@TIMEOUT@", str(timeout)).replace("@INTERFACES@", interfaces)
+    head = _HEAD.replace("@DIRECTORY@", shlex.quote(directory))
+    return "".join((head, _function("move", ended), _function("put_back", back), tail))
 
 
 def _function(name: str, lines: Sequence[str]) -> str:
@@ -227,13 +243,22 @@ def _give_up(move: Move, interface: str, do: str) -> List[str]:
     lines: List[str] = []
     if move.moved.dhcp:
         lines.append(_line("may", "service", "dhclient", "forcestop", interface))
-    own = [text.partition("/")[0] for text in move.switch.addresses] if interface == move.switch.interface else []
     link = "no" if interface == move.switch.interface else "yes"
-    lines.append(_line(do, "strip", interface, link, *own))
+    lines.append(_line(do, "strip", interface, link, *_own(move, interface)))
     if interface == move.uplink.name:
         # As rc(8) leaves an interface of which rc.conf says nothing about IPv6; else it gets an address of the link.
         lines.append(_line("may", "ifconfig", interface, "inet6", "ifdisabled"))
     return lines
+
+
+def _own(move: Move, interface: str) -> List[str]:
+    """The addresses that do not move: those of the bridge itself."""
+    return [text.partition("/")[0] for text in move.switch.addresses] if interface == move.switch.interface else []
+
+
+def _leased(move: Move) -> List[str]:
+    """The address that the interface had by DHCP."""
+    return [text for text in move.going if ":" not in text and text not in move.moved.addresses]
 
 
 def _take(move: Move, interface: str, do: str) -> List[str]:
@@ -247,7 +272,15 @@ def _take(move: Move, interface: str, do: str) -> List[str]:
         lines.append(_line("may", "ifconfig", interface, "up"))
     if move.moved.dhcp:
         lines.append(_line("may", "lease", other, interface))
-        lines.append(_line(do, "service", "dhclient", "forcestart", interface))
+        # It may run already, by devd(8); and it ends well without a lease too.
+        lines.append(_line("may", "service", "dhclient", "forcestart", interface))
+        leased = _line("leased", interface, *_own(move, interface))
+        if do == "must":
+            lines.append(f"must {leased}")
+        else:
+            # Without its server too the lease is good for a while.
+            static = (_line("may", "ifconfig", interface, "inet", text, "alias") for text in _leased(move))
+            lines += [f"{leased} || {one}" for one in static]
     for text in dict.fromkeys(move.moved.addresses):
         lines.append(_line(do, "ifconfig", interface, "inet6" if ":" in text else "inet", text, "alias"))
     return lines
