@@ -247,8 +247,8 @@ def _plan_all(
     for step in [*steps.leave, *steps.join]:
         plan.add(Ifconfig(step.switch, step.what, step.words))
     for one in desired:
-        if lacks_lease(one, seen.moved):
-            plan.add(StartDhcp(one.name, one.new.interface if one.new is not None else ""))
+        if one.new is not None and lacks_lease(one.new, seen.moved):
+            plan.add(StartDhcp(one.name, one.new.interface, one.new.all_addresses))
     for one in desired:
         if one.new is None and one.old is not None:
             plan.add(Record(one.name, None))

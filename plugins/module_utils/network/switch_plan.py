@@ -91,12 +91,11 @@ def _wanted(new: Switch, live: Optional[Interface]) -> Tuple[str, ...]:
     return tuple(dict.fromkeys((*new.all_addresses, *dynamic)))
 
 
-def lacks_lease(one: Desired, interfaces: Mapping[str, Interface]) -> bool:
-    """Whether a bridge that is to have an address by DHCP has none at all."""
-    if one.new is None or not one.new.by_dhcp:
-        return False
-    live = interfaces.get(one.new.interface)
-    return live is None or not live.inet
+def lacks_lease(new: Switch, interfaces: Mapping[str, Interface]) -> bool:
+    """Whether a bridge that is to have an address by DHCP has none but its static ones."""
+    live = interfaces.get(new.interface)
+    known = (*new.all_addresses, "0.0.0.0/0")
+    return new.by_dhcp and (live is None or all(text in known for text in live.inet))
 
 
 def _join(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:

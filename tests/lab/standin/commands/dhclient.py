@@ -28,7 +28,8 @@ from ..system import cli, service
 
 PATHS = ("/sbin/dhclient",)
 _CONF = "/etc/dhclient.conf"
-_ETH_IP = 0x0800
+#: bpf(4) hears a member of a bridge too; on Linux only who asks for all frames does.
+_ALL = 0x0003
 _DEFAULTS = {"timeout": 60, "reboot": 10}
 _RETRY = 300.0
 
@@ -105,8 +106,8 @@ class Client:
     def acquire(self) -> None:
         """Ask for the address that we have or had, else for any; afterwards there is a lease or none."""
         transaction = random.getrandbits(32)
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_IP)) as wire:
-            wire.bind((self.linux, _ETH_IP))
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL)) as wire:
+            wire.bind((self.linux, _ALL))
             known = self.lease.address if self.lease is not None else self._remembered()
             answer = self._request(wire, transaction, known, "", self.times["reboot"]) if known else None
             if answer is None or answer.kind == message.NAK:
