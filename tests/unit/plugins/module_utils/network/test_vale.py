@@ -127,7 +127,11 @@ def test_what_is_as_declared_lacks_nothing() -> None:
         (("em1", "epair1000a"), {}, "attach em1 to vale0 with the host's stack"),
         (("em1", "em1^"), {}, "attach epair1000a to vale0"),
         (PORTS["vale0"], {"em1": replace(CARD, flags=("UP",))}, "let em1 take the frames of guests"),
-        (PORTS["vale0"], {"em1": replace(CARD, options=("RXCSUM",))}, "switch off LRO, TSO, checksums and VLAN tagging of em1"),
+        (
+            PORTS["vale0"],
+            {"em1": replace(CARD, options=("RXCSUM",))},
+            "switch off LRO, TSO, checksums and VLAN tagging of em1",
+        ),
         (PORTS["vale0"], {"em1": replace(CARD, flags=("PPROMISC",))}, "bring em1 up"),
         (PORTS["vale0"], {"epair1000b": replace(OWN, inet=())}, "give epair1000b the address 10.0.0.1/24"),
         (
