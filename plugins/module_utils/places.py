@@ -22,6 +22,8 @@ RUN = "/var/run/apiary"
 HOST_LOCK = f"{RUN}/host.lock"
 #: Of guests that are exported or imported: locks, and how far that is.
 WORK = f"{RUN}/.work"
+#: Of addresses that move between an uplink and its bridge.
+MOVE = f"{RUN}/.move"
 
 LOGS = "/var/log/apiary"
 

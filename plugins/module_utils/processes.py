@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 PS = ("ps", "-axww", "-o", "pid,lstart,command")
 FSTAT = ("fstat",)
 SOCKSTAT = ("sockstat", "-46l", "-P", "tcp")
+CONNECTED = ("sockstat", "-46c", "-P", "tcp")
 
 # In the C locale lstart is always 24 characters wide; "-" stands for a process whose data are gone.
 _PROCESS = re.compile(r" *(\d+) ([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}|-) *(.*)")
@@ -109,6 +110,18 @@ def parse_sockstat(text: str) -> List[Listener]:
             address = match["local"].strip("[]")
             listeners.append(Listener(match["command"], pid, match["protocol"], address, int(match["port"])))
     return listeners
+
+
+def parse_ssh_addresses(text: str) -> Set[str]:
+    """The addresses of this host at which sshd(8) has connections, from the output of :data:`CONNECTED`."""
+    rows = _rows(text, CONNECTED, ("USER", "COMMAND", "PID"), _LISTENER)
+    # sshd, and since OpenSSH 9.8 sshd-session for each connection; sockstat may cut that off.
+    return {match["local"].strip("[]").partition("%")[0] for match in rows if match["command"].startswith("sshd")}
+
+
+def read_ssh_addresses(host: Host) -> Set[str]:
+    """The addresses of this host by which somebody is connected by ssh."""
+    return parse_ssh_addresses(host.run(CONNECTED, what="cannot list the connections").stdout)
 
 
 def read_processes(host: Host) -> List[Process]:

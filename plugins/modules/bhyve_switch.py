@@ -63,7 +63,8 @@ options:
         guests hear only each other and the host.
       - V(auto) is the interface of the default route when the switch gets its uplink; that stays.
       - A wireless interface, and one that is in another bridge, is refused.
-      - FreeBSD 14 lets it keep its address. FreeBSD 15 lets no member of a bridge have one, so that is an error there.
+      - FreeBSD 14 lets it keep its address. FreeBSD 15 lets no member of a bridge have one, so that is an error there
+        unless O(uplink_address=move).
       - When the first guest joins, a bridge takes LRO, TSO and transmit checksums from its members, and many network
         cards then interrupt their link for seconds. So these are switched off before the uplink joins, now and in its
         own line in rc.conf (C(-lro -tso -txcsum -txcsum6) behind what the administrator has written).
@@ -72,6 +73,24 @@ options:
       - With O(type=netgraph) its node (ng_ether(4)) is connected by two hooks, C(lower) for the LAN and C(upper) for
         the host itself, which so keeps its addresses and its routes, on FreeBSD 15 too. It may be a VLAN of the host.
     type: str
+  uplink_address:
+    description: &uplink_address
+      - Where the addresses of the uplink are. V(keep), which is the default, leaves them on the uplink. V(move) gives
+        the bridge all that rc.conf says of them - static ones, aliases, DHCP, IPv4 and static IPv6 - and the MAC
+        address of the uplink as well, so that the lease of DHCP and the LAN's port security stay.
+      - The host is not lost by this. A process of the host's own moves the addresses and the default route, and puts
+        the old state back unless the task reaches the host again by a new connection within O(move_timeout) and
+        confirms.
+        Only then rc.conf is written, so a host that boots before comes up as it was. A task that cannot confirm fails.
+      - By V(keep), and with O(state=absent), addresses that were moved go back in the same way.
+      - Addresses that rc.conf does not know are refused, and so are those of carp(4) and IPv6 by router advertisements
+        (C(accept_rtadv)). Rules of a firewall, and services, that name the uplink are not changed.
+      - V(move) needs an uplink in the bridge itself, so it is refused with O(vlan) and O(vlan_filter). It is refused as
+        well while another switch translates addresses to that of the uplink (O(nat)) or has a vxlan (O(vxlan)) that
+        goes by it.
+      - Only switches with O(type=bridge) have it.
+    type: str
+    choices: [keep, move]
   vlan:
     description: &vlan
       - The VLAN of the uplink that guests are in, 1 to 4094, for which C(UPLINK.VLAN) is made, such as C(em0.82).
@@ -255,6 +274,10 @@ options:
       uplink:
         description: *uplink
         type: str
+      uplink_address:
+        description: *uplink_address
+        type: str
+        choices: [keep, move]
       vlan:
         description: *vlan
         type: str
@@ -297,6 +320,17 @@ options:
         type: list
         elements: dict
         suboptions: *forward_options
+  move_timeout:
+    description:
+      - How many seconds the addresses of uplinks that have moved (O(uplink_address)) wait for the confirmation, before
+        the old state is put back. 5 to 3600.
+    type: int
+    default: 60
+  move_confirm:
+    description:
+      - Not for tasks. By this the second step of a task says which move of addresses (RV(move.id)) it confirms. It is
+        the action plugin of the module that does it.
+    type: str
 notes:
   - An uplink that C(ifconfig_IF_name) in rc.conf renames cannot be used, for at boot bridges are made before interfaces
     are renamed.
@@ -315,6 +349,13 @@ EXAMPLES = r"""
   apiary.bhyve.bhyve_switch:
     name: lan
     uplink: auto
+
+- name: The same, and the address of em0 moves to the bridge, as FreeBSD 15 needs it
+  apiary.bhyve.bhyve_switch:
+    name: lan
+    uplink: em0
+    uplink_address: move
+    move_timeout: 90
 
 - name: Private network, on which the host has addresses
   apiary.bhyve.bhyve_switch:
@@ -419,6 +460,10 @@ switches:
       description: The declared uplink, V('') if there is none. What V(auto) has chosen is here.
       type: str
       sample: em0
+    uplink_address:
+      description: V(move) when the bridge has the addresses of the uplink, else V(keep).
+      type: str
+      sample: keep
     vlan:
       description: The declared VLAN, V('') if there is none.
       type: str
@@ -493,6 +538,19 @@ switches:
       description: Why it failed.
       type: str
       returned: when it failed
+move:
+  description:
+    - A move of addresses that waits for its confirmation, and is put back without. A task never ends with it, for its
+      action plugin confirms.
+  returned: when the module is run without its action plugin, and addresses have to move
+  type: dict
+  contains:
+    id:
+      description: What O(move_confirm) has to be.
+      type: str
+    timeout:
+      description: How many seconds it waits.
+      type: int
 failures:
   description: The switches that failed, each with the reason and what was and was not done.
   returned: when some failed
@@ -505,6 +563,7 @@ commands_started:
   sample: 2
 """
 
+from functools import partial
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
@@ -517,11 +576,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task i
     module_options,
     result_of,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_task import step_of
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    report = manage(host, elements_of(module.params), lambda names: switch_users(host, names), module.check_mode)
+    users = partial(switch_users, host)
+    report = manage(host, elements_of(module.params), users, module.check_mode, step_of(module.params))
     for warning in report.warnings:
         module.warn(warning)
     return result_of(host, report, module.check_mode, bool(module._diff))

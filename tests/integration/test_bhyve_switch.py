@@ -336,6 +336,7 @@ def test_freebsd_15_takes_no_uplink_with_an_address(bare_host: Callable[..., Sta
     assert "em0 has an address of its own (192.0.2.10/24)" in refusal(modules, lan(uplink="em0"))
     assert "ifconfig_em1=DHCP" in refusal(modules, lan(uplink="em1"))
     assert network(fifteen) == before
+    fifteen.sh("sysrc ifconfig_em1=up", check=True)
     modules.good("bhyve_switch", {"switches": [lan(uplink="em0", vlan=82), lan("b", uplink="em2")]})
     assert not stays_over_restart_and_boot(fifteen)
 

@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
 _ROUTE = ("route", "-n", "get", "default")
+_ROUTE6 = ("route", "-n", "get", "-inet6", "default")
 
 
 @dataclass(frozen=True)
 class DefaultRoute:
-    """Where IPv4 packets go that no other route takes; ``gateway`` is '' for a route without one."""
+    """Where packets go that no other route takes; ``gateway`` is '' for a route without one."""
 
     interface: str
     gateway: str
@@ -25,12 +26,20 @@ class DefaultRoute:
 
 def read_default_route(host: Host) -> Optional[DefaultRoute]:
     """The default route, None when there is none. CommandError, UnknownState."""
-    what = "cannot read the default route"
-    result = host.run(_ROUTE, what=what, accept=(0, 1))
+    return _read(host, _ROUTE, "cannot read the default route")
+
+
+def read_default_route6(host: Host) -> Optional[DefaultRoute]:
+    """The same for IPv6."""
+    return _read(host, _ROUTE6, "cannot read the default route for IPv6")
+
+
+def _read(host: Host, argv: Sequence[str], what: str) -> Optional[DefaultRoute]:
+    result = host.run(argv, what=what, accept=(0, 1))
     if result.rc == 1:
         if "has not been found" in result.stderr:
             return None
-        raise UnknownState(f"{what}: `{' '.join(_ROUTE)}` exited 1: {result.stderr.strip() or 'it said nothing'}")
+        raise UnknownState(f"{what}: `{' '.join(argv)}` exited 1: {result.stderr.strip() or 'it said nothing'}")
     return parse_route(result.stdout)
 
 

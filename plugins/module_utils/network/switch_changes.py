@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+
+#: As long as dhclient(8) itself tries, in seconds.
+_LEASE_TIMEOUT = 60.0
+_LEASE_POLL = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,3 +85,37 @@ class Bring(Change):
 
     def apply(self, host: Host) -> None:
         host.run([NETWORK, "start", self.subject], what=f"switch {self.subject}: cannot bring it up")
+
+
+@dataclass(frozen=True)
+class StartDhcp(Change):
+    """Let dhclient(8) get an address; rc.conf says by now that the interface has one that way.
+
+    ``addresses`` are its static ones, of which dhclient takes the first away when it begins.
+    """
+
+    interface: str
+    addresses: Tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        return f"start dhclient for {self.interface}"
+
+    def apply(self, host: Host) -> None:
+        what = f"switch {self.subject}: cannot {self.describe()}"
+        # A bridge that was made just now has been found by devd(8), which starts dhclient as well.
+        said = host.run(["service", "dhclient", "start", self.interface], what=what, accept=(0, 1))
+        deadline = time.monotonic() + _LEASE_TIMEOUT
+        while not self._leased(host):
+            if time.monotonic() > deadline:
+                raise ApiaryError(
+                    f"{what}: {self.interface} has no address after {_LEASE_TIMEOUT:g} s; `service dhclient start "
+                    f"{self.interface}` exited {said.rc}: {said.stderr.strip() or 'it said nothing'}"
+                )
+            time.sleep(_LEASE_POLL)
+        for text in self.addresses:
+            family = "inet6" if ":" in text else "inet"
+            host.run(["ifconfig", self.interface, family, text, "alias"], what=f"{what}: cannot give it {text}")
+
+    def _leased(self, host: Host) -> bool:
+        live = read_interfaces(host).get(self.interface)
+        return live is not None and any(text not in (*self.addresses, "0.0.0.0/0") for text in live.inet)

@@ -45,8 +45,12 @@ def check_switches(
     switches: Mapping[str, Switch],
     interfaces: Mapping[str, Interface],
     rc: Mapping[str, Optional[str]],
+    moved: Optional[Mapping[str, Interface]] = None,
 ) -> None:
-    """BadInput for the first thing that cannot be. ``switches`` are all that the host has when the task is done."""
+    """BadInput for the first thing that cannot be. ``switches`` are all that the host has when the task is done.
+
+    ``moved`` are the interfaces when addresses have moved between uplinks and bridges, if any have to.
+    """
     around = _Around(switches, interfaces, rc, _going(desired))
     for one in desired:
         if one.old is not None and not one.old.manual:
@@ -58,7 +62,7 @@ def check_switches(
             _check_uplink(one.new, around)
             _check_mtu(one.new, interfaces, rc)
             _check_mac(one.new, switches, interfaces)
-            _check_addresses(one.new, switches, interfaces)
+            _check_addresses(one.new, switches, moved or interfaces)
 
 
 def _going(desired: Sequence[Desired]) -> Dict[str, str]:
@@ -224,7 +228,8 @@ def _check_mac(switch: Switch, switches: Mapping[str, Switch], interfaces: Mappi
         if switch.mac and other.mac == switch.mac and other.name != switch.name:
             raise BadInput(f"switch {switch.name}: mac: {switch.mac} is that of the switch {other.name}")
     for one in interfaces.values():
-        if switch.mac and one.ether.lower() == switch.mac and one.name != switch.interface:
+        own = one.name == switch.uplink and switch.moved is not None
+        if switch.mac and one.ether.lower() == switch.mac and one.name != switch.interface and not own:
             raise BadInput(f"switch {switch.name}: mac: {switch.mac} is the address of {one.name} already")
 
 
@@ -243,7 +248,7 @@ def _networks(
     managed = {one.interface: one for one in switches.values() if not one.manual}
     for one in managed.values():
         if one.name != switch.name:
-            for text in one.addresses:
+            for text in one.all_addresses:
                 yield ipaddress.ip_interface(text).network, f"the switch {one.name}"
     for interface in interfaces.values():
         if interface.name not in managed:
@@ -269,7 +274,7 @@ def addressed_uplinks(
     """For each switch whose uplink has an address of its own, now or at boot, which it is. FreeBSD 15 takes none."""
     found: Dict[str, str] = {}
     for switch in switches:
-        if switch.manual or not switch.uplink or switch.vlan:
+        if switch.manual or not switch.uplink or switch.vlan or switch.moved is not None:
             continue
         uplink = interfaces[switch.uplink]
         now = [*uplink.inet, *uplink.inet6]
@@ -292,8 +297,7 @@ def check_members_without_addresses(
         uplink = switches[name].uplink
         raise BadInput(
             f"switch {name}: uplink: {uplink} has an address of its own ({address}), and FreeBSD 15 lets no member of "
-            "a bridge have one; the address belongs on the bridge (addresses), which has to be moved there by hand, "
-            "from the host's console"
+            "a bridge have one; with uplink_address: move it moves to the bridge"
         )
 
 

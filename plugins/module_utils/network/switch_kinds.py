@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import Move
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 
 #: How a switch looks, for the result and the diff.
@@ -66,6 +67,13 @@ class Job(abc.ABC):
     @abc.abstractmethod
     def check(self, host: Host, values: Variables) -> List[str]:
         """BadInput for what cannot be on this host; returns warnings."""
+
+    def moves(self) -> Sequence[Move]:
+        """The addresses that have to move, and to be confirmed by a second step of the task, before anything is done.
+
+        What is asked for after this is for the host as it is when they have moved.
+        """
+        return ()
 
     @abc.abstractmethod
     def leaving(self) -> Dict[str, Tuple[str, ...]]:

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import (
+    switch_boot,
     switch_checks,
     switch_desired,
     switch_rc,
+    uplink_checks,
+    uplink_move,
     vxlan_checks,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
@@ -22,7 +24,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces im
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import check_release
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat_plan import NatPart
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_changes import Ifconfig, Record, StartDhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import (
     Asked,
@@ -35,19 +37,25 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds 
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import Record as Json
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import bridge_options, parse_request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import entry, expected, plan_live, views
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import (
+    entry,
+    expected,
+    lacks_lease,
+    plan_live,
+    views,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
     BRIDGE,
     Switch,
-    leaving,
     on_its_way,
     switch_to_json,
     switches_from_json,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import Move
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_addresses
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 _RELEASE = "kern.osreldate"
@@ -71,7 +79,7 @@ class _BridgeJob(Job):
 
     def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
         self.names = [one.name for one in asked]
-        requests = [
+        self._requests = requests = [
             parse_request({**one.options, "name": one.name, "state": "present" if one.present else "absent"})
             for one in asked
         ]
@@ -83,24 +91,36 @@ class _BridgeJob(Job):
             cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
         uplink = default.interface if default is not None else None
         self._interfaces = seen.interfaces
-        self._desired = switch_desired.resolve(requests, records, seen.interfaces, uplink, cloned)
-        self._after = switch_desired.after(records, self._desired)
-        self._by_name = {one.name: one for one in self._desired}
+        self._records = records
+        self._set(switch_desired.resolve(requests, records, seen.interfaces, uplink, cloned))
+        self._moves: List[Move] = []
+        # The interfaces as they are when addresses have moved.
+        self._moved = seen.interfaces
         self._concerned = [switch for one in self._desired for switch in (one.old, one.new) if switch is not None]
         self._scripts: Mapping[str, Optional[str]] = {}
         self._nat = NatPart(self._desired, self._after, seen.interfaces)
         self._written: Collection[str] = ()
 
+    def _set(self, desired: Sequence[Desired]) -> None:
+        self._desired = desired
+        self._after = switch_desired.after(self._records, desired)
+        self._by_name = {one.name: one for one in desired}
+
     def variables(self) -> List[str]:
         return [
             *switch_rc.names(self._concerned),
+            *switch_boot.uplink_names(self._concerned),
             *vxlan_checks.carriers(self._concerned, self._interfaces),
             *self._nat.variables(),
         ]
 
     def check(self, host: Host, values: Variables) -> List[str]:
-        switch_checks.check_switches(self._desired, self._after, self._interfaces, values)
-        self._scripts = {name: host.read(switch_rc.start_script(name)) for name in _bridges(self._concerned)}
+        self._set(uplink_move.with_moved(self._desired, self._requests, self._interfaces, values))
+        self._moves = uplink_move.due(self._desired, self._interfaces)
+        self._moved = uplink_move.after_moves(self._interfaces, self._moves)
+        switch_checks.check_switches(self._desired, self._after, self._interfaces, values, self._moved)
+        uplink_checks.check_others(self._moves, self._after, self._interfaces)
+        self._scripts = {name: host.read(switch_rc.start_script(name)) for name in switch_boot.bridges(self._concerned)}
         switch_checks.check_scripts(self._desired, self._scripts)
         if any(one.new is not None and one.new.vlan_filter for one in self._desired if not _filtered(one)):
             release = int(read_sysctls(host, [_RELEASE]).get(_RELEASE, "0"))
@@ -110,7 +130,10 @@ class _BridgeJob(Job):
         self._nat.check(host, values)
         warnings = vxlan_checks.check_vxlans(self._desired, self._after, self._interfaces, values)
         warnings += switch_checks.silenced(self._desired, self._interfaces)
-        return warnings + _judge_uplinks(host, new, self._interfaces, values)
+        return warnings + _judge_uplinks(host, new, self._interfaces, values, self._moves)
+
+    def moves(self) -> Sequence[Move]:
+        return self._moves
 
     def leaving(self) -> Dict[str, Tuple[str, ...]]:
         # A NIC may name the bridge itself; that of somebody else stays there for it.
@@ -141,22 +164,26 @@ class _BridgeJob(Job):
         return found
 
     def goals(self, values: Variables) -> Dict[str, Optional[str]]:
-        return {**_goals(self._desired, values), **self._nat.goals(values)}
+        return {**switch_boot.goals(self._desired, values), **self._nat.goals(values)}
 
     def files(self, host: Host, plan: Plan) -> None:
-        _plan_scripts(host, plan, self._desired, self._scripts)
+        switch_boot.plan_scripts(host, plan, self._desired, self._scripts)
         self._nat.files(host, plan)
         self._written = plan.before
 
     def live(self, host: Host) -> Live:
-        steps = plan_live(self._desired, self._interfaces)
+        steps = plan_live(self._desired, self._moved)
         if steps.losses:
             _check_lifeline(host, self._desired, steps.losses)
         unloaded, loaded = self._nat.live(self._written)
-        return Live(
-            [*unloaded, *(Ifconfig(step.switch, step.what, step.words) for step in steps.leave)],
-            [*(Ifconfig(step.switch, step.what, step.words) for step in steps.join), *loaded],
-        )
+        leave = [Ifconfig(step.switch, step.what, step.words) for step in steps.leave]
+        join = [Ifconfig(step.switch, step.what, step.words) for step in steps.join]
+        leases = [
+            StartDhcp(one.name, one.new.interface, one.new.all_addresses)
+            for one in self._desired
+            if one.new is not None and lacks_lease(one.new, self._moved)
+        ]
+        return Live([*unloaded, *leave], [*join, *leases, *loaded])
 
     def conclude(self) -> List[Change]:
         found: List[Change] = []
@@ -169,7 +196,7 @@ class _BridgeJob(Job):
 
     def views(self, name: str) -> Tuple[Entry, Entry]:
         one = self._by_name[name]
-        before, after = views(one, self._interfaces)
+        before, after = views(one, self._interfaces, self._moved)
         if before:
             before.update(self._nat.view(one.old, done=False))
         if after:
@@ -177,7 +204,7 @@ class _BridgeJob(Job):
         return before, after
 
     def expected(self, name: str) -> Entry:
-        return expected(self._by_name[name], self._interfaces)
+        return expected(self._by_name[name], self._moved)
 
     def now(self, host: Host, interfaces: Mapping[str, Interface]) -> Dict[str, Entry]:
         return {one.name: entry(one.new or one.old, one.name, interfaces) for one in self._desired}
@@ -189,11 +216,17 @@ def _filtered(one: Desired) -> bool:
 
 
 def _judge_uplinks(
-    host: Host, switches: Sequence[Switch], interfaces: Mapping[str, Interface], values: Mapping[str, Optional[str]]
+    host: Host,
+    switches: Sequence[Switch],
+    interfaces: Mapping[str, Interface],
+    values: Mapping[str, Optional[str]],
+    moves: Sequence[Move],
 ) -> List[str]:
     """BadInput for an uplink that may not have an address and has one; warnings for what is allowed and not wise."""
     warnings: List[str] = []
     addressed = switch_checks.addressed_uplinks(switches, interfaces, values)
+    # What goes back to an uplink that stays one.
+    addressed.update({move.subject: move.going[0] for move in moves if move.back and move.stays})
     if addressed:
         kernel = read_sysctls(host, [_RELEASE, _MEMBER_ADDRESSES])
         by_name = {switch.name: switch for switch in switches}
@@ -204,7 +237,7 @@ def _judge_uplinks(
         if joins and switch.name in addressed:
             warnings.append(
                 f"switch {switch.name}: its uplink {switch.uplink} keeps its address ({addressed[switch.name]}); "
-                "FreeBSD 14 allows that, 15 does not"
+                "FreeBSD 14 allows that, 15 does not (uplink_address: move gives it to the bridge)"
             )
         if joins and not switch_rc.is_sticky(switch.uplink, values):
             warnings.append(
@@ -214,53 +247,14 @@ def _judge_uplinks(
     return warnings
 
 
-def _bridges(switches: Sequence[Switch]) -> List[str]:
-    return list(dict.fromkeys(switch.interface for switch in switches if not switch.manual))
-
-
-def _plan_scripts(host: Host, plan: Plan, desired: Sequence[Desired], scripts: Mapping[str, Optional[str]]) -> None:
-    for one in desired:
-        switch = one.new or one.old
-        if switch is None or switch.manual:
-            continue
-        path = switch_rc.start_script(switch.interface)
-        if one.new is not None:
-            plan_file(host, plan, path, switch_rc.START_SCRIPT, 0o644)
-        elif scripts[switch.interface] is not None:
-            plan.add(RemoveFile(path))
-            plan.before[path], plan.after[path] = scripts[switch.interface] or "", ""
-
-
-def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
-    """The value of each variable (None: not set)."""
-    managed = [one.new for one in desired if one.new is not None and not one.new.manual]
-    goals: Dict[str, Optional[str]] = {}
-    gone: List[str] = []
-    for one in desired:
-        if one.old is None or one.old.manual:
-            continue
-        goals.update(dict.fromkeys([*switch_rc.lines(one.old), *switch_rc.made_names(one.old.former)]))
-        gone += [one.old.interface, *(port.made for port in leaving(one.old, None) if port.made)]
-    for switch in managed:
-        goals.update(switch_rc.lines(switch))
-        gone = [name for name in gone if name not in (switch.made, switch.interface)]
-    for switch in managed:
-        if switch.uplink:
-            name = switch_rc.variable("ifconfig_IF", switch.uplink)
-            current = goals.get(name) or values[name]
-            goals[name] = switch_rc.uplink_line(current, values[switch_rc.DEFAULT], offloads=bool(switch.vlan))
-    if managed or gone:
-        goals[switch_rc.CLONES] = switch_rc.clone_list(values[switch_rc.CLONES], managed, gone)
-    return goals
-
-
 def _check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
-    """BadInput when the way by which we came, or the default route, would go."""
-    connection = os.environ.get("SSH_CONNECTION", "").split()
+    """BadInput when a way by which somebody has come by ssh, or the default route, would go."""
+    # The environment of a task with become says nothing of its connection, so the sockets of all sshd are looked at.
+    connected = read_ssh_addresses(host)
     for name, addresses in losses.items():
         for text in addresses:
-            if len(connection) == 4 and text.partition("/")[0] == connection[2]:
-                raise BadInput(f"switch {name}: {text} is the address by which you are connected; it would be cut off")
+            if text.partition("/")[0] in connected:
+                raise BadInput(f"switch {name}: {text} is the address of an ssh connection; it would be cut off")
     route = read_default_route(host)
     if route is not None and route.gateway:
         switch_checks.check_lifeline(desired, losses, route.interface, route.gateway)

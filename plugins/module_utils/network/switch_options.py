@@ -29,9 +29,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import 
 AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
 MANAGED = (
-    *("uplink", "vlan", "addresses", "mtu", "mac", "stp"),
+    *("uplink", "uplink_address", "vlan", "addresses", "mtu", "mac", "stp"),
     *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan", "nat", "firewall", "forwards"),
 )
+#: Where the addresses of an uplink are: on itself, or on the bridge.
+KEEP, MOVE = "keep", "move"
 #: What net/if.h and net/ethernet.h take for a name and an MTU; less than 1280 has no IPv6 (RFC 8200, section 5).
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
 _BRIDGE_UNIT = re.compile(r"bridge(0|[1-9][0-9]{0,4})")
@@ -51,6 +53,7 @@ class Request:
     interface: Optional[str] = None
     manual: Optional[bool] = None
     uplink: Optional[str] = None
+    uplink_address: Optional[str] = None
     vlan: Optional[int] = None
     addresses: Optional[Tuple[str, ...]] = None
     mtu: Optional[int] = None
@@ -71,6 +74,7 @@ def bridge_options() -> Dict[str, Any]:
         "interface": {"type": "str"},
         "manual": {"type": "bool"},
         "uplink": {"type": "str"},
+        "uplink_address": {"type": "str", "choices": [KEEP, MOVE]},
         "vlan": {"type": "str"},
         "addresses": {"type": "list", "elements": "str"},
         "mtu": {"type": "int"},
@@ -106,6 +110,7 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         interface=_interface(params.get("interface"), at),
         manual=params.get("manual"),
         uplink=_uplink(params.get("uplink"), at),
+        uplink_address=params.get("uplink_address"),
         vlan=_vlan(params.get("vlan"), at),
         addresses=_addresses(params.get("addresses"), at),
         mtu=_mtu(params.get("mtu"), at),
@@ -131,6 +136,10 @@ def parse_request(params: Mapping[str, Any]) -> Request:
     if request.vxlan and (request.uplink or request.vlan):
         other = "uplink" if request.uplink else "vlan"
         raise BadInput(f"{at}vxlan: it is in place of an uplink of the host, so not with {other}")
+    if request.uplink_address == MOVE and request.uplink == "":
+        raise BadInput(f"{at}uplink_address: move, and the task says that there is no uplink")
+    if request.uplink_address == MOVE and request.vlan:
+        raise BadInput(f"{at}uplink_address: move is for an uplink that is in the bridge itself; with vlan it is not")
     return request
 
 

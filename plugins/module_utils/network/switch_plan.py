@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces im
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes, changes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import forwards_to_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import KEEP, MOVE
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
     BRIDGE,
     ETHERMTU,
@@ -86,12 +87,25 @@ def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interfac
         _destroy_made(new, new.made, interfaces, steps)
     if live is None:
         return
-    gone = [text for text in live.addresses if text not in new.addresses]
+    gone = [text for text in live.addresses if text not in _wanted(new, live)]
     for text in gone:
         family, bare = _family(text), text.partition("/")[0]
         steps.leave.append(Step(new.name, f"take {text} off {bridge}", (bridge, family, bare, "-alias")))
     if gone:
         steps.losses[new.name] = gone
+
+
+def _wanted(new: Switch, live: Optional[Interface]) -> Tuple[str, ...]:
+    """The addresses of a bridge: those that are known, and what it may have by DHCP."""
+    dynamic = live.inet if live is not None and new.by_dhcp else ()
+    return tuple(dict.fromkeys((*new.all_addresses, *dynamic)))
+
+
+def lacks_lease(new: Switch, interfaces: Mapping[str, Interface]) -> bool:
+    """Whether a bridge that is to have an address by DHCP has none but its static ones."""
+    live = interfaces.get(new.interface)
+    known = (*new.all_addresses, "0.0.0.0/0")
+    return new.by_dhcp and (live is None or all(text in known for text in live.inet))
 
 
 def _join(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface], steps: Steps) -> None:
@@ -105,7 +119,7 @@ def _join(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interface
         steps.join.append(Step(new.name, f"make {_shown(new)}", words))
     else:
         _correct(old, new, live, interfaces, steps)
-    for text in new.addresses:
+    for text in new.all_addresses:
         if live is None or text not in live.addresses:
             words = (new.interface, _family(text), text, "alias")
             steps.join.append(Step(new.name, f"give {new.interface} the address {text}", words))
@@ -226,6 +240,7 @@ def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interfac
         "interface": switch.interface,
         "manual": switch.manual,
         "uplink": switch.uplink,
+        "uplink_address": MOVE if switch.moved is not None else KEEP,
         "vlan": str(switch.vlan) if switch.vlan else "",
         "nat": {"interface": switch.nat, "firewall": switch.firewall} if switch.nat else {},
         "forward": forwards_to_json(switch.forwards),
@@ -263,7 +278,7 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
         "up": True,
         "description": new.tag,
         "members": sorted(members | ({new.member} if new.member else set())),
-        "addresses": sorted(new.addresses),
+        "addresses": sorted(_wanted(new, live)),
         "mtu": _mtu_after(one.old, new, live, interfaces),
         "mac": new.mac or (live.ether if live is not None else "to be given by the kernel"),
         "stp": new.stp,
@@ -272,16 +287,21 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
     }
 
 
-def views(one: Desired, interfaces: Mapping[str, Interface]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """The same for the diff, as it is and as it will be; also what is declared, and what is beneath the bridge."""
+def views(
+    one: Desired, interfaces: Mapping[str, Interface], moved: Mapping[str, Interface]
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The same for the diff, as it is and as it will be; also what is declared, and what is beneath the bridge.
+
+    ``moved`` are the interfaces when addresses have moved between uplinks and bridges.
+    """
     before = {} if one.old is None else {**entry(one.old, one.name, interfaces), "declared": _declared(one.old)}
     if one.new is None:
         return before, {}
-    after = {**expected(one, interfaces), "declared": _declared(one.new)}
+    after = {**expected(one, moved), "declared": _declared(one.new)}
     beneath = [name for name in (one.new.uplink, one.new.made) if name]
     if before:
         before["beneath"] = {name: _beneath(interfaces[name]) for name in beneath if name in interfaces}
-    after["beneath"] = {name: _beneath_after(one.new, name, interfaces) for name in beneath}
+    after["beneath"] = {name: _beneath_after(one.new, name, moved) for name in beneath}
     return before, after
 
 

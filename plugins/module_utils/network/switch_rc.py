@@ -99,12 +99,13 @@ def made_args(switch: Switch) -> List[str]:
 
 def lines(switch: Switch) -> Dict[str, Optional[str]]:
     """The variables that are the switch's alone, and their values; None: there is none of that name."""
-    four = [text for text in switch.addresses if ":" not in text]
-    six = [text for text in switch.addresses if ":" in text]
-    aliases = [f"inet {text}" for text in four[1:]] + [f"inet6 {text}" for text in six[1:]]
+    four = [text for text in switch.all_addresses if ":" not in text]
+    six = [text for text in switch.all_addresses if ":" in text]
+    main = "SYNCDHCP" if switch.by_dhcp else f"inet {four.pop(0)} up" if four else "up"
+    aliases = [f"inet {text}" for text in four] + [f"inet6 {text}" for text in six[1:]]
     found: Dict[str, Optional[str]] = {
         variable("create_args_IF", switch.interface): " ".join(create_args(switch)),
-        variable("ifconfig_IF", switch.interface): f"inet {four[0]} up" if four else "up",
+        variable("ifconfig_IF", switch.interface): main,
         variable("ifconfig_IF_ipv6", switch.interface): f"inet6 {six[0]}" if six else None,
         variable("ifconfig_IF_aliases", switch.interface): " ".join(aliases) or None,
     }
@@ -129,6 +130,12 @@ def uplink_line(current: Optional[str], default: Optional[str], offloads: bool) 
     if not base:
         base = "up"
     return base if offloads else " ".join([base, *_missing(base.split())])
+
+
+def offload_words(options: Collection[str]) -> List[str]:
+    """What switches these capabilities on again, checksums first, which the others need."""
+    words = ("txcsum", "txcsum6", "tso4", "tso6", "lro")
+    return [word for word in words if _CAPABILITIES[word] <= set(options)]
 
 
 def _missing(words: Sequence[str]) -> List[str]:

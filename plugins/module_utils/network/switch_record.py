@@ -49,6 +49,18 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """The addresses of the uplink that the bridge has in its place: static ones, and whether there is one by DHCP.
+
+    ``lines`` is what rc.conf said of them, by patterns of its variables; of ``ifconfig_IF`` the words of addresses.
+    """
+
+    addresses: Tuple[str, ...] = ()
+    dhcp: bool = False
+    lines: Tuple[Tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Switch:
     """A bridge(4) that guests are plugged into.
 
@@ -57,7 +69,8 @@ class Switch:
     ``nat`` is the interface by which its guests reach the outside, '' for none, ``forwards`` the ports that lead in,
     ``ipfw`` its number in ipfw(8), 0 where that is done by pf(4).
     ``former`` are connections that are on their way out. ``lanes`` are the VLANs of the member that connects it, where
-    it filters VLANs (``vlan_filter``); ``vxlan`` is in place of an uplink.
+    it filters VLANs (``vlan_filter``); ``vxlan`` is in place of an uplink. ``moved`` is what the uplink has given the
+    bridge, if it has.
     """
 
     name: str
@@ -76,6 +89,17 @@ class Switch:
     vlan_filter: bool = False
     lanes: Lanes = Lanes()
     vxlan: Vxlan = Vxlan()
+    moved: Optional[Moved] = None
+
+    @property
+    def all_addresses(self) -> Tuple[str, ...]:
+        """Those that were its uplink's and are static, and its own."""
+        return (*(self.moved.addresses if self.moved is not None else ()), *self.addresses)
+
+    @property
+    def by_dhcp(self) -> bool:
+        """Whether it has an address by DHCP as well."""
+        return self.moved is not None and self.moved.dhcp
 
     @property
     def tag(self) -> str:
@@ -119,11 +143,13 @@ def leaving(old: Optional[Switch], new: Optional[Switch]) -> Tuple[Port, ...]:
 def on_its_way(old: Optional[Switch], new: Switch) -> Switch:
     """What is noted of a switch until all is done: with what is still to be taken back, should that fail half-way."""
     noted = replace(new, former=leaving(old, new))
-    if old is not None and old.mtu and not new.mtu:
+    if old is None:
+        return noted
+    if old.mtu and not new.mtu:
         noted = replace(noted, mtu=old.mtu)
-    if old is not None and old.nat and not new.nat:
+    if old.nat and not new.nat:
         noted = replace(noted, nat=old.nat, ipfw=old.ipfw, forwards=old.forwards)
-    return noted
+    return replace(noted, moved=new.moved or old.moved)
 
 
 def switch_to_json(switch: Switch) -> Dict[str, Any]:
@@ -145,6 +171,7 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         **({"vxlan": vxlan_to_json(switch.vxlan)} if switch.vxlan else {}),
         **({"nat": switch.nat, "forward": forwards_to_json(switch.forwards)} if switch.nat else {}),
         **({"ipfw": switch.ipfw} if switch.ipfw else {}),
+        **({"moved": _moved_to_json(switch.moved)} if switch.moved is not None else {}),
     }
 
 
@@ -154,6 +181,17 @@ def _port_to_json(port: Port) -> List[Any]:
 
 def _port_from_json(uplink: str, vlan: int, vxlan: str = "") -> Port:
     return Port(str(uplink), int(vlan), str(vxlan))
+
+
+def _moved_to_json(moved: Moved) -> Dict[str, Any]:
+    return {"addresses": list(moved.addresses), "dhcp": moved.dhcp, "lines": dict(moved.lines)}
+
+
+def _moved_from_json(data: Optional[Mapping[str, Any]]) -> Optional[Moved]:
+    if data is None:
+        return None
+    lines = tuple((str(pattern), str(value)) for pattern, value in data["lines"].items())
+    return Moved(tuple(str(address) for address in data["addresses"]), bool(data["dhcp"]), lines)
 
 
 def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict[str, Switch]:
@@ -180,8 +218,9 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 nat=str(fields.get("nat", "")),
                 ipfw=int(fields.get("ipfw", 0)),
                 forwards=forwards_from_json(fields.get("forward", ())),
+                moved=_moved_from_json(fields.get("moved")),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnknownState(
                 f"{path}: the switch {name} cannot be read ({error!r}); put back a copy of it"
             ) from error

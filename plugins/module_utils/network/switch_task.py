@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryE
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
+from ansible_collections.apiary.bhyve.plugins.module_utils.network import uplink_state, uplink_task
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import (
     Asked,
@@ -30,6 +31,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_option
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import CLONES
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import BRIDGE
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_vale import ValeKind
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_state import Waiting
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_task import FIRST, Passage, Step, step_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
@@ -43,7 +46,11 @@ Users = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
 
 @dataclass
 class Report:
-    """What was planned and what became of it; ``outcome`` is that of check mode where nothing was done."""
+    """What was planned and what became of it; ``outcome`` is that of check mode where nothing was done.
+
+    ``passage`` are the addresses that have to move before anything else is done; ``waiting`` says that they have been
+    sent on their way, and nothing else was done.
+    """
 
     order: Sequence[str]
     jobs: Sequence[Job]
@@ -51,6 +58,8 @@ class Report:
     outcome: Outcome
     warnings: List[str]
     expected: Dict[str, Entry]
+    passage: Optional[Passage] = None
+    waiting: Optional[Waiting] = None
 
 
 def switch_options(kind: Optional[str] = None) -> Dict[str, Any]:
@@ -66,8 +75,11 @@ def switch_options(kind: Optional[str] = None) -> Dict[str, Any]:
 
 
 def module_options(kind: Optional[str] = None) -> Dict[str, Any]:
-    """The argument specification of a module: one switch by its own options, or many by ``switches``."""
-    return _form(kind).spec()
+    """The argument specification of a module: one switch by its own options, or many by ``switches``.
+
+    Only a module for switches of all kinds is run in two steps, if addresses have to move.
+    """
+    return {**_form(kind).spec(), **(step_options() if kind is None else {})}
 
 
 def _form(kind: Optional[str]) -> Form:
@@ -106,16 +118,27 @@ def _asked(element: Mapping[str, Any], records: Mapping[str, Record]) -> Asked:
     return Asked(name, element.get("state") != "absent", kind, mine)
 
 
-def manage(host: Host, elements: Sequence[Mapping[str, Any]], users: Users, check_mode: bool) -> Report:
+def manage(
+    host: Host, elements: Sequence[Mapping[str, Any]], users: Users, check_mode: bool, step: Step = FIRST
+) -> Report:
     """Bring switches to what is asked for; in check mode only say what would be done.
 
     ``users`` is asked only where a switch is to go. BadInput, UnknownState or CommandError before the first change;
-    after it a switch that fails is in the outcome and the others go on.
+    after it a switch that fails is in the outcome and the others go on. Where addresses have to move, the first step
+    does nothing but send them on their way, and the second one does all the rest.
     """
+    # Before the lock: the move waits for this, and not longer because somebody else has the lock.
+    moved = uplink_state.confirm(host, step.confirms) if step.confirms and not check_mode else {}
     with host_lock_unless(check_mode, host):
+        if not step.confirms:
+            uplink_state.refuse_beside_another(host)
         report = _plan(host, elements, users)
-        if not check_mode:
+        if report.passage is not None and not check_mode:
+            report.waiting = uplink_task.start(host, report.passage, step)
+        elif not check_mode:
             report.outcome = report.plan.apply(host)
+    for name, steps in moved.items():
+        report.outcome.done[name] = [*steps, *report.outcome.done.get(name, [])]
     return report
 
 
@@ -132,9 +155,13 @@ def _plan(host: Host, elements: Sequence[Mapping[str, Any]], users: Users) -> Re
     _check_apart(records, jobs)
     _check_users(jobs, users)
     plan = Plan()
+    moves = [move for job in jobs for move in job.moves()]
+    for move in moves:
+        plan.add(move)
     _plan_all(host, plan, jobs, values)
     expected = {name: job.expected(name) for job in jobs for name in job.names}
-    return Report([one.name for one in asked], jobs, plan, Outcome(plan.descriptions()), warnings, expected)
+    passage = uplink_task.passage(host, moves)
+    return Report([one.name for one in asked], jobs, plan, Outcome(plan.descriptions()), warnings, expected, passage)
 
 
 def _check_known(records: Mapping[str, Record]) -> None:
@@ -212,7 +239,7 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
     outcome = report.outcome
     entries = dict(report.expected)
     unread: Optional[ApiaryError] = None
-    if not check_mode and (outcome.changed or outcome.failed):
+    if not check_mode and report.waiting is None and (outcome.changed or outcome.failed):
         try:
             entries.update(_now(host, report))
         except ApiaryError as error:
@@ -222,6 +249,8 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         "changed": outcome.changed,
         "switches": [entry_of(entries[name], name, outcome) for name in report.order],
     }
+    if report.waiting is not None:
+        result["move"] = {"id": report.waiting.identity, "timeout": report.waiting.timeout}
     if with_diff:
         result["diff"] = report.plan.diff()
     if outcome.failed:

@@ -19,6 +19,13 @@ options:
     required: true
     vars:
       - name: standin_directory
+  gate:
+    description:
+      - A command of the machine that the lab is on. When it fails, the host counts as one that cannot be reached, which
+        it never is by itself, for its namespaces are entered from outside.
+    type: str
+    vars:
+      - name: standin_gate
 """
 
 import os
@@ -47,6 +54,10 @@ class Connection(ConnectionBase):
         self._connected = True
         return self
 
+    def reset(self) -> None:
+        """What is done next is done by a new connection in any case."""
+        self.close()
+
     def close(self) -> None:
         """Nothing stays open between two commands."""
         self._connected = False
@@ -55,7 +66,16 @@ class Connection(ConnectionBase):
         directory = self.get_option("directory")
         return StandinHost(os.path.basename(directory), directory)
 
+    def _pass_gate(self) -> None:
+        gate = self.get_option("gate")
+        if not gate:
+            return
+        done = subprocess.run(["/bin/sh", "-c", gate], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AnsibleConnectionFailure(f"`{gate}` exited {done.returncode}: {done.stderr.strip()}")
+
     def _run(self, argv: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        self._pass_gate()
         try:
             command = self._host().enter(argv)
         except LabError as error:

@@ -132,7 +132,7 @@ def _command(rest: List[str], quiet: bool, family: str) -> int:
             return _get(net, words)
         if command == "flush":
             for route in list(net.document["routes"]):
-                routes.delete(net, route["destination"])
+                routes.delete(net, route["destination"], "inet6" if ":" in route["gateway"] else "inet")
             return 0
         if command == "monitor":
             raise NotImplementedError("monitor")
@@ -145,7 +145,7 @@ def _change(net: Ifnet, command: str, words: _Words, quiet: bool) -> int:
     text = f"{command} {shown}" + (f": gateway {gateway}" if gateway else "")
     try:
         if command == "delete":
-            routes.delete(net, destination)
+            routes.delete(net, destination, words.family)
         elif command == "add":
             routes.add(net, destination, gateway)
         else:

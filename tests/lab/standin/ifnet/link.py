@@ -19,6 +19,8 @@ from .types import IFF_UP, ND6_AUTO_LINKLOCAL, ND6_IFDISABLED, ND6_NO_DAD, Addre
 
 #: How long duplicate address detection takes: one probe, one second (net.inet6.ip6.dad_count).
 _DAD_SECONDS = 1.0
+#: What dhclient-script(8) gives an interface before it has an address. Linux needs none for that.
+_NONE = "0.0.0.0"
 
 
 def up(net: Ifnet, interface: Interface) -> None:
@@ -82,7 +84,7 @@ def assign(net: Ifnet, interface: Interface, address: Address) -> None:
 def withdraw(net: Ifnet, interface: Interface, address: Address) -> None:
     """Take an address away, and with it the routes whose gateway it reached."""
     interface["addresses"].remove(address)
-    if interface["flags"] & IFF_UP:
+    if interface["flags"] & IFF_UP and address["address"] != _NONE:
         net.line(interface, "addr del", _cidr(address), "dev", interface["linux"])
         # Linux drops the other addresses of a network with its first one.
         for other in interface["addresses"]:
@@ -159,6 +161,8 @@ def _cidr(address: Address) -> str:
 
 
 def _put(net: Ifnet, interface: Interface, address: Address) -> None:
+    if address["address"] == _NONE:
+        return
     words: List[object] = ["addr replace", _cidr(address)]
     if address["family"] == "inet6":
         words.append("nodad" if interface["driver"] != "lo" else "")

@@ -46,17 +46,17 @@ def reaching(net: Ifnet, gateway: str) -> Optional[Interface]:
     return best[1] if best else None
 
 
-def find(net: Ifnet, destination: str) -> Optional[Route]:
+def find(net: Ifnet, destination: str, family: str = "inet") -> Optional[Route]:
     """The static route to exactly that destination ("default" or a network with its prefix length)."""
     for route in net.document["routes"]:
-        if route["destination"] == destination:
+        if route["destination"] == destination and (":" in route["gateway"]) == (family == "inet6"):
             return route
     return None
 
 
 def add(net: Ifnet, destination: str, gateway: str) -> None:
     """RTM_ADD: EEXIST when there is one, ENETUNREACH when no interface reaches the gateway."""
-    if find(net, destination) is not None:
+    if find(net, destination, number(gateway)[0]) is not None:
         raise Refused(errno.EEXIST)
     interface = reaching(net, gateway)
     if interface is None:
@@ -68,7 +68,7 @@ def add(net: Ifnet, destination: str, gateway: str) -> None:
 
 def change(net: Ifnet, destination: str, gateway: str) -> None:
     """RTM_CHANGE: ESRCH when there is none."""
-    route = find(net, destination)
+    route = find(net, destination, number(gateway)[0])
     if route is None:
         raise Refused(errno.ESRCH)
     interface = reaching(net, gateway)
@@ -80,9 +80,9 @@ def change(net: Ifnet, destination: str, gateway: str) -> None:
     _put(net, interface, route)
 
 
-def delete(net: Ifnet, destination: str) -> Route:
+def delete(net: Ifnet, destination: str, family: str = "inet") -> Route:
     """RTM_DELETE: ESRCH when there is none."""
-    route = find(net, destination)
+    route = find(net, destination, family)
     if route is None:
         raise Refused(errno.ESRCH)
     net.document["routes"].remove(route)

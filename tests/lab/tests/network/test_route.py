@@ -60,3 +60,14 @@ def test_a_network_of_the_hosts_own_is_reached_directly(routed: Kernel) -> None:
     assert "destination: 10.0.2.0\n       mask: 255.255.255.0\n" in shown
     assert "  interface: bridge0\n" in shown
     assert "gateway" not in shown
+
+
+def test_each_family_has_a_default_route(routed: Kernel) -> None:
+    routed.ifconfig("bridge0", "inet6", "2001:db8::15/64")
+    assert route(routed, "add", "default", "10.0.2.2").returncode == 0
+    six = route(routed, "add", "-inet6", "default", "2001:db8::1")
+    assert (six.returncode, six.stdout) == (0, "add net default: gateway 2001:db8::1\n")
+    assert "    gateway: 2001:db8::1\n" in route(routed, "-n", "get", "-inet6", "default").stdout
+    assert route(routed, "delete", "-inet6", "default").returncode == 0
+    assert "    gateway: 10.0.2.2\n" in route(routed, "-n", "get", "default").stdout
+    assert route(routed, "-n", "get", "-inet6", "default").returncode == 1

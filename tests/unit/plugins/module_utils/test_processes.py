@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     parse_fstat,
     parse_ps,
     parse_sockstat,
+    parse_ssh_addresses,
 )
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -99,6 +100,16 @@ def test_addresses_of_listeners() -> None:
         Listener("bhyve", 1061, "tcp4", "127.0.0.1", 5557),
         Listener("sshd", 937, "tcp6", "::1", 22),
     ]
+
+
+def test_the_addresses_by_which_somebody_is_connected() -> None:
+    text = (
+        "USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS      \n"
+        "root     sshd       1061  4   tcp4   192.0.2.10:22         192.0.2.1:50022\n"
+        "admin    sshd-sessi 1062  4   tcp6   2001:db8::10:22       2001:db8::1:50023\n"
+        "root     sendmail   1063  4   tcp4   192.0.2.11:25         192.0.2.1:50024\n"
+    )
+    assert parse_ssh_addresses(text) == {"192.0.2.10", "2001:db8::10"}
 
 
 @pytest.mark.parametrize("text", ["", "sockstat: unknown\n", "USER COMMAND PID FD PROTO\nroot bhyve 10\n"])

@@ -26,7 +26,7 @@ def test_what_is_left_out_is_not_said_and_what_is_empty_unsets() -> None:
     unset: Dict[str, Any] = {"uplink": "", "vlan": "", "addresses": [], "mtu": 0, "mac": "", "stp": False}
     unset.update({"vlan_filter": False, "uplink_untagged": "", "uplink_tagged": [], "vxlan": {}})
     assert parse_request({"name": "lan", **unset}) == Request(
-        *("lan", True, None, None, "", 0, (), 0, "", False),
+        *("lan", True, None, None, "", None, 0, (), 0, "", False),
         *(False, 0, "", Vxlan()),
     )
 
