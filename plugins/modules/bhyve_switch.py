@@ -95,33 +95,35 @@ options:
     type: bool
   vlan_filter:
     description: &vlan_filter
-      - Whether the bridge keeps VLANs apart, so that one bridge serves many. Each NIC is in one VLAN, or has several with
-        their tags (O(apiary.bhyve.bhyve_vm#module:nics[].vlan), O(apiary.bhyve.bhyve_vm#module:nics[].tagged)); one that
-        is in none hears nothing. The default is V(false).
-      - Needs FreeBSD 15. On FreeBSD 14 it is refused; there a switch for each VLAN does it, with O(uplink) and O(vlan).
+      - Whether the bridge keeps VLANs apart, so that one bridge serves many. Each NIC is in one VLAN, or has several
+        with their tags (O(apiary.bhyve.bhyve_vm#module:nics[].vlan), O(apiary.bhyve.bhyve_vm#module:nics[].tagged));
+        one that is in none hears nothing. The default is V(false).
+      - Needs FreeBSD 15. On FreeBSD 14 it is refused; there a switch for each VLAN does it, with O(uplink) and
+        O(vlan).
       - The host itself has no part in it, so it goes with neither O(addresses) nor O(vlan).
     type: bool
   uplink_untagged:
     description: &uplink_untagged
-      - With O(vlan_filter), the VLAN of the frames that have no tag on the uplink, 1 to 4094. V(''), the default, means
-        that there are none.
+      - With O(vlan_filter), the VLAN of the frames that have no tag on the uplink, 1 to 4094. V(''), the default,
+        means that there are none.
     type: str
   uplink_tagged:
     description: &uplink_tagged
-      - With O(vlan_filter), the VLANs that have their tags on the uplink, as numbers, ranges such as V(10-20), or V(all),
-        which is the default. With V([]) there are none.
+      - With O(vlan_filter), the VLANs that have their tags on the uplink, as numbers, ranges such as V(10-20), or
+        V(all), which is the default. With V([]) there are none.
     type: list
     elements: str
   vxlan:
     description: &vxlan
-      - A network between hosts in place of an uplink (vxlan(4)). The guests of all hosts with the same O(vxlan.id) are on
-        one LAN, which goes in UDP packets over whatever connects the hosts. It is neither encrypted nor authenticated.
+      - A network between hosts in place of an uplink (vxlan(4)). The guests of all hosts with the same O(vxlan.id)
+        are on one LAN, which goes in UDP packets over whatever connects the hosts. It is neither encrypted nor
+        authenticated.
       - It is given whole each time; V({}) takes it away.
-      - Its C(vxlan1000), or the first free number from there, is a member of the bridge. One with other ends gets another
-        number.
-      - The outer headers take 50 bytes of a packet, 70 with IPv6. So the MTU of the bridge and its guests is 1450 or 1430
-        by default, or less where that of the interface that carries it is less than 1500. A larger O(mtu) is possible
-        with a warning, for frames are cut in two then.
+      - Its C(vxlan1000), or the first free number from there, is a member of the bridge. One with other ends gets
+        another number.
+      - The outer headers take 50 bytes of a packet, 70 with IPv6. So the MTU of the bridge and its guests is 1450 or
+        1430 by default, or less where that of the interface that carries it is less than 1500. A larger O(mtu) is
+        possible with a warning, for frames are cut in two then.
     type: dict
     suboptions: &vxlan_suboptions
       id:

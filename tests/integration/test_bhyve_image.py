@@ -12,7 +12,7 @@ import lzma
 import random
 from typing import Any, List
 
-from harness import ROOT, Modules, Playbooks, until
+from harness import Modules, until
 from images import DATA, DISK, MIB, STORE, Mirror, content_of, image, info, leftovers, qcow2_of, sha256, the, zstd_of
 from standin.host import StandinHost
 
@@ -347,9 +347,3 @@ def test_a_host_without_zfs_has_files(plain_host: StandinHost) -> None:
     assert (again["changed"], again["commands_started"]) == (False, 0)
     modules.good("bhyve_image", image(state="absent"))
     assert host.sh("ls -A /apiary/.images").stdout == ""
-
-
-def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
-    target = ROOT / "tests/integration/targets/bhyve_image/tasks/main.yml"
-    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
-    assert run.rc == 0, run.output

@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 
 import pytest
 from guests import DISKS, place, record, snapshots, sums, tiny, write
-from harness import ROOT, Modules, Playbooks
+from harness import Modules
 from standin.host import StandinHost
 
 WEB1 = tiny("web1", disks=DISKS)
@@ -300,9 +300,3 @@ def test_not_enough_room(web1: StandinHost, modules: Modules) -> None:
     refused = modules.run("bhyve_snapshot", {"vm": "web1", "name": "before"})
     assert "not enough space" in refused["msg"] and "web1/root" in refused["msg"]
     assert snapshots(web1) == []
-
-
-def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
-    target = ROOT / "tests/integration/targets/bhyve_snapshot/tasks/main.yml"
-    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
-    assert run.rc == 0, run.output

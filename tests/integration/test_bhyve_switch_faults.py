@@ -19,19 +19,19 @@ CARD = "txcsum -txcsum6 -tso -lro down"
 TASKS: List[Dict[str, Any]] = [
     {
         "switches": [
+            {"name": "both", "vxlan": {"id": 42, "remote": "192.0.2.2"}},
             {"name": "lan", "uplink": "em1", "addresses": ["10.82.0.1/24", "fd00:82::1/64"], "stp": True},
             {"name": "tenant", "uplink": "em2", "vlan": 82},
-            {"name": "both", "vxlan": {"id": 42, "remote": "192.0.2.2"}},
         ]
     },
     {
         "switches": [
+            {"name": "both", "vxlan": {"id": 43, "group": "239.0.0.43", "dev": "em0"}},
             {"name": "lan", "uplink": "", "mac": "5a:00:00:00:00:07", "mtu": 1400, "addresses": ["10.83.0.1/24"]},
             {"name": "tenant", "uplink": "em1", "vlan": "", "state": "present"},
-            {"name": "both", "vxlan": {"id": 43, "group": "239.0.0.43", "dev": "em0"}},
         ]
     },
-    {"switches": [{"name": name, "state": "absent"} for name in ("lan", "tenant", "both")]},
+    {"switches": [{"name": name, "state": "absent"} for name in ("both", "lan", "tenant")]},
 ]
 
 

@@ -236,7 +236,7 @@ def test_a_guest_outlives_its_supervision_and_reboots(host: StandinHost, modules
         # Nobody is left to notice: the task finds the guest running and puts it under supervision again.
         assert modules.good("bhyve_vm", {"name": "web1", "state": "started"})["changed"]
     if victim != "daemon":
-        assert until(lambda: f"pwait -v {first}" in host.sh("ps -axww -o command").stdout)
+        assert until(lambda: host.waited_for(first))
     guest.reboot()
     guest.wait_booted(boots=2)
     assert until(lambda: state_of(modules, "web1")["run_state"] == "running")

@@ -382,9 +382,3 @@ def test_a_host_without_zfs_has_files(bare_host: Callable[..., StandinHost], tmp
     assert root_of(host, made["path"]).look("boot/loader.efi").content == LOADER
     assert host.sh("ls -A /apiary/.images").stdout.split() == ["web.img", "web.json"]
     assert not modules.good("bhyve_image", task)["changed"]
-
-
-def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
-    target = ROOT / "tests/integration/targets/image_sets/tasks/main.yml"
-    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
-    assert run.rc == 0, run.output

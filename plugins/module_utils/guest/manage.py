@@ -123,8 +123,8 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
 def _start(host: Host, report: Report) -> None:
     """Start what is to run; a guest that was stopped only for a restart is started again whatever else failed.
 
-    A guest that somebody else is about to start runs as well when this returns; only if that came to nothing, and it was
-    started here after all, is that a step of this task.
+    A guest that somebody else is about to start runs as well when this returns; only if that came to nothing, and it
+    was started here after all, is that a step of this task.
     """
     outcome = report.outcome
     wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}

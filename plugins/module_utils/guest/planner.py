@@ -44,9 +44,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_si
 class GuestPlan:
     """What happens to one guest: stop, changes, start, in this order.
 
-    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``awaits``: somebody else is
-    about to start or to stop it; the runtime's start waits for what comes of that. ``slots``: where its devices sit on its
-    PCI bus, those that it loses included.
+    ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``awaits``: somebody else
+    is about to start or to stop it; the runtime's start waits for what comes of that. ``slots``: where its devices sit
+    on its PCI bus, those that it loses included.
     """
 
     name: str

@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import ETHERMTU, Switch, leaving
 
@@ -311,6 +312,22 @@ def check_lifeline(
                     f"switch {one.name}: {switch.interface} would lose {text}, by which the host reaches its gateway "
                     f"{gateway}, and with it the host itself could be lost; do that at its console"
                 )
+
+
+def silenced(desired: Sequence[Desired], interfaces: Mapping[str, Interface]) -> List[str]:
+    """A warning for each bridge that begins to filter VLANs with members that are in none."""
+    found: List[str] = []
+    for one in desired:
+        live = interfaces.get(one.new.interface) if one.new is not None and one.new.vlan_filter else None
+        if one.new is None or live is None or live.filters:
+            continue
+        mute = [name for name in strangers(one.new, interfaces) if not live.lanes.get(name, Lanes()).words]
+        if mute:
+            found.append(
+                f"switch {one.name}: vlan_filter: {', '.join(mute)} in {live.name} will hear nothing until its NIC has "
+                "a vlan or tagged ones"
+            )
+    return found
 
 
 def strangers(switch: Switch, interfaces: Mapping[str, Interface]) -> List[str]:

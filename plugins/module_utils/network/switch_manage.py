@@ -101,6 +101,7 @@ class _BridgeJob(Job):
             check_release(release, f"switch {names[0]}: vlan_filter")
         new = [one.new for one in self._desired if one.new is not None]
         warnings = vxlan_checks.check_vxlans(self._desired, self._after, self._interfaces, values)
+        warnings += switch_checks.silenced(self._desired, self._interfaces)
         return warnings + _judge_uplinks(host, new, self._interfaces, values)
 
     def leaving(self) -> Dict[str, Tuple[str, ...]]:

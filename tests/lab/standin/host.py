@@ -208,6 +208,17 @@ class StandinHost:
         """Run a line of sh in the host."""
         return self.run(["/bin/sh", "-c", script], timeout=timeout, check=check)
 
+    def waited_for(self, pid: int) -> bool:
+        """Whether a pwait(1) has come to the point where it sees the end of that process.
+
+        Here that takes it a while, for it is a program of Python: of an end in between it would not tell how it was.
+        """
+        script = (
+            f"for one in $(pgrep -f '^pwait .*{pid}$'); do"
+            f" grep -qs '^Pid:[[:space:]]*{pid}$' /.linux/proc/$one/fdinfo/* && exit; done; exit 1"
+        )
+        return self.sh(script).returncode == 0
+
     def spawn(self, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a command in the host and leave it running; the caller waits for it."""
         return subprocess.Popen(self.enter(argv), **options)

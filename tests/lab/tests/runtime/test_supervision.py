@@ -36,8 +36,8 @@ def whole(box: Box) -> bool:
 
 def adopted(box: Box) -> None:
     """Wait until the supervisor waits for the end of a bhyve that is not its child."""
-    watching = f"pwait -v {box.pid('bhyve')}"
-    box.hive.until(lambda: watching in box.hive.pids(), watching, now=box.hive.pids)
+    bhyve = box.pid("bhyve")
+    box.hive.until(lambda: box.hive.host.waited_for(bhyve), f"pwait -v {bhyve}", now=box.hive.pids)
 
 
 @pytest.mark.parametrize("who", ["supervisor", "lockf"])

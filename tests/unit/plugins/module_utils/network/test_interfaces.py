@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan, parse_ifconfig
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
@@ -109,3 +109,42 @@ def test_what_cannot_be_read_is_unknown_and_shows_the_line(broken: str) -> None:
     with pytest.raises(UnknownState, match="ifconfig -a") as error:
         parse_ifconfig(broken)
     assert repr(broken.splitlines()[-1]) in str(error.value)
+
+
+def test_a_bridge_of_freebsd_15_and_the_vlans_of_its_members() -> None:
+    shown = """\
+bridge0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 1500
+\tether 58:9c:fc:10:ff:b0
+\tid 00:00:00:00:00:00 priority 32768 hellotime 2 fwddelay 15
+\tmaxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200
+\troot id 00:00:00:00:00:00 priority 32768 ifcost 0 port 0
+\tbridge flags=1<VLANFILTER> defuntagged=7
+\tmember: tap1 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>
+\t        port 9 priority 128 path cost 2000000 vlan protocol 802.1q untagged 20
+\tmember: em1 flags=147<LEARNING,DISCOVER,STP,AUTOEDGE,AUTOPTP>
+\t        port 2 priority 128 path cost 20000 proto rstp
+\t        role disabled state discarding vlan protocol 802.1q untagged 1 tagged 10-20,30
+\tmember: tap2 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>
+\t        ifmaxaddr 3 port 10 priority 128 path cost 2000000 vlan protocol 802.1q
+\tgroups: bridge
+\tnd6 options=9<PERFORMNUD,IFDISABLED>
+"""
+    bridge = parse_ifconfig(shown)["bridge0"]
+    assert bridge.filters and bridge.stp == ("em1",)
+    assert bridge.lanes == {"tap1": Lanes(20), "em1": Lanes(1, "10-20,30"), "tap2": Lanes()}
+    assert not parse_ifconfig(shown.replace("1<VLANFILTER>", "0<>"))["bridge0"].filters
+
+
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        ("vxlan vni 42 local 10.0.2.15:4789 group 239.0.0.42:4789", Vxlan(42, "10.0.2.15", "239.0.0.42", 4789)),
+        ("vxlan vni 44 local : remote 10.0.2.2:8472", Vxlan(44, "", "10.0.2.2", 8472)),
+        ("vxlan vni 1 local [fd00::1]:4789 remote [fd00::2]:4789", Vxlan(1, "fd00::1", "fd00::2", 4789)),
+        ("vxlan vni 5 local : remote :", Vxlan(5, "", "", 0)),
+    ],
+)
+def test_the_ends_of_a_vxlan(line: str, ends: Vxlan) -> None:
+    shown = f"vxlan0: flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 0 mtu 1450\n\t{line}\n"
+    vxlan = parse_ifconfig(shown)["vxlan0"]
+    assert vxlan.vxlan == ends and vxlan.running

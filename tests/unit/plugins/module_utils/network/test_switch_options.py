@@ -10,6 +10,7 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
     Port,
@@ -17,13 +18,16 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record
     switch_to_json,
     switches_from_json,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
 
 
 def test_what_is_left_out_is_not_said_and_what_is_empty_unsets() -> None:
     assert parse_request({"name": "lan"}) == Request("lan")
     unset: Dict[str, Any] = {"uplink": "", "vlan": "", "addresses": [], "mtu": 0, "mac": "", "stp": False}
+    unset.update({"vlan_filter": False, "uplink_untagged": "", "uplink_tagged": [], "vxlan": {}})
     assert parse_request({"name": "lan", **unset}) == Request(
-        "lan", uplink="", vlan=0, addresses=(), mtu=0, mac="", stp=False
+        *("lan", True, None, None, "", 0, (), 0, "", False),
+        *(False, 0, "", Vxlan()),
     )
 
 
@@ -58,7 +62,13 @@ def test_values_are_normalised() -> None:
         {"addresses": ["::/64"]},
         {"addresses": ["fe80::1/64"]},
         {"addresses": ["10.0.0.1/24", "10.0.0.1/16"]},
+        {"uplink_untagged": "4095"},
+        {"uplink_tagged": ["0"]},
+        {"vxlan": {"id": 42}},
+        {"vxlan": {"id": 42, "remote": "192.0.2.2"}, "uplink": "em0"},
+        {"vxlan": {"id": 42, "remote": "192.0.2.2"}, "vlan": "82"},
         {"manual": True},
+        {"vlan_filter": True, "manual": True, "interface": "bridge0"},
         {"manual": True, "interface": "bridge0", "stp": False},
     ],
 )
@@ -78,7 +88,9 @@ def test_networks_of_one_or_two_addresses_have_no_broadcast() -> None:
         Switch("lan", "bridge1000"),
         Switch("lan", "bridge0", manual=True),
         Switch("lan", "bridge7", False, "em0", 82, ("10.0.0.1/24", "fd00::1/64"), 1400, "5a:00:00:00:00:01", True),
-        Switch("lan", "bridge7", former=(Port("em0", 82), Port("em1"))),
+        Switch("lan", "bridge7", former=(Port("em0", 82), Port("em1"), Port("", 0, "vxlan1000"))),
+        Switch("lan", "bridge7", vlan_filter=True, lanes=Lanes(20, "1-9")),
+        Switch("lan", "bridge7", vxlan=Vxlan(42, "192.0.2.1", "192.0.2.2", interface="vxlan1000", mtu=1450)),
     ],
 )
 def test_a_record_comes_back_as_it_was_written(switch: Switch) -> None:

@@ -12,12 +12,15 @@ from typing import Any, Dict, List, Optional, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Vlan, parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import DefaultRoute, parse_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_checks import (
     check_lifeline,
     check_members_without_addresses,
     check_scripts,
     check_switches,
+    silenced,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import (
     Desired,
@@ -29,6 +32,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desire
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import expected, plan_live
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch, on_its_way
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
 
 UP = ("UP", "BROADCAST")
 EM0 = Interface("em0", UP, 1500, ether="00:11:22:33:44:55", options=("TXCSUM", "TSO4"), inet=("192.0.2.10/24",))
@@ -130,6 +134,111 @@ def test_what_was_on_its_way_out_when_a_run_failed_still_goes() -> None:
     assert words(noted, None, left) == ["bridge1000 destroy", "em1.82 destroy"]
     assert on_its_way(noted, replace(tagged, mtu=1400)) == tagged, "and it may come back"
     assert words(replace(noted, former=(Port("em1"),)), new, host(LIVE)) == ["bridge1000 deletem em1"]
+
+
+FAR = Vxlan(42, "192.0.2.10", "192.0.2.2", interface="vxlan1000", mtu=1450)
+TUNNEL = replace(LAN, uplink="", vxlan=FAR)
+ENDS = Interface("vxlan1000", ("UP", "RUNNING"), 1450, "apiary:lan", vxlan=Ends(42, "192.0.2.10", "192.0.2.2", 4789))
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        (None, ["vxlan1000 create vxlanid 42 vxlanlocal 192.0.2.10 vxlanremote 192.0.2.2 descr apiary:lan up"]),
+        (ENDS, []),
+        (replace(ENDS, flags=("UP",)), ["vxlan1000 up"]),
+        (replace(ENDS, description=""), ["vxlan1000 descr apiary:lan"]),
+    ],
+)
+def test_a_vxlan_is_made_or_set_right(live: Optional[Interface], told: List[str]) -> None:
+    bridge = replace(LIVE, members=("vxlan1000",) if live is not None else (), mtu=1450)
+    join = ["bridge1000 addm vxlan1000"] if live is None else []
+    assert words(TUNNEL, TUNNEL, host(bridge, *([live] if live is not None else []))) == told + join
+
+
+def test_a_vxlan_with_other_ends_is_made_anew_in_its_bridge() -> None:
+    wrong = replace(ENDS, vxlan=Ends(43, "192.0.2.10", "192.0.2.2", 4789))
+    bridge = replace(LIVE, members=("vxlan1000", "tap1000"), mtu=1450)
+    assert words(TUNNEL, TUNNEL, host(bridge, wrong)) == [
+        "vxlan1000 destroy",
+        "vxlan1000 create vxlanid 42 vxlanlocal 192.0.2.10 vxlanremote 192.0.2.2 descr apiary:lan up",
+        "bridge1000 addm vxlan1000",
+    ]
+
+
+def test_another_vxlan_takes_the_place_of_one_and_then_an_uplink() -> None:
+    records, interfaces = {"lan": TUNNEL}, host(replace(LIVE, members=("vxlan1000",), mtu=1450), ENDS)
+    asked = Request("lan", vxlan=Vxlan(43, remote="192.0.2.3"))
+    assert needs_number([asked], records) and not needs_number([Request("lan", vxlan=replace(FAR, mtu=0))], records)
+    one = resolve([asked], records, interfaces)[0]
+    assert one.new is not None and one.new.vxlan == Vxlan(43, remote="192.0.2.3", interface="vxlan1001", mtu=1450)
+    assert words(TUNNEL, one.new, interfaces)[:2] == [
+        "vxlan1000 destroy",
+        "vxlan1001 create vxlanid 43 vxlanremote 192.0.2.3 descr apiary:lan up",
+    ]
+    noted = on_its_way(TUNNEL, one.new)
+    assert noted.former == (Port("", 0, "vxlan1000"),) and noted.vxlan == one.new.vxlan
+    back = resolve([Request("lan", vxlan=Vxlan(), uplink="em1")], records, interfaces)[0]
+    assert back.new is not None and (back.new.uplink, back.new.vxlan) == ("em1", Vxlan())
+    assert words(TUNNEL, replace(TUNNEL, vxlan=Vxlan()), interfaces) == ["vxlan1000 destroy", "bridge1000 mtu 1500"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (Request("lan", uplink="em1"), "say vxlan: {} too"),
+        (Request("lan", vlan=82), "needs an uplink"),
+        (Request("lan", uplink_tagged="5"), "without vlan_filter"),
+        (Request("lan", vlan_filter=True, addresses=("10.0.0.1/24",)), "filters VLANs has no address"),
+    ],
+)
+def test_what_does_not_go_with_a_vxlan_that_is_there(request_: Request, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        resolve([request_], {"lan": TUNNEL}, host(LIVE, ENDS))
+
+
+def test_the_uplink_of_a_bridge_that_filters_has_all_vlans_unless_told() -> None:
+    def lanes(request: Request, old: Switch = LAN) -> Lanes:
+        new = resolve([request], {"lan": old}, host(LIVE))[0].new
+        assert new is not None
+        return new.lanes
+
+    assert lanes(Request("lan", vlan_filter=True)) == Lanes(0, "1-4094")
+    assert lanes(Request("lan", vlan_filter=True, uplink_untagged=1, uplink_tagged="")) == Lanes(1)
+    trunk = replace(LAN, vlan_filter=True, lanes=Lanes(1, "5"))
+    assert lanes(Request("lan"), trunk) == lanes(Request("lan", uplink="em0"), trunk) == Lanes(1, "5")
+    assert lanes(Request("lan", uplink=""), trunk) == lanes(Request("lan", vlan_filter=False), trunk) == Lanes()
+    assert lanes(Request("lan", uplink="em1"), replace(trunk, uplink="", lanes=Lanes())) == Lanes(0, "1-4094")
+
+
+@pytest.mark.parametrize(
+    ("live", "new", "told"),
+    [
+        ({}, {"vlan_filter": True, "lanes": Lanes(1, "5-9")}, ["vlanfilter", "ifuntagged em1 1 iftagged em1 5-9"]),
+        ({"filters": True, "lanes": {"em1": Lanes(1, "5")}}, {}, ["-vlanfilter"]),
+        (
+            {"filters": True, "lanes": {"em1": Lanes(1, "5")}},
+            {"vlan_filter": True, "lanes": Lanes(0, "5")},
+            ["-ifuntagged em1"],
+        ),
+        (
+            {"filters": True, "members": ("tap1000",)},
+            {"vlan_filter": True, "lanes": Lanes(0, "5")},
+            ["addm em1 tagged 5"],
+        ),
+    ],
+)
+def test_vlans_are_set_where_they_differ(live: Dict[str, Any], new: Dict[str, Any], told: List[str]) -> None:
+    interfaces = host(replace(LIVE, **live), replace(EM1, flags=UP))
+    assert words(LAN, replace(LAN, **new), interfaces) == [f"bridge1000 {line}" for line in told]
+
+
+def test_guests_that_a_filter_silences_are_named_once() -> None:
+    trunk = replace(LAN, vlan_filter=True)
+    one = [Desired("lan", LAN, trunk)]
+    assert "tap1000 in bridge1000 will hear nothing" in silenced(one, host(LIVE))[0]
+    assert silenced(one, host(replace(LIVE, lanes={"tap1000": Lanes(20)}))) == []
+    assert silenced(one, host(replace(LIVE, filters=True))) == silenced([Desired("lan", LAN, LAN)], host(LIVE)) == []
 
 
 def test_an_uplink_goes_from_one_switch_to_another_in_one_task() -> None:

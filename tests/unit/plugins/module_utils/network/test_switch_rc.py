@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, List, Optional
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import (
     address_words,
     clone_list,
@@ -18,7 +19,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc imp
     uplink_line,
     variable,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
 
 MAC = "5a:00:00:00:00:01"
 PLAIN = Switch("lan", "bridge1000", uplink="em0", mac=MAC)
@@ -46,6 +48,29 @@ def test_a_vlan_is_made_with_its_own_lines() -> None:
         "create_args_em0_82": "descr apiary:lan",
         "ifconfig_em0_82": "up",
     }
+
+
+def test_a_vxlan_is_made_with_its_own_lines() -> None:
+    vxlan = Vxlan(42, "192.0.2.1", "192.0.2.2", interface="vxlan1000", mtu=1450)
+    switch = Switch("lan", "bridge1000", vxlan=vxlan)
+    assert lines(switch) == {
+        "create_args_bridge1000": "descr apiary:lan addm vxlan1000 mtu 1450",
+        "ifconfig_bridge1000": "up",
+        "ifconfig_bridge1000_ipv6": None,
+        "ifconfig_bridge1000_aliases": None,
+        "create_args_vxlan1000": "vxlanid 42 vxlanlocal 192.0.2.1 vxlanremote 192.0.2.2 descr apiary:lan",
+        "ifconfig_vxlan1000": "up",
+    }
+    assert clone_list("lo1", [switch], []) == "lo1 vxlan1000:sticky bridge1000:sticky"
+    assert set(lines(switch)) <= set(names([switch]))
+    former = Switch("lan", "bridge1000", former=(Port("", 0, "vxlan1000"),))
+    assert {"create_args_vxlan1000", "ifconfig_vxlan1000"} <= set(names([former]))
+
+
+def test_a_bridge_that_filters_vlans_has_its_uplink_as_a_trunk() -> None:
+    switch = Switch("lan", "bridge7", uplink="em0", stp=True, vlan_filter=True, lanes=Lanes(1, "10-20"))
+    args = "descr apiary:lan vlanfilter addm em0 untagged 1 tagged 10-20 stp em0"
+    assert lines(switch)["create_args_bridge7"] == args
 
 
 def test_all_that_is_written_is_read() -> None:
