@@ -243,7 +243,7 @@ def _plan_all(
         plan.needs[one.name] = written
     steps = plan_live(desired, seen.moved)
     if steps.losses:
-        _check_lifeline(host, desired, steps.losses)
+        check_lifeline(host, desired, steps.losses)
     for step in [*steps.leave, *steps.join]:
         plan.add(Ifconfig(step.switch, step.what, step.words))
     for one in desired:
@@ -315,7 +315,7 @@ def _goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> D
     return goals
 
 
-def _check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
+def check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
     """BadInput when a way by which somebody has come by ssh, or the default route, would go."""
     # The environment of a task with become says nothing of its connection, so the sockets of all sshd are looked at.
     connected = read_ssh_addresses(host)
