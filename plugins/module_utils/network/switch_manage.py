@@ -174,7 +174,7 @@ class _BridgeJob(Job):
     def live(self, host: Host) -> Live:
         steps = plan_live(self._desired, self._moved)
         if steps.losses:
-            _check_lifeline(host, self._desired, steps.losses)
+            check_lifeline(host, self._desired, steps.losses)
         unloaded, loaded = self._nat.live(self._written)
         leave = [Ifconfig(step.switch, step.what, step.words) for step in steps.leave]
         join = [Ifconfig(step.switch, step.what, step.words) for step in steps.join]
@@ -247,7 +247,7 @@ def _judge_uplinks(
     return warnings
 
 
-def _check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
+def check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
     """BadInput when a way by which somebody has come by ssh, or the default route, would go."""
     # The environment of a task with become says nothing of its connection, so the sockets of all sshd are looked at.
     connected = read_ssh_addresses(host)

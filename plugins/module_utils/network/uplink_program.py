@@ -226,7 +226,7 @@ def _back(move: Move, do: str) -> List[str]:
             lines.append(_line("may", "service", "dhclient", "forcestop", bridge))
         lines.append(_line(do, "ifconfig", bridge, "destroy"))
     else:
-        lines += _give_up(move, bridge, do)
+        lines += [*_give_up(move, bridge, do), *_again(move)]
         was = move.bridge is not None and uplink in move.bridge.members
         if not (move.stays if move.back else was):
             lines.append(_line("may", "ifconfig", bridge, "deletem", uplink))
@@ -251,9 +251,25 @@ def _give_up(move: Move, interface: str, do: str) -> List[str]:
     return lines
 
 
+def _staying(move: Move) -> List[str]:
+    """The addresses of the bridge that do not move: its own, and what it has besides before it gets any."""
+    live = move.bridge.addresses if move.bridge is not None and not move.back else ()
+    return list(dict.fromkeys([*move.switch.addresses, *live]))
+
+
 def _own(move: Move, interface: str) -> List[str]:
-    """The addresses that do not move: those of the bridge itself."""
-    return [text.partition("/")[0] for text in move.switch.addresses] if interface == move.switch.interface else []
+    """The same of either interface, without prefix lengths."""
+    return [text.partition("/")[0] for text in _staying(move)] if interface == move.switch.interface else []
+
+
+def _again(move: Move) -> List[str]:
+    """dhclient takes the first address of an interface away when it begins; those that stay have to be there again."""
+    live = move.bridge.addresses if move.moved.dhcp and move.bridge is not None else ()
+    return [_give("may", move.switch.interface, text) for text in _staying(move) if text in live]
+
+
+def _give(do: str, interface: str, text: str) -> str:
+    return _line(do, "ifconfig", interface, "inet6" if ":" in text else "inet", text, "alias")
 
 
 def _leased(move: Move) -> List[str]:
@@ -278,9 +294,8 @@ def _take(move: Move, interface: str, do: str) -> List[str]:
         if do == "must":
             lines.append(f"must {leased}")
         else:
-            # Without its server too the lease is good for a while.
-            static = (_line("may", "ifconfig", interface, "inet", text, "alias") for text in _leased(move))
+            # Without its server too the lease is good for a while; it takes the place of dhclient's 0.0.0.0.
+            static = (_line("may", "ifconfig", interface, "inet", text) for text in _leased(move))
             lines += [f"{leased} || {one}" for one in static]
-    for text in dict.fromkeys(move.moved.addresses):
-        lines.append(_line(do, "ifconfig", interface, "inet6" if ":" in text else "inet", text, "alias"))
-    return lines
+    lines += [_give(do, interface, text) for text in dict.fromkeys(move.moved.addresses)]
+    return lines + (_again(move) if interface == move.switch.interface else [])

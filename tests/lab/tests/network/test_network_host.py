@@ -167,3 +167,16 @@ def test_who_is_not_root_may_look_only(host: StandinHost) -> None:
         done = host.sh(user.format(f"ifconfig {words}"))
         assert (done.returncode, done.stderr) == (1, f"ifconfig: {refusal}\n")
     assert host.run(["ifconfig"]).stdout == before
+
+
+def test_dhclient_goes_on_without_a_lease_and_is_not_started_for_others(host: StandinHost) -> None:
+    host.write("/etc/dhclient.conf", "timeout 1;\nreboot 1; # as short as it gets\n")
+    host.sh("ifconfig bridge8 create up", check=True)
+    refused = host.sh("service dhclient start bridge8")
+    assert (refused.returncode, refused.stdout) == (1, "'bridge8' is not a DHCP-enabled interface\n")
+    started = host.sh("service dhclient forcestart bridge8")
+    assert started.returncode == 0 and "No DHCPOFFERS received." in started.stderr
+    assert "inet 0.0.0.0 " in host.sh("ifconfig bridge8").stdout
+    assert "dhclient already running" in host.sh("dhclient bridge8").stderr
+    host.sh("service dhclient forcestop bridge8", check=True)
+    assert "dhclient: bridge8" not in host.sh("ps ax").stdout

@@ -11,6 +11,8 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_manage
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Vlan, parse_ifconfig
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
@@ -370,3 +372,11 @@ def test_what_ifconfig_says_of_vlans_offloads_and_spanning_tree() -> None:
     assert found["em0.82"].vlan == Vlan(82, "em0") and found["em0.82"].options == ("TXCSUM", "TSO4")
     assert found["vlan0"].vlan == Vlan(0, "")
     assert (found["bridge0"].stp, found["bridge0"].addresses) == (("em0.82",), ("fd00::1/64",))
+
+
+def test_an_address_of_an_ssh_connection_is_not_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch_manage, "read_ssh_addresses", lambda _host: {"10.0.0.1"})
+    monkeypatch.setattr(switch_manage, "read_default_route", lambda _host: None)
+    switch_manage.check_lifeline(Host(), [], {"lan": ["10.0.0.2/24"]})
+    with pytest.raises(BadInput, match=r"10\.0\.0\.1/24 is the address of an ssh connection"):
+        switch_manage.check_lifeline(Host(), [], {"lan": ["10.0.0.2/24", "10.0.0.1/24"]})
