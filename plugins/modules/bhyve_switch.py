@@ -104,8 +104,8 @@ options:
     type: str
   host_stack:
     description: &host_stack
-      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while the
-        uplink has an address or a VLAN of the host.
+      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while
+        the uplink has an address or a VLAN of the host.
     type: bool
   stp:
     description: &stp
