@@ -130,11 +130,7 @@ def test_what_is_as_declared_lacks_nothing() -> None:
         (
             PORTS["vale0"],
             {"em1": replace(CARD, options=("RXCSUM",))},
-<<<<<<< HEAD
-            "switch off LRO, TSO, checksums and VLAN tagging of em1",
-=======
             "switch off LRO, TSO, checksums and VLAN tagging",
->>>>>>> vale
         ),
         (PORTS["vale0"], {"em1": replace(CARD, flags=("PPROMISC",))}, "bring em1 up"),
         (PORTS["vale0"], {"epair1000b": replace(OWN, inet=())}, "give epair1000b the address 10.0.0.1/24"),
