@@ -215,10 +215,9 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(host: StandinHost, mod
     host.sh("ngctl mkpeer em0: bridge lower link5 && ngctl name em0:lower hand", check=True)
     before = fingerprint(host)
     wrong: List[str] = []
-    for says, task in BAD.items():
-        for check in (True, False):
-            told = refusal(modules, task, check=check)
-            wrong += [f"{says!r} is not in {told!r}"] if says not in told else []
+    for number, (says, task) in enumerate(BAD.items()):
+        told = refusal(modules, task, check=bool(number % 2))
+        wrong += [f"{says!r} is not in {told!r}"] if says not in told else []
     assert not wrong and fingerprint(host) == before, "\n".join(wrong)
 
 
