@@ -157,7 +157,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_tasks import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.tasks import (
     disks_result,
     module_options,
     requests_of,

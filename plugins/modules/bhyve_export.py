@@ -185,8 +185,8 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import export_options, exports_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exporting import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.exporting import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.options import export_options, exports_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 

@@ -170,8 +170,8 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import import_options, imports_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.importing import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.importing import manage, result_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.options import import_options, imports_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 

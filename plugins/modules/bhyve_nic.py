@@ -148,7 +148,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_tasks import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.tasks import (
     module_options,
     nics_result,
     requests_of,

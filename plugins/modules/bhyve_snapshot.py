@@ -234,12 +234,12 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_manage import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.manage import (
     manage,
     result_of,
     warnings_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_options import module_options, wanted_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.options import module_options, wanted_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 

@@ -123,8 +123,8 @@ options:
     type: str
   host_stack:
     description: &host_stack
-      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while the
-        uplink has an address or a VLAN of the host.
+      - With O(type=vale), whether the host goes on using the uplink. The default is V(true). Refused as V(false) while
+        the uplink has an address or a VLAN of the host.
     type: bool
   stp:
     description: &stp
@@ -567,7 +567,7 @@ from functools import partial
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (

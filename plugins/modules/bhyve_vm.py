@@ -240,8 +240,8 @@ vms:
           type: dict
           sample: {data: 100G}
         pending:
-          description: What waits for its next boot, by key of bhyve_config(5), variable of C(guest.rc), or for the tap of
-            a NIC C(nic.NAME.OPTION).
+          description: What waits for its next boot, by key of bhyve_config(5), variable of C(guest.rc), or for the tap
+            of a NIC C(nic.NAME.OPTION).
           type: dict
           sample: {memory.size: {running: 4G, next: 8G}}
         exit:

@@ -202,11 +202,11 @@ from dataclasses import asdict
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.given import add_sizes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.work import read_work
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.info import entries
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_info import add_snapshots
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import read_work
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.info import add_snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 

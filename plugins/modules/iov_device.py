@@ -155,7 +155,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.device_users import device_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.device_users import device_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.iov_manage import manage, result_of

@@ -17,9 +17,9 @@ description:
     C(hw.vmm.amdvi.enable), without which they count for nothing; what stands there already stays. Now it is reserved by
     devctl(8).
   - A device that the host itself uses is never taken, the error names what uses it. That is a network card with an
-    address, in a bridge, with VLANs or a lagg on it, with virtual functions (M(apiary.bhyve.iov_device)), or declared as
-    the uplink of a switch; a controller with a disk that is mounted, in a ZFS pool or open in any other way; the display
-    of the console.
+    address, in a bridge, with VLANs or a lagg on it, with virtual functions (M(apiary.bhyve.iov_device)), or declared
+    as the uplink of a switch; a controller with a disk that is mounted, in a ZFS pool or open in any other way; the
+    display of the console.
   - What is not in use but cannot be taken from its driver safely while the host runs (a USB controller with a keyboard,
     a display with a graphics driver), or without vmm(4) in the kernel, waits for the next boot, see
     RV(devices[].pending).
@@ -224,7 +224,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.device_users import device_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.device_users import device_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.manage import manage, result_of

@@ -11,11 +11,11 @@ module: vale_switch
 short_description: Make and remove the VALE switches that guests are plugged into
 version_added: 0.2.0
 description:
-  - Manages the VALE switches of a FreeBSD host (netmap(4), vale(4)), one by its own options or many by O(switches). It is
-    M(apiary.bhyve.bhyve_switch) with C(type=vale), by the same code.
-  - A NIC of a guest names the switch (O(apiary.bhyve.bhyve_vm#module:nics[].switch)) and gets a port on it when the guest
-    starts. The kernel's names of switch and port, such as C(vale0:1000), are given by the host and kept; they stay
-    within the 15 characters beyond which bhyve(8) cuts a name without a word.
+  - Manages the VALE switches of a FreeBSD host (netmap(4), vale(4)), one by its own options or many by O(switches). It
+    is M(apiary.bhyve.bhyve_switch) with C(type=vale), by the same code.
+  - A NIC of a guest names the switch (O(apiary.bhyve.bhyve_vm#module:nics[].switch)) and gets a port on it when the
+    guest starts. The kernel's names of switch and port, such as C(vale0:1000), are given by the host and kept; they
+    stay within the 15 characters beyond which bhyve(8) cuts a name without a word.
   - What is attached to a switch is gone when the host boots. C(/usr/local/libexec/apiary.network), which
     M(apiary.bhyve.bhyve_host) installs, attaches it again, at boot and whenever a guest starts.
   - What is left out stays as it was declared; C('') and V([]) unset. A default counts once, when the switch is made.
@@ -37,8 +37,8 @@ options:
     choices: [present, absent]
   interface:
     description: &interface
-      - What the kernel calls the switch, such as V(vale3). By default the first that is free, from V(vale0) on, which is
-        kept. One that has ports of somebody else is an error.
+      - What the kernel calls the switch, such as V(vale3). By default the first that is free, from V(vale0) on, which
+        is kept. One that has ports of somebody else is an error.
     type: str
   uplink:
     description: &uplink
@@ -50,23 +50,25 @@ options:
     type: str
   host_stack:
     description: &host_stack
-      - Whether the host goes on using the uplink (C(valectl -h)), as one more port of the switch. The default is V(true).
-      - With V(false) the guests have it for themselves (C(valectl -a)). That is refused while it has an address, now or by
-        rc.conf, or carries a VLAN of the host, since the host would be cut off.
+      - Whether the host goes on using the uplink (C(valectl -h)), as one more port of the switch. The default is
+        V(true).
+      - With V(false) the guests have it for themselves (C(valectl -a)). That is refused while it has an address, now or
+        by rc.conf, or carries a VLAN of the host, since the host would be cut off.
     type: bool
   addresses:
     description: &addresses
       - The host's own addresses on the switch, IPv4 and IPv6, each with its prefix length. By default there are none.
-      - For them an epair(4) is made, one end of which is attached to the switch, the other is the host's. So the host can
-        route for the guests, and firewalls can filter there; between guests nothing is filtered.
+      - For them an epair(4) is made, one end of which is attached to the switch, the other is the host's. So the host
+        can route for the guests, and firewalls can filter there; between guests nothing is filtered.
       - One that overlaps the network of another interface is refused, and so is the loss of the one that the default
         route needs.
     type: list
     elements: str
   mac:
     description: &mac
-      - The MAC address of the host's end of the epair. By default, and with V(''), a locally administered one that follows
-        from the address of the uplink, or without one of the host's first network card, and from the switch's name.
+      - The MAC address of the host's end of the epair. By default, and with V(''), a locally administered one that
+        follows from the address of the uplink, or without one of the host's first network card, and from the switch's
+        name.
     type: str
   switches:
     description:
@@ -101,9 +103,10 @@ options:
         description: *mac
         type: str
 notes:
-  - The kernel has 8 VALE switches at most (C(dev.netmap.max_bridges), a variable of loader.conf(5)), with 254 ports each. More
-    are refused.
-  - A VALE switch knows no VLANs, no spanning tree and no private ports; M(apiary.bhyve.bhyve_switch) makes bridges, which do.
+  - The kernel has 8 VALE switches at most (C(dev.netmap.max_bridges), a variable of loader.conf(5)), with 254 ports
+    each. More are refused.
+  - A VALE switch knows no VLANs, no spanning tree and no private ports; M(apiary.bhyve.bhyve_switch) makes bridges,
+    which do.
 seealso:
   - module: apiary.bhyve.bhyve_switch
   - module: apiary.bhyve.bhyve_vm
@@ -187,7 +190,7 @@ switches:
       type: str
       sample: 5a:8c:11:0e:74:20
     up:
-      description: Whether all that belongs to the switch is attached and up. A switch without ports is none to the kernel.
+      description: Whether all that belongs to the switch is attached and up. To the kernel one without ports is none.
       type: bool
     changed:
       description: Whether anything was changed for this switch.
@@ -215,7 +218,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.switch_users import switch_users
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (

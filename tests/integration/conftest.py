@@ -79,13 +79,15 @@ def template(common: Path) -> StandinHost:
 
 
 @contextlib.contextmanager
-def _copy(common: Path, template: StandinHost, lab: Path) -> Iterator[StandinHost]:
-    """A copy of a prepared host, booted."""
+def _copy(common: Path, template: StandinHost, lab: Path, **hardware: Any) -> Iterator[StandinHost]:
+    """A copy of a prepared host, booted, with other hardware if any is given (`Settings`)."""
     directory = _lab(common, lab) / template.name
     # cp, for the host's disks are files with a terabyte of holes.
     subprocess.run(["cp", "-a", "--sparse=always", str(template.directory), str(directory)], check=True)
     host = StandinHost(template.name, str(directory))
     try:
+        if hardware:
+            host.rebuild(**hardware)
         yield host.up()
     finally:
         host.destroy()
@@ -119,6 +121,13 @@ def cards_host(common: Path, tmp_path: Path) -> Iterator[StandinHost]:
     cards = {"em0": "office", "em1": "dmz", "em2": "spare"}
     template = _template(common, "cards1", Settings("cards1", uplinks=cards), {})
     with _copy(common, template, tmp_path / "lab") as copy:
+        yield copy
+
+
+@pytest.fixture
+def iov_host(common: Path, template: StandinHost, tmp_path: Path) -> Iterator[StandinHost]:
+    """A prepared host into which a card was put that can have virtual functions, of this test's own, booted."""
+    with _copy(common, template, tmp_path / "lab", uplinks={"ix0": "spare"}) as copy:
         yield copy
 
 

@@ -289,7 +289,7 @@ BAD: Dict[str, Any] = {
     "not with manual: true": lan(manual=True, interface="bridge3", mtu=9000),
     "cannot be a switch's name": lan("a b"),
     "the host has a bridge of that name": lan("bridge3"),
-    "value of type must be one of": lan(type="vale"),
+    "value of type must be one of": lan(type="hub"),
     "Unsupported parameters": lan(nat="em0"),
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import outside
 import pytest
 from compare import differences, fingerprint, unforetold
-from faults import Sweep, sample, tried
+from faults import Sweep, tried
 from harness import Modules
 from standin.host import StandinHost
 
@@ -307,4 +307,3 @@ def test_a_failure_at_a_command_is_put_right_by_the_next_run(host: StandinHost, 
     sweep = NatSweep(Modules(host), number)
     sweep.record()
     sweep.go("fail", tried(len(sweep.commands)))
-    sweep.go("half", sample(sweep.numbers(), 2))

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 from compare import fingerprint, unforetold
 from guests import state_of, the, tiny
 from harness import Modules
 from standin.host import StandinHost
+from standin.settings import Settings
 
 #: The card behind em2, the second disk controller, and a graphics card with its audio, on the stand-in host.
 CARD, AHCI, VIDEO, AUDIO = "pci0:0:8:0", "2/0/0", "1/0/0", "1/0/1"
@@ -97,7 +98,7 @@ def test_the_list_of_all_devices(host: StandinHost, modules: Modules) -> None:
     assert again["commands_started"] == result["commands_started"]
 
 
-BAD = [
+BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"selector": "pci0:0:6:0"}, "em0 has the address 192.0.2.10/24"),
     ({"selector": "0/31/2"}, "/dev/ada0p4 is part of the ZFS pool zroot"),
     ({"selector": "0/2/0"}, "vgapci0 is the display of the console"),
@@ -185,9 +186,7 @@ def test_a_guest_starts_with_the_host_and_its_device(host: StandinHost, modules:
     assert "PCI device at 1/0/0 is not using the ppt(4) driver" in state_of(modules, "web1")["message"]
 
 
-def test_a_host_without_an_iommu(bare_host: Any) -> None:
-    from standin.settings import Settings
-
+def test_a_host_without_an_iommu(bare_host: Callable[..., StandinHost]) -> None:
     host = bare_host(Settings("bare1", iommu=False, zfs=False, uplinks={"em0": "lan"}))
     refused = Modules(host).install().run("ppt_device", {"selector": "0/6/0"})
     assert "this host has no IOMMU" in refused["msg"] and not refused["changed"]

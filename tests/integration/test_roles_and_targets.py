@@ -33,14 +33,6 @@ def test_target(bare: Playbooks, target: str) -> None:
     assert run.rc == 0, run.output
 
 
-def test_target_vale_switch(host: StandinHost, tmp_path: Path) -> None:
-    # Its switches are made by what bhyve_host has installed.
-    run = Playbooks(host, tmp_path).tasks(
-        [{"ansible.builtin.include_tasks": str(TARGETS / "vale_switch" / "tasks" / "main.yml")}]
-    )
-    assert run.rc == 0, run.output
-
-
 def test_role_bhyve_host_check_apply_again(bare: Playbooks) -> None:
     told = bare.play(PREPARE, check=True)
     assert told.rc == 0, told.output

@@ -284,7 +284,7 @@ class ValeSweep(Sweep):
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(cards_host: StandinHost, number: int) -> None:
     sweep = ValeSweep(Modules(cards_host), number)
     sweep.record()
-    sweep.go("fail", sample(sweep.numbers(), 8))
+    sweep.go("fail", sample(sweep.numbers(), 4))
     sweep.go("half", sample(sweep.numbers(), 2))
 
 

@@ -11,12 +11,12 @@ from typing import Any, Dict, List, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_changes import DropBase
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.changes import DropBase
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER, tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_steps import EndRollback
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.steps import EndRollback
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 # What a guest has that is worth nothing without its record.

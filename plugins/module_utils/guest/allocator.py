@@ -30,7 +30,8 @@ class Allocator:
     """Gives out taps and ports; whatever it gives is taken for those that ask after.
 
     ``known`` is what guests have, ``leaving`` names those of them that go with this task, ``fixed`` the VNC ports that
-    guests of the task ask for by number. ``listeners`` is None when nobody had to look.
+    guests of the task ask for by number, ``held`` the ports of switches that running guests have. ``listeners`` is None
+    when nobody had to look.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Allocator:
         listeners: Optional[Sequence[Listener]] = None,
         leaving: Iterable[str] = (),
         fixed: Optional[Mapping[int, str]] = None,
+        held: Iterable[int] = (),
     ) -> None:
         gone = set(leaving)
         self._known = known
@@ -48,6 +50,7 @@ class Allocator:
         self._taps: Set[int] = {tap for key, tap in known.taps.items() if key.partition("/")[0] not in gone}
         self._next_tap = FIRST_TAP
         self._links: Set[int] = {port for key, port in known.ports.items() if key.partition("/")[0] not in gone}
+        self._links.update(held)
         self._next_link = FIRST_PORT
         self._ports: Dict[int, str] = {port: name for name, port in known.vnc.items() if name not in gone}
         self._next_port = FIRST_VNC

@@ -11,14 +11,14 @@ import re
 from typing import Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_checks import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.checks import (
     check_boot_order,
     check_disk,
     check_path,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import check_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_checks import check_nic
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.checks import check_nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import check_address
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Vnc
 

@@ -12,6 +12,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout, nmdm
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import Plug, backend_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import (
     FBUF,
     HOSTBRIDGE,
@@ -21,7 +22,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import (
     lpc_address,
     needs_further_bus,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import Plug, backend_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     FILE,
     PATH,

@@ -12,20 +12,20 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import check_guest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_merge import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.merge import (
     check_clone,
     clone_of,
     identity_of,
     origin_after,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import Present, Removed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.merge import Present, Removed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, normalise_uuid
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.merge import merge
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import chosen_switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import chosen_switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record, load
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import followed, followed_origin
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.references import followed, followed_origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest, Nic
 
 

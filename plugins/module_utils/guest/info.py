@@ -13,8 +13,8 @@ from typing import Any, Dict, List, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import actual_size
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import pending_now
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import plugs_now
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import plugs_now
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}

@@ -10,8 +10,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, rcfile, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import NicLine, nic_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, ObservedGuest
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import NicLine, nic_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 
 Pending = Dict[str, Tuple[str, str]]

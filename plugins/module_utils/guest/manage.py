@@ -13,21 +13,21 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequ
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import in_order
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.dependents import in_order
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.source import read_sources
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import read_properties
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.from_image import read_disk_images
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.given import add_sizes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.in_use import check_disks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_disks import read_disk_images
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru_checks import check_roms
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.checks import check_roms
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.look import look_for_renames
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.references import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock

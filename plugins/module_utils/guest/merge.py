@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_merge import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.merge import (
     Present,
     Removed,
     merge_disks,
     text_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_merge import merge_nics
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru_merge import merge_passthru
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.merge import merge_nics
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.merge import merge_passthru
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     PLAIN,

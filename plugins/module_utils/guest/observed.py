@@ -13,14 +13,14 @@ from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_state import Source
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
     Capabilities,
     HostConf,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import bhyve_title
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_state import Former
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.state import Former
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import WiredMemory
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import Device

@@ -137,7 +137,7 @@ def guest_options() -> Dict[str, Any]:
         "loader": {"type": "dict", "options": loader_options()},
         "disks": {"type": "list", "elements": "dict", "options": disk_options()},
         "nics": {"type": "list", "elements": "dict", "options": nic_options()},
-        "passthru": {"type": "list", "elements": "dict", "options": passthru_options()},
+        "passthru": {"type": "list", "elements": "dict", "options": passthru_options(), "no_log": False},
         "console": {
             "type": "dict",
             "options": {port: {"type": "str", "choices": list(CONSOLES)} for port in COM_PORTS},

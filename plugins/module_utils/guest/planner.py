@@ -11,29 +11,29 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
-    changes,
-    cloning,
-    config,
-    rcfile,
-    record,
-    renaming,
-    view,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.dependents import Needs, destroy_needs, in_order
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones import cloning
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.dependents import Needs, destroy_needs, in_order
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_steps import destroyed_disks, disk_steps
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.steps import destroyed_disks, disk_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import unknown_keys
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import after_view, before_view, pending_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nic_moves import tap_changes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.moves import tap_changes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.outlets import outlets_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plug_checks import check_plugs
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import (
+    TAP,
+    Outlet,
+    Plug,
+    held_ports,
+    plugs_of,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import check_plugs
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug, plugs_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames import renaming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
@@ -135,8 +135,9 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
     """
     validate(desired, observed)
     leaving = [one.name for one in desired if one.record is None]
+    held = held_ports(seen.running.conf for seen in observed.guests.values() if seen.running is not None)
     allocator = Allocator(
-        observed.allocations, observed.interfaces, observed.listeners, leaving, _reserved_ports(desired)
+        observed.allocations, observed.interfaces, observed.listeners, leaving, _reserved_ports(desired), held
     )
     guests: List[GuestPlan] = []
     warnings: List[str] = []

@@ -12,8 +12,8 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.config import disk_keys, disk_path, words
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout, nmdm
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import Plug, nic_line, switch_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import FBUF
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import Plug, nic_line, switch_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import cloning, passthru_checks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_sizes import check_sizes, check_space
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.sizes import check_sizes, check_space
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import UNALLOCATED
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plug_checks import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plug_checks import (
     check_host_addresses,
     check_vale_ports,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru import checks as passthru_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
 

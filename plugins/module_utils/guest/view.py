@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import nmdm
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Plug
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest, Passthru
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import selector_of

@@ -86,8 +86,8 @@ def _merged(
         for option in ("mtu", "mac"):
             if getattr(request, option):
                 raise BadInput(
-                    f"switch {request.name}: {option}: of a netgraph bridge only the host's own interface on it has one, "
-                    "and that is there while the switch has addresses"
+                    f"switch {request.name}: {option}: of a netgraph bridge only the host's own interface on it has "
+                    "one, and that is there while the switch has addresses"
                 )
         return replace(base, uplink=uplink, addresses=(), mtu=0, mac="")
     mtu = base.mtu if request.mtu is None else request.mtu

@@ -155,8 +155,9 @@ def _merged(
         _check_filter(request.name, vlan, addresses)
     nat = _nat(request, base, default)
     if nat and connected:
+        way = f"uplink {uplink}" if uplink else "vxlan"
         raise BadInput(
-            f"switch {request.name}: nat: by its {'uplink ' + uplink if uplink else 'vxlan'} its guests are on the LAN themselves; "
+            f"switch {request.name}: nat: by its {way} its guests are on the LAN themselves; "
             "translation is for a switch without one"
         )
     if request.forwards and not nat:

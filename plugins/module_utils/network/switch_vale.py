@@ -115,8 +115,8 @@ class _ValeJob(Job):
     def check(self, host: Host, values: Variables) -> List[str]:
         if self._new and host.stat(NETWORK) is None:
             raise BadInput(
-                f"switch {self._new[0].name}: type: {VALE}: this host is not prepared for guests (there is no {NETWORK}, "
-                "which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
+                f"switch {self._new[0].name}: type: {VALE}: this host is not prepared for guests (there is no "
+                f"{NETWORK}, which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
             )
         warnings: List[str] = []
         for one in self._desired:

@@ -155,8 +155,8 @@ def _check(host: Host, request: Request, device: Device, with_ppt: bool, new: bo
         raise BadInput(f"{at}num_vfs: {request.num_vfs}; it can have {device.virtual.most} at most")
     if not with_ppt:
         raise BadInput(
-            f"{at}the driver ppt is not in the kernel, so its virtual functions would be the host's own; load vmm first "
-            "(bhyve_host)"
+            f"{at}the driver ppt is not in the kernel, so its virtual functions would be the host's own; load vmm "
+            "first (bhyve_host)"
         )
     if new and request.parameters:
         argv = ["iovctl", "-S", "-d", request.device]
@@ -169,7 +169,7 @@ def _check_guests(request: Request, device: Optional[Device], guests: Mapping[st
     users = [f"{user} has {selector_of(place)}" for place in places for user in guests.get(place, ())]
     if users:
         raise BadInput(
-            f"device {request.device}: its virtual functions would all be destroyed, and {', '.join(users)}; "
+            f"device {request.device}: all its virtual functions would be destroyed, and {', '.join(users)}; "
             "take them out of the guests' passthru first"
         )
 

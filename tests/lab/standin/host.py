@@ -132,6 +132,12 @@ class StandinHost:
         """Wait until the host is off (a fault cut its power, or it was shut down from inside)."""
         self._end(None, timeout, "go off")
 
+    def rebuild(self, **changes: Any) -> None:
+        """Give a host that is off other hardware: fields of ``settings.Settings``, such as uplinks."""
+        if self.is_up():
+            raise LabError(f"stand-in host {self.name} is up: shut it down before it gets other hardware")
+        self._save("disk/host.json", json.dumps({**self.settings(), **changes}))
+
     def limit_pools(self) -> None:
         """Let the pools of a host that is off have an end for those who write to them, too (``zfs/limit.py``).
 

@@ -10,12 +10,10 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import (
-    disk_tasks,
-    export_options,
-    options,
-    snapshot_options,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import tasks as disk_tasks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import options as export_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import options as snapshot_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import image_options
 
 Reader = Callable[[Dict[str, Any]], List[Any]]

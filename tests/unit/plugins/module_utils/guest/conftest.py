@@ -17,11 +17,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Capabilities, HostConf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.outlets import outlets_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Generation, Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import guest_options
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.outlets import outlets_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, plugs_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Process

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_source import read_sources
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.source import read_sources
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Origin
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, pci, rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.plugs import TAP, Outlet, Plug
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, Outlet, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 
 Make = Callable[..., Dict[str, Any]]

@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import disk_tasks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import WriteGeneration
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties, names_to_read
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import tasks as disk_tasks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.properties import SetProperties, names_to_read
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
 
 Make = Callable[..., Dict[str, Any]]

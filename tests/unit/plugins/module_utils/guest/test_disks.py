@@ -15,8 +15,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import DestroyDataset
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disk_properties import SetProperties
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import check_disks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.in_use import check_disks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.properties import SetProperties
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile, Process
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, PoolMember

@@ -11,21 +11,15 @@ from typing import Any, Dict, FrozenSet, Optional, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import archive
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.archive import Content, Left, Manifest, Member
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import (
     DestroyDataset,
     WriteFile,
     WriteGeneration,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_options import (
-    Export,
-    Import,
-    exports_of,
-    imports_of,
-)
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import archive
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.archive import Content, Left, Manifest, Member
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.export_plan import (
     Element,
     FileFacts,
     Source,
@@ -34,20 +28,34 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.export_plan imp
     plan,
     unwritten,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_place import Place, as_if_there
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.import_plan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.import_plan import (
     Adapted,
     Incoming,
     adapt,
     needs,
     taken_on,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.options import (
+    Export,
+    Import,
+    exports_of,
+    imports_of,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.place import Place, as_if_there
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import plan_fleet
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Boot, Disk, Guest, Loader, Nic, Vnc
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
+    Boot,
+    Disk,
+    Guest,
+    Loader,
+    Nic,
+    Passthru,
+    Vnc,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import STATE
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.streams import MARK, Marks
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import WITH_POINTS, parse_datasets
@@ -333,6 +341,14 @@ def empty(fleet: Any) -> Observed:
     """A host without guests."""
     observed: Observed = fleet.observed
     return replace(observed, guests={}, hostuuid="this-host")
+
+
+def test_devices_of_the_other_host_stay_there(empty: Observed) -> None:
+    guest = replace(GUEST, passthru=(Passthru("wan", "4/0/0"),))
+    identity = replace(IDENTITY, slots={**IDENTITY.slots, "passthru/wan": "0.9.0"})
+    found = adapted(empty, incoming(record=Record(guest, identity, OWNER)))
+    assert found.record.guest.passthru == () and "passthru/wan" not in found.record.identity.slots
+    assert "passthru: left out: wan (pci0:4:0:0)" in found.warnings[0]
 
 
 def test_a_guest_keeps_its_identity_and_gets_a_new_owner(empty: Observed) -> None:

@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, List, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, nic_tasks, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, rcfile
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import WriteGeneration
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import tasks as nic_tasks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import guest_from_json, guest_to_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, record, view
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clone_merge import clone_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.merge import clone_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import HostDevices
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import WiredMemory

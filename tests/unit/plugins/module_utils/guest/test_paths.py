@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.paths import add_sizes, parse_diskinfo
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.given import add_sizes, parse_diskinfo
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 
 TEXT = "/dev/vtbd1\t512\t10737418240\t20971520\t0\t0\t20805\t16\t63\n/dev/zvol/t/v\t512\t8388608\t16384\t16384\t0\n"

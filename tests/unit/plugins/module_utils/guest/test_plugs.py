@@ -12,7 +12,9 @@ from typing import Any, Callable, Dict, Mapping
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations, dump, load, moved
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, nic_moves, plugs, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import moves as nic_moves
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import plugs
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan
 
 Make = Callable[..., Dict[str, Any]]
@@ -87,6 +89,16 @@ def test_a_nic_that_leaves_the_switch_gives_its_port_back(host: Any, request_of:
     assert [change.own for change in plan.changes if isinstance(change, changes.Allocate)] == [
         Allocations({"web1/a": 1000})
     ]
+
+
+@pytest.mark.parametrize("switch", ["tenant", "mesh"])
+def test_a_port_that_a_running_guest_has_is_nobody_elses_before_it_is_off(
+    host: Any, request_of: Make, switch: str
+) -> None:
+    host.make(request_of(memory="2G", nics=nics(f"a={switch}")), running=True)
+    host.observed = replace(host.observed, allocations=Allocations({"web1/a": 1000}, {}, SWITCHES))
+    plan = host.plan(request_of(memory="2G", name="web2", nics=nics(f"b={switch}"))).guests[0]
+    assert [change.own.ports for change in plan.changes if isinstance(change, changes.Allocate)] == [{"web2/b": 1001}]
 
 
 def test_a_guest_that_goes_gives_its_ports_back(host: Any, request_of: Make) -> None:

@@ -16,8 +16,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Origin, Renaming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_look import look_for_renames
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.rename_refs import with_followers
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.look import look_for_renames
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.references import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import OpenFile

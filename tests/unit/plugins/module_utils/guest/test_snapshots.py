@@ -17,20 +17,21 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
     CommandError,
     UnknownState,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import snapshot_note, snapshot_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_changes import Batch, DestroySnapshots
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_merge import merge_records, merge_slots
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_options import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import note as snapshot_note
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import steps as snapshot_steps
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.changes import Batch, DestroySnapshots
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.merge import merge_records, merge_slots
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.options import (
     Wanted,
     module_options,
     parse_age,
     wanted_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_past import Past
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_plan import Element, Planner
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshot_rollback import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.past import Past
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.plan import Element, Planner
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.rollback import (
     case_of,
     plan_rollbacks,
     target_of,

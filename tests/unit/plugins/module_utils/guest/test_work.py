@@ -11,8 +11,8 @@ from typing import List, Tuple
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils import locks
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest import work
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.work import Note, Work, read_work
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import work
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.work import Note, Work, read_work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
 

@@ -20,7 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.iov_options 
 
 #: As pciconf(8) prints it of an X710, but for what nobody reads.
 CARD = """\
-ixl0@pci0:1:0:1:	class=0x020000 rev=0x02 hdr=0x00 vendor=0x8086 device=0x1572 subvendor=0x8086 subdevice=0x0000
+ixl0@pci0:1:0:1:\tclass=0x020000 rev=0x02 hdr=0x00 vendor=0x8086 device=0x1572 subvendor=0x8086 subdevice=0x0000
     cap 11[70] = MSI-X supports 129 messages, enabled
                  Table in map 0x1c[0x0], PBA in map 0x1c[0x1000]
     ecap 0010[160] = SR-IOV 1 IOV disabled, Memory Space disabled, ARI enabled
@@ -30,13 +30,13 @@ ixl0@pci0:1:0:1:	class=0x020000 rev=0x02 hdr=0x00 vendor=0x8086 device=0x1572 su
 """
 SCHEMA = """\
 The following configuration parameters may be configured on the PF:
-	num_vfs : uint16_t (required)
-	device : string (required)
+\tnum_vfs : uint16_t (required)
+\tdevice : string (required)
 
 The following configuration parameters may be configured on a VF:
-	passthrough : bool (default = false)
-	mac-addr : unicast-mac (optional)
-	num-queues : uint16_t (default = 4)
+\tpassthrough : bool (default = false)
+\tmac-addr : unicast-mac (optional)
+\tnum-queues : uint16_t (default = 4)
 """
 
 
