@@ -96,22 +96,22 @@ lease()
 # leased INTERFACE [OTHERS...]: has it an address besides these?
 leased()
 {
-	_if=$1
-	shift
-	ifconfig "$_if" > addresses || return 1
-	while read -r _family _address _rest; do
-		case "$_family $_address " in
-		'inet 0.0.0.0 ') continue ;;
-		'inet '*) ;;
-		*) continue ;;
-		esac
-		case " $* " in
-		*" $_address "*) ;;
-		*) return 0 ;;
-		esac
-	done < addresses
-	echo "$_if has got no address by DHCP"
-	return 1
+\t_if=$1
+\tshift
+\tifconfig "$_if" > addresses || return 1
+\twhile read -r _family _address _rest; do
+\t\tcase "$_family $_address " in
+\t\t'inet 0.0.0.0 ') continue ;;
+\t\t'inet '*) ;;
+\t\t*) continue ;;
+\t\tesac
+\t\tcase " $* " in
+\t\t*" $_address "*) ;;
+\t\t*) return 0 ;;
+\t\tesac
+\tdone < addresses
+\techo "$_if has got no address by DHCP"
+\treturn 1
 }
 
 # route(8) says the same whether a route is there already or cannot be.

@@ -11,7 +11,12 @@ from typing import Any, Dict
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import check_uplinks_apart
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import KINDS, asked_of, elements_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+    KINDS,
+    asked_of,
+    elements_of,
+    module_options,
+)
 
 _BRIDGE = {"type": "bridge", "interface": "bridge1000", "uplink": "em0"}
 
@@ -41,3 +46,11 @@ def test_an_uplink_is_in_switches_of_one_kind() -> None:
     with pytest.raises(BadInput, match="switch new: uplink: em0 is the uplink of the bridge switch old"):
         check_uplinks_apart({"old": _BRIDGE, "new": vale}, ["new"])
     check_uplinks_apart({"old": _BRIDGE, "new": {**vale, "uplink": ""}}, ["new"])
+
+
+def test_only_bridges_have_what_moves_addresses() -> None:
+    assert {"move_timeout", "move_confirm", "uplink_address"} <= set(module_options())
+    assert not {"move_timeout", "move_confirm", "uplink_address"} & set(module_options("vale"))
+    for kind in ("vale", "netgraph"):
+        with pytest.raises(BadInput, match=f"switch a: uplink_address: a switch of type {kind} has no such option"):
+            asked_of([{"name": "a", "type": kind, "uplink_address": "move"}], {})

@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desire
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import plan_live
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Moved, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_checks import check_others
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import (
     after_moves,
     check_gateway,
@@ -25,6 +26,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move i
     with_moved,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_program import Gateways, program
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
 
 UP = ("UP", "BROADCAST")
 MAC = "00:11:22:33:44:55"
@@ -170,6 +172,39 @@ def test_what_is_left_out_stays_as_it_is() -> None:
 def test_what_is_not_clear_is_refused(old: Optional[Switch], uplink: Interface, main: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         resolved(old, host(uplink), "move", main)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (None, replace(LAN, uplink=""), "move needs an uplink that is in the bridge itself"),
+        (None, replace(LAN, vlan=82), "move needs an uplink that is in the bridge itself"),
+        (None, replace(LAN, vlan_filter=True), "move is not for a bridge that filters VLANs"),
+        (replace(LAN, vlan_filter=True), LAN, "move is not for a bridge that filters VLANs"),
+    ],
+)
+def test_a_bridge_that_cannot_take_them_is_refused(old: Optional[Switch], new: Switch, says: str) -> None:
+    request = Request("lan", uplink_address="move")
+    with pytest.raises(BadInput, match=f"switch lan: uplink_address: {says}"):
+        with_moved([Desired("lan", old, new)], [request], host(), dict.fromkeys(uplink_lines.names("em0")))
+
+
+def test_other_switches_that_need_the_addresses_where_they_are() -> None:
+    forth, back = due([resolved(None, host(), "move")], host()), due([Desired("lan", HAS, None)], host(BRIDGE, BARE))
+    out = replace(Switch("lab", "bridge1001"), nat="em0")
+    tunnel = Vxlan(42, local="192.0.2.10", remote="192.0.2.2", interface="vxlan1000")
+    far, made = Switch("far", "bridge1002", vxlan=tunnel), Interface("vxlan1000", UP, 1450)
+    translates = "the switch lab translates addresses to that of {}, which is on {} then; .* first, and give it {}"
+    with pytest.raises(BadInput, match=translates.format("em0", "bridge1000", "bridge1000")):
+        check_others(forth, {"lan": HAS, "lab": out}, host())
+    with pytest.raises(BadInput, match=translates.format("em0", "bridge1000", "bridge1000")):
+        check_others([], {"lan": HAS, "lab": out}, host(BRIDGE, BARE))
+    with pytest.raises(BadInput, match=translates.format("bridge1000", "em0", "em0")):
+        check_others(back, {"lab": replace(out, nat="bridge1000")}, host(BRIDGE, BARE))
+    with pytest.raises(BadInput, match="the vxlan of the switch far goes by the address of em0"):
+        check_others(forth, {"lan": HAS, "far": far}, host(made))
+    # One that is made after the bridge comes after it at boot too.
+    check_others(forth, {"lan": HAS, "far": far, "lab": replace(out, nat="em1")}, host())
 
 
 def test_a_gateway_of_the_link_alone_is_refused() -> None:
