@@ -570,13 +570,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.task import (
     elements_of,
     manage,
     module_options,
     result_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_task import step_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.steps import step_of
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:

@@ -221,13 +221,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.switch_users import switch_users
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.task import (
     elements_of,
     manage,
     module_options,
     result_of,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale_record import VALE
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import VALE
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
 
 IFCONFIG = ("ifconfig", "-a")
 

@@ -11,7 +11,7 @@ import re
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.host_side import check_host_side
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import NONE, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import VLANS
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import VLANS
 
 _SWITCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Slots of bus 0 that are kept for what has its habitual place there.

@@ -14,7 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.host_side import normal_address, normal_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import parse_vlans
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import parse_vlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 
 _PLAIN = ("model", "switch", "mtu", "private", "vlan", "slot")

@@ -16,14 +16,14 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import changes as lane_words
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import (
     add_member,
     delete_member,
     set_member,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import changes as lane_words
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 

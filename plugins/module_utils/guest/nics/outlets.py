@@ -22,7 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs impo
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of, switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import bridge_of, switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
 

@@ -18,7 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Al
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.host_side import option_words
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import AUTO, Guest, Nic
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
 
 TAP = "tap"
 VALE = "vale"

@@ -16,8 +16,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.changes import WriteGeneration
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics import tasks as nic_tasks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import guest_from_json, guest_to_json
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 Make = Callable[..., Dict[str, Any]]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridge import bridge_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan, parse_ifconfig
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 

@@ -10,7 +10,7 @@ from typing import List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import (
     Lanes,
     changes,
     check_release,

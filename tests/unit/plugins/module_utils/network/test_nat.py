@@ -10,7 +10,8 @@ from typing import Any, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch, on_its_way
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import (
     Forward,
     check_lifeline,
     forwards_from_json,
@@ -18,7 +19,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import (
     parse_forwards,
     parse_nat,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Switch, on_its_way
 
 
 def test_values_are_normalised_and_kept() -> None:

@@ -11,21 +11,22 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_lifeline, check_switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.desired import (
+    Desired,
+    needs_default_route,
+    resolve,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import (
     Node,
     Passing,
     Peer,
     parse_answers,
     parse_nodes,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_checks import check_lifeline, check_switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_desired import (
-    Desired,
-    needs_default_route,
-    resolve,
-)
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_plan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.plan import (
     Ngctl,
     Scene,
     expected,
@@ -33,14 +34,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_plan
     leave,
     missing,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph_record import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.record import (
     NetgraphSwitch,
     boot_file,
     from_json,
     rc_lines,
     to_json,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
 
 UP = ("UP", "BROADCAST")
 EM0 = Interface("em0", UP, 1500, ether="00:11:22:33:44:55", inet=("192.0.2.10/24",))

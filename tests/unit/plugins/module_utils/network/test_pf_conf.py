@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import Forward
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.pf_conf import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import Forward
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_conf import (
     has_calls,
     is_somebodys,
     rules,

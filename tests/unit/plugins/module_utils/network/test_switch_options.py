@@ -10,15 +10,15 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request, parse_request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request, parse_request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import (
     Port,
     Switch,
     switch_to_json,
     switches_from_json,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
 
 
 def test_what_is_left_out_is_not_said_and_what_is_empty_unsets() -> None:

@@ -12,29 +12,29 @@ from typing import Any, Dict, List, Optional, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_manage
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Vlan, parse_ifconfig
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import DefaultRoute, parse_route
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_checks import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import kind as switch_manage
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.checks import (
     check_lifeline,
     check_members_without_addresses,
     check_scripts,
     check_switches,
     silenced,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.desired import (
     Desired,
     after,
     needs_default_route,
     needs_number,
     resolve,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import expected, plan_live
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch, on_its_way
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.plan import expected, plan_live
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Port, Switch, on_its_way
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Vlan, parse_ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import DefaultRoute, parse_route
 
 UP = ("UP", "BROADCAST")
 EM0 = Interface("em0", UP, 1500, ether="00:11:22:33:44:55", options=("TXCSUM", "TSO4"), inet=("192.0.2.10/24",))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Dict, List, Optional
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lanes import Lanes
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import Lanes
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.rc_lines import (
     address_words,
     clone_list,
     is_sticky,
@@ -19,8 +19,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_rc imp
     uplink_line,
     variable,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Port, Switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Port, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
 
 MAC = "5a:00:00:00:00:01"
 PLAIN = Switch("lan", "bridge1000", uplink="em0", mac=MAC)

@@ -10,8 +10,8 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import check_uplinks_apart
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_task import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import check_uplinks_apart
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.task import (
     KINDS,
     asked_of,
     elements_of,

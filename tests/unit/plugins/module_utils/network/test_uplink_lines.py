@@ -10,15 +10,15 @@ from typing import Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import (
     Moved,
     Switch,
     on_its_way,
     switch_to_json,
     switches_from_json,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_lines import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.rc_lines import (
     names,
     read,
     with_addresses,

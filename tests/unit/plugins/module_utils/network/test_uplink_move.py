@@ -12,21 +12,22 @@ from typing import Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import switch_rc, uplink_lines
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.plan import plan_live
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Moved, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_options import Request
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_plan import plan_live
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Moved, Switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_checks import check_others
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks import rc_lines as uplink_lines
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.checks import check_others
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.moves import (
     after_moves,
     check_gateway,
     due,
     with_moved,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_program import Gateways, program
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.program import Gateways, program
 
 UP = ("UP", "BROADCAST")
 MAC = "00:11:22:33:44:55"

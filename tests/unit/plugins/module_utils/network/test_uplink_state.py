@@ -16,11 +16,11 @@ from typing import List, Sequence
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import uplink_state
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Moved, Switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_record import Moved, Switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_move import Move
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplink_program import Gateways, program
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks import state as uplink_state
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.moves import Move
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.program import Gateways, program
 
 LAN = Switch("lan", "bridge1000", uplink="em0", mac="00:11:22:33:44:55", moved=Moved(("192.0.2.10/24",)))
 MOVE = Move("lan", LAN, Interface("em0", ("UP",), 1500, ether=LAN.mac, inet=("192.0.2.10/24",)), None)

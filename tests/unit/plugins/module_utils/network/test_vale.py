@@ -11,13 +11,13 @@ from typing import Any, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.network import vale_plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switch_kinds import Asked
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import Ports, parse_ports
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale_desired import Around, Desired, parse, resolve
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale_plan import Scene, join, leave, missing
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale_record import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Asked
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import plan as vale_plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.desired import Around, Desired, parse, resolve
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.plan import Scene, join, leave, missing
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import Ports, parse_ports
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import (
     ValeSwitch,
     boot_file,
     clone_list,

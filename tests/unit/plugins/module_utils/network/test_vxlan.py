@@ -10,15 +10,15 @@ from typing import Any, Dict, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vxlan import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import (
     Vxlan,
     parse_vxlan,
     vxlan_from_json,
     vxlan_to_json,
     with_mtu,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
 
 REMOTE: Dict[str, Any] = {"id": 42, "local": "192.0.2.1", "remote": "192.0.2.2"}
 GROUP: Dict[str, Any] = {"id": 43, "group": "FF0E::42", "dev": "em0", "port": 8472}

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task has to do so that the addresses of switches are translated: a firewall's part, forwarding, the boot."""
+
+from __future__ import annotations
+
+import os
+from typing import Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import options as nat
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.ipfw_part import IpfwPart, switch_lines
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_part import PfPart, rules_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_directory, plan_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
+
+FORWARDING = "net.inet.ip.forwarding"
+#: What ``apiary.network`` reads of a switch.
+SWITCH_FILE = SWITCHES + "/{}"
+_GATEWAY, _BOOT = "gateway_enable", "apiary_network_enable"
+_YES = ("yes", "true", "on", "1")
+
+
+class NatPart:
+    """The part of a task about bridges that is about translation. Nothing is read where no switch has or had any."""
+
+    def __init__(
+        self, desired: Sequence[Desired], after: Mapping[str, Switch], interfaces: Mapping[str, Interface]
+    ) -> None:
+        self._wanted = [one.new for one in desired if one.new is not None and one.new.nat]
+        before = [one.old for one in desired if one.old is not None and one.old.nat]
+        kept = {switch.name for switch in self._wanted}
+        gone = [switch for switch in before if switch.name not in kept]
+        self._gone = [switch.name for switch in gone]
+        self._after = after
+        self._interfaces = interfaces
+        self._forwarding = False
+        self._pf = PfPart(
+            [switch for switch in self._wanted if switch.firewall == nat.PF],
+            [switch.name for switch in gone if switch.firewall == nat.PF],
+            any(switch.firewall == nat.PF for switch in after.values()),
+        )
+        self._ipfw = IpfwPart(
+            [switch for switch in self._wanted if switch.firewall == nat.IPFW],
+            [switch for switch in gone if switch.firewall == nat.IPFW],
+            {switch.ipfw for switch in before},
+            interfaces,
+        )
+
+    def variables(self) -> List[str]:
+        """The variables of rc.conf that have to be read."""
+        return [_GATEWAY, _BOOT, *self._pf.variables()] if self._wanted or self._gone else []
+
+    def check(self, host: Host, values: Mapping[str, Optional[str]]) -> None:
+        """Read what is needed, with the same commands for any number of switches. BadInput, UnknownState."""
+        for switch in self._wanted:
+            self._check_switch(switch)
+        if not self._wanted and not self._gone:
+            return
+        if self._wanted and host.stat(NETWORK) is None:
+            raise BadInput(
+                f"switch {self._wanted[0].name}: nat: this host is not prepared for guests (there is no {NETWORK}, "
+                "which loads the rules at boot); run the role apiary.bhyve.bhyve_host on it first"
+            )
+        kernel = read_sysctls(host, [FORWARDING, *self._ipfw.sysctls()])
+        self._forwarding = kernel.get(FORWARDING) == "1"
+        self._pf.check(host, values)
+        self._ipfw.check(host, kernel)
+
+    def _check_switch(self, switch: Switch) -> None:
+        at = f"switch {switch.name}: "
+        nat.check_nat(at, switch.nat, switch.interface, switch.addresses, switch.forwards, self._interfaces)
+        others = {
+            other.name: (other.nat, other.forwards) for other in self._after.values() if other.name != switch.name
+        }
+        nat.check_forwards_apart(at, switch.nat, switch.forwards, others)
+        nat.check_lifeline(at, switch.forwards, os.environ.get("SSH_CONNECTION", ""))
+
+    def goals(self, values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
+        """Variables of rc.conf that have to say yes. None is ever taken back: others may count on it by now."""
+        names = (_GATEWAY, _BOOT, *self._pf.goals()) if self._wanted else ()
+        return {name: "YES" for name in names if (values.get(name) or "").lower() not in _YES}
+
+    def files(self, host: Host, plan: Plan) -> None:
+        """Plan what is read at boot."""
+        self._pf.files(host, plan)
+        if self._wanted:
+            plan_directory(host, plan, SWITCHES, 0o755)
+        for switch in self._wanted:
+            rules = f"rules='{rules_file(switch.name)}'\n" if switch.firewall == nat.PF else switch_lines(switch)
+            text = f"type='bridge'\nfirewall='{switch.firewall}'\n{rules}"
+            plan_file(host, plan, SWITCH_FILE.format(switch.name), text, 0o644)
+        for name in self._gone:
+            path = SWITCH_FILE.format(name)
+            old = host.read(path)
+            if old is not None:
+                plan.add(RemoveFile(path))
+                plan.before[path], plan.after[path] = old, ""
+
+    def live(self, written: Collection[str]) -> Tuple[List[Change], List[Change]]:
+        """What lets go and what takes; ``written`` has the files among the subjects of the plan."""
+        join: List[Change] = []
+        if self._wanted and not self._forwarding:
+            join.append(SetSysctl(FORWARDING, "1"))
+        join += [*self._pf.join(written, SWITCH_FILE), *self._ipfw.join(written, SWITCH_FILE)]
+        return [*self._pf.leave(), *self._ipfw.leave()], join
+
+    def view(self, switch: Optional[Switch], done: bool) -> Dict[str, object]:
+        """How the translation of a switch is in the kernel, or will be when all is ``done``, for the diff."""
+        if switch is None or not switch.nat:
+            return {}
+        part = self._pf if switch.firewall == nat.PF else self._ipfw
+        return {**part.view(switch, done), FORWARDING: done or self._forwarding}

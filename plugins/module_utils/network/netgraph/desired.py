@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which netgraph switches there are to be: what a task says over what is recorded, and what is given to new ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import AUTO, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import NODE_NAME_MAX, Node, node_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.record import NetgraphSwitch
+
+FIRST_NUMBER = 1000
+_LAST_NUMBER = 32767
+
+
+@dataclass(frozen=True)
+class Desired:
+    """A switch of the task as it is recorded and as it is to be; None: it is not."""
+
+    name: str
+    old: Optional[NetgraphSwitch]
+    new: Optional[NetgraphSwitch]
+
+
+def needs_default_route(requests: Sequence[Request], records: Mapping[str, NetgraphSwitch]) -> bool:
+    """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
+    return any(
+        request.present and request.uplink == AUTO and not (request.name in records and records[request.name].uplink)
+        for request in requests
+    )
+
+
+def resolve(
+    requests: Sequence[Request],
+    switches: Mapping[str, NetgraphSwitch],
+    records: Mapping[str, Mapping[str, Any]],
+    interfaces: Mapping[str, Interface],
+    nodes: Mapping[str, Node],
+    default: Optional[str],
+) -> List[Desired]:
+    """The switches of the task in its order. ``default`` is the interface of the default route, if it was asked for."""
+    taken: Set[str] = {*interfaces, *nodes, *map(node_of, interfaces)}
+    for record in records.values():
+        taken |= {str(record.get("interface")), str(record.get("host_interface"))}
+    found: List[Desired] = []
+    for request in requests:
+        old = switches.get(request.name)
+        if not request.present:
+            found.append(Desired(request.name, old, None))
+            continue
+        base = old or NetgraphSwitch(request.name, _node_name(request.name, taken))
+        new = _merged(request, base, interfaces, default)
+        if new.addresses and not new.host_interface:
+            new = replace(new, host_interface=_lowest("ngeth", taken))
+        taken |= {new.interface, new.host_interface}
+        found.append(Desired(request.name, old, new))
+    return found
+
+
+def _node_name(name: str, taken: Collection[str]) -> str:
+    """The switch's own, where ngctl(8) would not cut it and nothing else has it."""
+    return name if len(name) <= NODE_NAME_MAX and name not in taken else _lowest("ngbridge", taken)
+
+
+def _lowest(prefix: str, taken: Collection[str]) -> str:
+    for number in range(FIRST_NUMBER, _LAST_NUMBER + 1):
+        if f"{prefix}{number}" not in taken:
+            return f"{prefix}{number}"
+    raise BadInput(f"there is no number left for {prefix}")
+
+
+def _merged(
+    request: Request, base: NetgraphSwitch, interfaces: Mapping[str, Interface], default: Optional[str]
+) -> NetgraphSwitch:
+    uplink = _uplink(request, base, default)
+    addresses = base.addresses if request.addresses is None else request.addresses
+    if not addresses:
+        for option in ("mtu", "mac"):
+            if getattr(request, option):
+                raise BadInput(
+                    f"switch {request.name}: {option}: of a netgraph bridge only the host's own interface on it has "
+                    "one, and that is there while the switch has addresses"
+                )
+        return replace(base, uplink=uplink, addresses=(), mtu=0, mac="")
+    mtu = base.mtu if request.mtu is None else request.mtu
+    return replace(base, uplink=uplink, addresses=addresses, mtu=mtu, mac=_mac(request, base, uplink, interfaces))
+
+
+def _uplink(request: Request, base: NetgraphSwitch, default: Optional[str]) -> str:
+    if request.uplink != AUTO:
+        return base.uplink if request.uplink is None else request.uplink
+    if base.uplink:
+        return base.uplink
+    if not default:
+        raise BadInput(f"switch {request.name}: uplink: auto, but the host has no default route; name the interface")
+    return default
+
+
+def _mac(request: Request, base: NetgraphSwitch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
+    """The address that is pinned: the one given, the one it has, or one that no other host of the LAN makes.
+
+    It derives from a network card's, as that of a bridge does.
+    """
+    if request.mac:
+        return request.mac
+    if base.mac and request.mac is None:
+        return base.mac
+    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
+    card = interfaces.get(uplink) or next((one for one in cards if one.name != base.host_interface), None)
+    return derive_mac(card.ether, request.name) if card is not None and card.ether else ""
+
+
+def after(records: Mapping[str, Mapping[str, Any]], mine: Mapping[str, Optional[Mapping[str, Any]]]) -> Dict[str, Any]:
+    """The records of all switches when the task is done."""
+    found: Dict[str, Any] = {**records, **mine}
+    return {name: record for name, record in found.items() if record is not None}

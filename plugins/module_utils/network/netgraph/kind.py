@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Switches that are netgraph bridges, as one kind among others: what a task about them reads, checks and plans."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options, parse_request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import checks as netgraph_checks
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import desired as netgraph_desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import plan as netgraph_plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import (
+    node_of,
+    read_nodes,
+    read_passing,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.plan import Scene
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.record import (
+    NETGRAPH,
+    NetgraphSwitch,
+    boot_file,
+    boot_path,
+    from_json,
+    rc_lines,
+    rc_names,
+    to_json,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import (
+    Asked,
+    Entry,
+    Job,
+    Kind,
+    Live,
+    Seen,
+    Variables,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Record as Json
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import MakeDirectory, RemoveFile, plan_file
+
+_OPTIONS = ("uplink", "addresses", "mtu", "mac")
+
+
+class NetgraphKind(Kind):
+    """Switches that are an ng_bridge(4)."""
+
+    name = NETGRAPH
+
+    def options(self) -> Dict[str, Any]:
+        known = bridge_options()
+        return {name: known[name] for name in _OPTIONS}
+
+    def job(self, host: Host, asked: Sequence[Asked], seen: Seen) -> Job:
+        return _NetgraphJob(host, asked, seen)
+
+
+class _NetgraphJob(Job):
+    """The netgraph switches of one task."""
+
+    def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
+        self.names = [one.name for one in asked]
+        requests = [
+            parse_request({**one.options, "name": one.name, "state": "present" if one.present else "absent"})
+            for one in asked
+        ]
+        switches = from_json(seen.records, ALLOCATIONS)
+        route = read_default_route(host) if netgraph_desired.needs_default_route(requests, switches) else None
+        nodes = read_nodes(host)
+        default = route.interface if route is not None else None
+        self._desired = netgraph_desired.resolve(requests, switches, seen.records, seen.interfaces, nodes, default)
+        self._by_name = {one.name: one for one in self._desired}
+        self._after = netgraph_desired.after(seen.records, self.records())
+        self._scene = _scene(host, self._new(), seen.interfaces, nodes)
+
+    def _new(self) -> List[NetgraphSwitch]:
+        return [one.new for one in self._desired if one.new is not None]
+
+    def variables(self) -> List[str]:
+        names = [switch_rc.CLONES, switch_rc.STICKY, switch_rc.DEFAULT]
+        for one in self._desired:
+            for switch in (one.old, one.new):
+                if switch is not None:
+                    names += rc_names(switch)
+                if switch is not None and switch.uplink:
+                    names.append(switch_rc.variable("ifconfig_IF", switch.uplink))
+        return list(dict.fromkeys(names))
+
+    def check(self, host: Host, values: Variables) -> List[str]:
+        new = self._new()
+        if new and host.stat(NETWORK) is None:
+            raise BadInput(
+                f"switch {new[0].name}: type: {NETGRAPH}: this host is not prepared for guests (there is no {NETWORK}, "
+                "which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
+            )
+        warnings: List[str] = []
+        for switch in new:
+            netgraph_checks.check_switch(switch, self._after, self._scene.interfaces, self._scene.nodes)
+            if switch.uplink and not switch_rc.is_sticky(switch.uplink, values):
+                warnings.append(
+                    f"switch {switch.name}: `service netif restart` destroys its uplink {switch.uplink} and makes it "
+                    f"anew, off the netgraph bridge; write {switch.uplink}:sticky in cloned_interfaces of rc.conf"
+                )
+        return warnings
+
+    def leaving(self) -> Dict[str, Tuple[str, ...]]:
+        return {one.name: (one.name,) for one in self._desired if one.new is None and one.old is not None}
+
+    def strangers(self, name: str) -> List[str]:
+        old = self._by_name[name].old
+        return [] if old is None else netgraph_plan.strangers(old, self._scene.nodes)
+
+    def records(self) -> Dict[str, Optional[Json]]:
+        return {one.name: None if one.new is None else to_json(one.new) for one in self._desired}
+
+    def note(self) -> List[Change]:
+        return [
+            Record(one.name, to_json(one.new)) for one in self._desired if one.new is not None and one.new != one.old
+        ]
+
+    def goals(self, values: Variables) -> Dict[str, Optional[str]]:
+        found: Dict[str, Optional[str]] = {}
+        for one in self._desired:
+            if one.old is not None:
+                found.update(dict.fromkeys(rc_names(one.old)))
+        for switch in self._new():
+            found.update(rc_lines(switch))
+            if switch.uplink:
+                name = switch_rc.variable("ifconfig_IF", switch.uplink)
+                current = found.get(name) or values[name]
+                found[name] = switch_rc.uplink_line(current, values[switch_rc.DEFAULT], offloads=False)
+        return found
+
+    def files(self, host: Host, plan: Plan) -> None:
+        new = self._new()
+        if new and host.stat(SWITCHES) is None:
+            plan.add(MakeDirectory(SWITCHES, 0o755))
+        for switch in new:
+            text = boot_file(switch, netgraph_checks.mtu_of(switch, self._scene.interfaces))
+            plan_file(host, plan, boot_path(switch.name), text, 0o644)
+        for one in self._desired:
+            path = boot_path(one.name)
+            old = host.read(path) if one.new is None and one.old is not None else None
+            if old is not None:
+                plan.add(RemoveFile(path))
+                plan.before[path], plan.after[path] = old, ""
+
+    def live(self, host: Host) -> Live:
+        self._check_lifeline(host)
+        found = Live()
+        for one in self._desired:
+            found.leave += netgraph_plan.leave(one, self._scene)
+            if one.new is not None:
+                found.join += netgraph_plan.join(one.new, self._scene)
+        return found
+
+    def _check_lifeline(self, host: Host) -> None:
+        losing = [(one, netgraph_plan.losses(one, self._scene)) for one in self._desired]
+        if not any(lost for _one, lost in losing):
+            return
+        route = read_default_route(host)
+        way = None if route is None else (route.interface, route.gateway)
+        connection = os.environ.get("SSH_CONNECTION", "").split()
+        for one, lost in losing:
+            if one.old is not None:
+                netgraph_checks.check_lifeline(one.name, lost, one.old.host_interface, connection, way)
+
+    def conclude(self) -> List[Change]:
+        return [Record(one.name, None) for one in self._desired if one.new is None and one.old is not None]
+
+    def views(self, name: str) -> Tuple[Entry, Entry]:
+        return netgraph_plan.views(self._by_name[name], self._scene)
+
+    def expected(self, name: str) -> Entry:
+        return netgraph_plan.expected(self._by_name[name], self._scene)
+
+    def now(self, host: Host, interfaces: Mapping[str, Interface]) -> Dict[str, Entry]:
+        scene = Scene(interfaces, read_nodes(host))
+        return {one.name: netgraph_plan.entry(one.new or one.old, one.name, scene) for one in self._desired}
+
+
+def _scene(
+    host: Host, new: Sequence[NetgraphSwitch], interfaces: Mapping[str, Interface], nodes: Mapping[str, Any]
+) -> Scene:
+    uplinks = [nodes[name] for name in dict.fromkeys(node_of(one.uplink) for one in new if one.uplink) if name in nodes]
+    return Scene(interfaces, nodes, read_passing(host, uplinks))

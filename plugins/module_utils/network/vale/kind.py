@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Switches that are VALE switches, as one kind among others: what a task about them reads, checks and plans."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_lifeline
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import (
+    Asked,
+    Entry,
+    Job,
+    Kind,
+    Live,
+    Seen,
+    Variables,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Record as Json
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import checks as vale_checks
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import desired as vale_desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import plan as vale_plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.plan import Scene
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import read_ports
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import (
+    VALE,
+    ValeSwitch,
+    boot_file,
+    boot_path,
+    clone_list,
+    from_json,
+    on_its_way,
+    pair_of,
+    rc_lines,
+    rc_names,
+    to_json,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import MakeDirectory, RemoveFile, plan_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
+
+_SHARED = ("interface", "uplink", "addresses", "mac")
+_LIMIT = "dev.netmap.max_bridges"
+#: Of a kernel that does not tell (vale(4)).
+_DEFAULT_LIMIT = 8
+
+
+class ValeKind(Kind):
+    """Switches of netmap(4)."""
+
+    name = VALE
+
+    def options(self) -> Dict[str, Any]:
+        known = bridge_options()
+        return {**{name: known[name] for name in _SHARED}, "host_stack": {"type": "bool"}}
+
+    def job(self, host: Host, asked: Sequence[Asked], seen: Seen) -> Job:
+        return _ValeJob(host, asked, seen)
+
+
+class _ValeJob(Job):
+    """The VALE switches of one task."""
+
+    def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
+        self.names = [one.name for one in asked]
+        requests = [vale_desired.parse(one) for one in asked]
+        switches = from_json(seen.records, ALLOCATIONS)
+        self._scene = Scene(seen.interfaces, read_ports(host))
+        self._desired = vale_desired.resolve(requests, switches, self._around(host, requests, switches, seen))
+        self._by_name = {one.name: one for one in self._desired}
+        self._after = vale_desired.after(seen.records, self.records())
+        self._new = [one.new for one in self._desired if one.new is not None]
+
+    def _around(
+        self,
+        host: Host,
+        requests: Sequence[vale_desired.Request],
+        switches: Mapping[str, ValeSwitch],
+        seen: Seen,
+    ) -> vale_desired.Around:
+        route = read_default_route(host) if vale_desired.needs_default_route(requests, switches) else None
+        cloned: Sequence[str] = ()
+        if vale_desired.needs_number(requests, switches):
+            cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
+        limit = 0
+        if vale_desired.needs_limit(requests, switches):
+            limit = int(read_sysctls(host, [_LIMIT]).get(_LIMIT, _DEFAULT_LIMIT))
+        default = route.interface if route is not None else None
+        return vale_desired.Around(seen.records, seen.interfaces, self._scene.ports, cloned, default, limit)
+
+    def variables(self) -> List[str]:
+        names = [switch_rc.CLONES, switch_rc.STICKY, switch_rc.DEFAULT]
+        for one in self._desired:
+            for switch in (one.old, one.new):
+                names += rc_names(switch) if switch is not None else []
+        for new in self._new:
+            if new.uplink:
+                names += switch_rc.address_names(new.uplink)
+        return list(dict.fromkeys(names))
+
+    def check(self, host: Host, values: Variables) -> List[str]:
+        if self._new and host.stat(NETWORK) is None:
+            raise BadInput(
+                f"switch {self._new[0].name}: type: {VALE}: this host is not prepared for guests (there is no "
+                f"{NETWORK}, which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
+            )
+        warnings: List[str] = []
+        for one in self._desired:
+            vale_checks.check_switch(one, self._after, self._scene.interfaces, self._scene.ports, values)
+            warnings += [] if one.new is None else self._warnings(one.new, values)
+        return warnings
+
+    def _warnings(self, new: ValeSwitch, values: Variables) -> List[str]:
+        found: List[str] = []
+        if not new.uplink or new.uplink in self._scene.ports.get(new.interface, ()):
+            return found
+        if self._scene.interfaces[new.uplink].addresses:
+            found.append(
+                f"switch {new.name}: its uplink {new.uplink} has an address of the host; its link may be interrupted "
+                "for some seconds when netmap(4) takes it over"
+            )
+        if not switch_rc.is_sticky(new.uplink, values):
+            found.append(
+                f"switch {new.name}: `service netif restart` destroys its uplink {new.uplink} and makes it anew, off "
+                f"the switch; write {new.uplink}:sticky in cloned_interfaces of rc.conf"
+            )
+        return found
+
+    def leaving(self) -> Dict[str, Tuple[str, ...]]:
+        return {one.name: (one.name,) for one in self._desired if one.new is None and one.old is not None}
+
+    def strangers(self, name: str) -> List[str]:
+        old = self._by_name[name].old
+        return [] if old is None else vale_plan.strangers(old, self._scene.ports)
+
+    def records(self) -> Dict[str, Optional[Json]]:
+        return {one.name: None if one.new is None else to_json(one.new) for one in self._desired}
+
+    def note(self) -> List[Change]:
+        return [
+            Record(one.name, to_json(on_its_way(one.old, one.new)))
+            for one in self._desired
+            if one.new is not None and on_its_way(one.old, one.new) != one.old
+        ]
+
+    def goals(self, values: Variables) -> Dict[str, Optional[str]]:
+        found: Dict[str, Optional[str]] = {}
+        clones = values[switch_rc.CLONES]
+        for one in self._desired:
+            switch = one.new or one.old
+            if switch is not None and switch.host_interface:
+                wanted = one.new is not None and bool(one.new.own)
+                clones = clone_list(clones, pair_of(switch.host_interface), wanted)
+            if one.old is not None:
+                found.update(dict.fromkeys(rc_names(one.old)))
+        for new in self._new:
+            found.update(rc_lines(new))
+            if new.uplink:
+                name = switch_rc.variable("ifconfig_IF", new.uplink)
+                found[name] = switch_rc.uplink_line(values[name], values[switch_rc.DEFAULT], offloads=True)
+        if clones != values[switch_rc.CLONES]:
+            found[switch_rc.CLONES] = clones
+        return found
+
+    def files(self, host: Host, plan: Plan) -> None:
+        if self._new and host.stat(SWITCHES) is None:
+            plan.add(MakeDirectory(SWITCHES, 0o755))
+        for new in self._new:
+            plan_file(host, plan, boot_path(new.name), boot_file(new), 0o644)
+        for one in self._desired:
+            path = boot_path(one.name)
+            old = host.read(path) if one.new is None and one.old is not None else None
+            if old is not None:
+                plan.add(RemoveFile(path))
+                plan.before[path], plan.after[path] = old, ""
+
+    def live(self, host: Host) -> Live:
+        self._check_lifeline(host)
+        found = Live()
+        for one in self._desired:
+            found.leave += vale_plan.leave(one, self._scene)
+            if one.new is not None:
+                found.join += vale_plan.join(one.new, self._scene)
+        return found
+
+    def _check_lifeline(self, host: Host) -> None:
+        losing = [(one, vale_plan.losses(one, self._scene)) for one in self._desired]
+        if not any(lost for _one, lost in losing):
+            return
+        route = read_default_route(host)
+        way = None if route is None else (route.interface, route.gateway)
+        connection = os.environ.get("SSH_CONNECTION", "").split()
+        for one, lost in losing:
+            if one.old is not None:
+                check_lifeline(one.name, lost, one.old.host_interface, connection, way)
+
+    def conclude(self) -> List[Change]:
+        found: List[Change] = []
+        for one in self._desired:
+            if one.new is None and one.old is not None:
+                found.append(Record(one.name, None))
+            elif one.new is not None and on_its_way(one.old, one.new) != one.new:
+                found.append(Record(one.name, to_json(one.new), done=True))
+        return found
+
+    def views(self, name: str) -> Tuple[Entry, Entry]:
+        return vale_plan.views(self._by_name[name], self._scene)
+
+    def expected(self, name: str) -> Entry:
+        return vale_plan.expected(self._by_name[name], self._scene)
+
+    def now(self, host: Host, interfaces: Mapping[str, Interface]) -> Dict[str, Entry]:
+        scene = Scene(interfaces, read_ports(host))
+        return {one.name: vale_plan.entry(one.new or one.old, one.name, scene) for one in self._desired}
