@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bhyve_switch
-short_description: Make and remove the bridges that guests are plugged into
+short_description: Make and remove the switches that guests are plugged into
 version_added: 0.2.0
 description:
-  - Manages the switches of a FreeBSD host, one by its own options or many by O(switches). A switch is a bridge, with an
-    interface of the host as uplink or without one, which the NICs of guests name
-    (O(apiary.bhyve.bhyve_vm#module:nics[].switch)).
+  - Manages the switches of a FreeBSD host, one by its own options or many by O(switches). A switch is a bridge, or by
+    O(type) a VALE switch or a bridge node of netgraph, with an interface of the host as uplink or without one. The NICs
+    of guests name it (O(apiary.bhyve.bhyve_vm#module:nics[].switch)).
   - It is brought up now, and written to rc.conf in the one form that is the same after a boot and survives C(service
     netif restart) with its addresses and with the guests' taps in it. What somebody has changed by hand, in the kernel
     or in rc.conf, shows up as a difference and is set right.
