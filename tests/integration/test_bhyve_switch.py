@@ -290,7 +290,7 @@ BAD: Dict[str, Any] = {
     "cannot be a switch's name": lan("a b"),
     "the host has a bridge of that name": lan("bridge3"),
     "value of type must be one of": lan(type="hub"),
-    "Unsupported parameters": lan(nat="em0"),
+    "Unsupported parameters": lan(gateway="em0"),
 }
 
 
