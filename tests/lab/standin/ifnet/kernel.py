@@ -224,7 +224,7 @@ class Ifnet:
             interface["vxlan"]["user_mtu"] = True
         if mtu != interface["mtu"]:
             interface["mtu"] = mtu
-            for device in {interface["linux"], dataplane.wire(interface)}:
+            for device in dict.fromkeys((interface["linux"], dataplane.wire(interface))):
                 self.line(interface, "link set dev", device, "mtu", self.real_mtu(interface))
 
     def real_mtu(self, interface: Interface) -> int:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Iterator, Sequence
 
 from .. import modules, notes, paths, state
@@ -24,8 +24,9 @@ _NO_ETHER = ("lo",)
 @contextmanager
 def graph() -> Iterator[Graph]:
     """The nodes and the interfaces, under the state's lock."""
-    with network() as net, state.kernel("netgraph") as document:
-        found = Graph(empty(document), net)
+    with ExitStack() as stack:
+        net = stack.enter_context(network())
+        found = Graph(empty(stack.enter_context(state.kernel("netgraph"))), net)
         _bury(found)
         _follow(found)
         yield found

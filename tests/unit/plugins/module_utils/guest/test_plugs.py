@@ -34,7 +34,8 @@ def host(fleet: Any) -> Any:
 
 def nics(*pairs: str) -> Any:
     return [
-        {"name": name, "state": "present", "switch": switch} for name, _, switch in (p.partition("=") for p in pairs)
+        {"name": name, "state": "present", "switch": switch}
+        for name, _equals, switch in (p.partition("=") for p in pairs)
     ]
 
 

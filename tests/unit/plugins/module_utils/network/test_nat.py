@@ -57,8 +57,8 @@ def test_the_port_by_which_one_is_connected_is_not_forwarded() -> None:
 
 
 def test_what_is_on_its_way_out_is_noted_until_it_is_out() -> None:
-    old = Switch("lab", "bridge7", nat="em0", ipfw=60, forwards=(Forward(2222, "10.0.0.2", 22),))
-    new = Switch("lab", "bridge7")
-    assert on_its_way(old, new) == old
-    assert on_its_way(new, old) == old and on_its_way(old, old) == old
-    assert (old.firewall, Switch("lab", "bridge7", nat="em0").firewall, new.firewall) == ("ipfw", "pf", "")
+    by_ipfw = Switch("lab", "bridge7", nat="em0", ipfw=60, forwards=(Forward(2222, "10.0.0.2", 22),))
+    private = Switch("lab", "bridge7")
+    for old, new in ((by_ipfw, private), (private, by_ipfw), (by_ipfw, by_ipfw)):
+        assert on_its_way(old, new) == by_ipfw
+    assert (by_ipfw.firewall, Switch("lab", "bridge7", nat="em0").firewall, private.firewall) == ("ipfw", "pf", "")

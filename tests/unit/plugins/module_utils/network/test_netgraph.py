@@ -115,10 +115,12 @@ def test_what_cannot_be_read_is_an_error(text: str) -> None:
         parse_nodes(text)
 
 
-def made(request: Request, old: Optional[NetgraphSwitch] = None, nodes: Mapping[str, Node] = LIVE) -> NetgraphSwitch:
+def made(
+    request: Request, old: Optional[NetgraphSwitch] = None, nodes: Optional[Mapping[str, Node]] = None
+) -> NetgraphSwitch:
     switches = {} if old is None else {old.name: old}
     records = {name: to_json(switch) for name, switch in switches.items()}
-    new = resolve([request], switches, records, host(), nodes, "em1")[0].new
+    new = resolve([request], switches, records, host(), LIVE if nodes is None else nodes, "em1")[0].new
     assert new is not None
     return new
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
@@ -148,8 +148,9 @@ def test_what_differs_is_what_is_missing(ports: Any, changed: Dict[str, Interfac
     assert len(lacking) == 1 and lacking[0].startswith(told)
 
 
-def steps(old: ValeSwitch, new: Any, ports: Ports = PORTS) -> List[str]:
-    return [change.describe() for change in leave(Desired("fast", old, new), Scene(CARDS, ports))]
+def steps(old: ValeSwitch, new: Any, ports: Optional[Ports] = None) -> List[str]:
+    scene = Scene(CARDS, PORTS if ports is None else ports)
+    return [change.describe() for change in leave(Desired("fast", old, new), scene)]
 
 
 def test_what_goes_lets_go_also_of_what_an_earlier_task_left_half_done() -> None:
