@@ -33,10 +33,8 @@ def host(fleet: Any) -> Any:
 
 
 def nics(*pairs: str) -> Any:
-    return [
-        {"name": name, "state": "present", "switch": switch}
-        for name, _equals, switch in (p.partition("=") for p in pairs)
-    ]
+    parted = (pair.partition("=") for pair in pairs)
+    return [{"name": name, "state": "present", "switch": switch} for name, _equals, switch in parted]
 
 
 def files_of(plan: GuestPlan) -> Any:
