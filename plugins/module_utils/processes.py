@@ -59,6 +59,14 @@ class OpenFile:
 
 
 @dataclass(frozen=True)
+class Socket:
+    """This host's end of a connection."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Listener:
     """A listening socket; ``address`` is ``*`` for any address, IPv6 addresses come without brackets."""
 
@@ -112,16 +120,20 @@ def parse_sockstat(text: str) -> List[Listener]:
     return listeners
 
 
-def parse_ssh_addresses(text: str) -> Set[str]:
-    """The addresses of this host at which sshd(8) has connections, from the output of :data:`CONNECTED`."""
+def parse_ssh_sockets(text: str) -> Set[Socket]:
+    """Where sshd(8) has connections, from the output of :data:`CONNECTED`."""
     rows = _rows(text, CONNECTED, ("USER", "COMMAND", "PID"), _LISTENER)
     # sshd, and since OpenSSH 9.8 sshd-session for each connection; sockstat may cut that off.
-    return {match["local"].strip("[]").partition("%")[0] for match in rows if match["command"].startswith("sshd")}
+    return {
+        Socket(match["local"].strip("[]").partition("%")[0], int(match["port"]))
+        for match in rows
+        if match["command"].startswith("sshd")
+    }
 
 
-def read_ssh_addresses(host: Host) -> Set[str]:
-    """The addresses of this host by which somebody is connected by ssh."""
-    return parse_ssh_addresses(host.run(CONNECTED, what="cannot list the connections").stdout)
+def read_ssh_sockets(host: Host) -> Set[Socket]:
+    """The addresses and ports of this host by which somebody is connected by ssh."""
+    return parse_ssh_sockets(host.run(CONNECTED, what="cannot list the connections").stdout)
 
 
 def read_processes(host: Host) -> List[Process]:

@@ -224,7 +224,7 @@ options:
   forward:
     description: &forward
       - Ports of the outside interface that lead to guests of the switch, all of them. By default, and with V([]), none.
-      - One by which you are connected to the host just now is refused, and so is one that another switch has.
+      - One by which somebody is connected to the host by ssh is refused, and so is one that another switch has.
     type: list
     elements: dict
     suboptions: &forward_options

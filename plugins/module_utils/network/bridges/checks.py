@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
@@ -299,23 +299,6 @@ def check_members_without_addresses(
             f"switch {name}: uplink: {uplink} has an address of its own ({address}), and FreeBSD 15 lets no member of "
             "a bridge have one; with uplink_address: move it moves to the bridge"
         )
-
-
-def check_lifeline(
-    desired: Sequence[Desired], losses: Mapping[str, Collection[str]], interface: str, gateway: str
-) -> None:
-    """BadInput when the default route would go with an address that a switch loses."""
-    for one in desired:
-        switch = one.old
-        if switch is None or switch.interface != interface:
-            continue
-        for text in losses.get(one.name, ()):
-            network = ipaddress.ip_interface(text).network
-            if ipaddress.ip_address(gateway) in network:
-                raise BadInput(
-                    f"switch {one.name}: {switch.interface} would lose {text}, by which the host reaches its gateway "
-                    f"{gateway}, and with it the host itself could be lost; do that at its console"
-                )
 
 
 def silenced(desired: Sequence[Desired], interfaces: Mapping[str, Interface]) -> List[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import boot as switch_boot
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import checks as switch_checks
@@ -34,6 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.recor
     switches_from_json,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.part import NatPart
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Ifconfig, Record, StartDhcp
@@ -52,7 +52,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks impor
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.moves import Move
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_addresses
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
@@ -171,8 +170,14 @@ class _BridgeJob(Job):
 
     def live(self, host: Host) -> Live:
         steps = plan_live(self._desired, self._moved)
-        if steps.losses:
-            check_lifeline(host, self._desired, steps.losses)
+        check_losses(
+            host,
+            [
+                Loss(one.name, one.old.interface, steps.losses.get(one.name, ()))
+                for one in self._desired
+                if one.old is not None
+            ],
+        )
         unloaded, loaded = self._nat.live(self._written)
         leave = [Ifconfig(step.switch, step.what, step.words) for step in steps.leave]
         join = [Ifconfig(step.switch, step.what, step.words) for step in steps.join]
@@ -243,16 +248,3 @@ def _judge_uplinks(
                 f"outside the bridge; write {switch.uplink}:sticky in cloned_interfaces of rc.conf"
             )
     return warnings
-
-
-def check_lifeline(host: Host, desired: Sequence[Desired], losses: Mapping[str, Sequence[str]]) -> None:
-    """BadInput when a way by which somebody has come by ssh, or the default route, would go."""
-    # The environment of a task with become says nothing of its connection, so the sockets of all sshd are looked at.
-    connected = read_ssh_addresses(host)
-    for name, addresses in losses.items():
-        for text in addresses:
-            if text.partition("/")[0] in connected:
-                raise BadInput(f"switch {name}: {text} is the address of an ssh connection; it would be cut off")
-    route = read_default_route(host)
-    if route is not None and route.gateway:
-        switch_checks.check_lifeline(desired, losses, route.interface, route.gateway)

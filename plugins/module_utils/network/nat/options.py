@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
@@ -163,11 +163,8 @@ def check_forwards_apart(
                 raise BadInput(f"{at}forward: {forward.shown} of {nat} is forwarded by the switch {name} already")
 
 
-def check_lifeline(at: str, forwards: Sequence[Forward], connection: str) -> None:
-    """BadInput when a forwarded port is the one by which we are connected (``SSH_CONNECTION``)."""
-    words = connection.split()
+def check_lifeline(at: str, forwards: Sequence[Forward], connected: Collection[int]) -> None:
+    """BadInput when a forwarded port is one by which somebody is ``connected`` by ssh."""
     for forward in forwards:
-        if len(words) == 4 and forward.proto == "tcp" and str(forward.port) == words[3]:
-            raise BadInput(
-                f"{at}forward: {forward.shown} is the one by which you are connected to the host; you would be cut off"
-            )
+        if forward.proto == "tcp" and forward.port in connected:
+            raise BadInput(f"{at}forward: {forward.shown} is that of an ssh connection; it would be cut off")

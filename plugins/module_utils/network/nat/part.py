@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -19,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.ipfw_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_part import PfPart, rules_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK, SWITCHES
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_sockets
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_directory, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
 
@@ -37,6 +37,7 @@ class NatPart:
     ) -> None:
         self._wanted = [one.new for one in desired if one.new is not None and one.new.nat]
         before = [one.old for one in desired if one.old is not None and one.old.nat]
+        self._opened = {switch.name: switch.forwards for switch in before}
         kept = {switch.name for switch in self._wanted}
         gone = [switch for switch in before if switch.name not in kept]
         self._gone = [switch.name for switch in gone]
@@ -63,6 +64,11 @@ class NatPart:
         """Read what is needed, with the same commands for any number of switches. BadInput, UnknownState."""
         for switch in self._wanted:
             self._check_switch(switch)
+        opening = [switch for switch in self._wanted if switch.forwards != self._opened.get(switch.name, ())]
+        if opening:
+            connected = {one.port for one in read_ssh_sockets(host)}
+            for switch in opening:
+                nat.check_lifeline(f"switch {switch.name}: ", switch.forwards, connected)
         if not self._wanted and not self._gone:
             return
         if self._wanted and host.stat(NETWORK) is None:
@@ -82,7 +88,6 @@ class NatPart:
             other.name: (other.nat, other.forwards) for other in self._after.values() if other.name != switch.name
         }
         nat.check_forwards_apart(at, switch.nat, switch.forwards, others)
-        nat.check_lifeline(at, switch.forwards, os.environ.get("SSH_CONNECTION", ""))
 
     def goals(self, values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
         """Variables of rc.conf that have to say yes. None is ever taken back: others may count on it by now."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, Mapping, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import bridge_of
@@ -151,22 +151,3 @@ def _networks(
         if interface.name not in managed:
             for text in interface.addresses:
                 yield ipaddress.ip_interface(text).network, interface.name
-
-
-def check_lifeline(
-    switch: str, losses: Sequence[str], interface: str, connection: Sequence[str], route: Optional[Tuple[str, str]]
-) -> None:
-    """BadInput when an address goes by which we came (``connection``: SSH_CONNECTION) or the host reaches its gateway.
-
-    ``route``: interface and gateway of the default route.
-    """
-    for text in losses:
-        if len(connection) == 4 and text.partition("/")[0] == connection[2]:
-            raise BadInput(f"switch {switch}: {text} is the address by which you are connected; it would be cut off")
-        if route is None or route[0] != interface or not route[1]:
-            continue
-        if ipaddress.ip_address(route[1]) in ipaddress.ip_interface(text).network:
-            raise BadInput(
-                f"switch {switch}: {interface} would lose {text}, by which the host reaches its gateway {route[1]}, "
-                "and with it the host itself could be lost; do that at its console"
-            )

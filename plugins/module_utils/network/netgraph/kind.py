@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -14,6 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import checks as netgraph_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import desired as netgraph_desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import plan as netgraph_plan
@@ -156,7 +156,7 @@ class _NetgraphJob(Job):
                 plan.before[path], plan.after[path] = old, ""
 
     def live(self, host: Host) -> Live:
-        self._check_lifeline(host)
+        check_losses(host, self._losses())
         found = Live()
         for one in self._desired:
             found.leave += netgraph_plan.leave(one, self._scene)
@@ -164,16 +164,12 @@ class _NetgraphJob(Job):
                 found.join += netgraph_plan.join(one.new, self._scene)
         return found
 
-    def _check_lifeline(self, host: Host) -> None:
-        losing = [(one, netgraph_plan.losses(one, self._scene)) for one in self._desired]
-        if not any(lost for _one, lost in losing):
-            return
-        route = read_default_route(host)
-        way = None if route is None else (route.interface, route.gateway)
-        connection = os.environ.get("SSH_CONNECTION", "").split()
-        for one, lost in losing:
-            if one.old is not None:
-                netgraph_checks.check_lifeline(one.name, lost, one.old.host_interface, connection, way)
+    def _losses(self) -> List[Loss]:
+        return [
+            Loss(one.name, one.old.host_interface, netgraph_plan.losses(one, self._scene))
+            for one in self._desired
+            if one.old is not None
+        ]
 
     def conclude(self) -> List[Change]:
         return [Record(one.name, None) for one in self._desired if one.new is None and one.old is not None]

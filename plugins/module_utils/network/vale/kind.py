@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -14,7 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_lifeline
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import (
@@ -187,7 +186,7 @@ class _ValeJob(Job):
                 plan.before[path], plan.after[path] = old, ""
 
     def live(self, host: Host) -> Live:
-        self._check_lifeline(host)
+        check_losses(host, self._losses())
         found = Live()
         for one in self._desired:
             found.leave += vale_plan.leave(one, self._scene)
@@ -195,16 +194,12 @@ class _ValeJob(Job):
                 found.join += vale_plan.join(one.new, self._scene)
         return found
 
-    def _check_lifeline(self, host: Host) -> None:
-        losing = [(one, vale_plan.losses(one, self._scene)) for one in self._desired]
-        if not any(lost for _one, lost in losing):
-            return
-        route = read_default_route(host)
-        way = None if route is None else (route.interface, route.gateway)
-        connection = os.environ.get("SSH_CONNECTION", "").split()
-        for one, lost in losing:
-            if one.old is not None:
-                check_lifeline(one.name, lost, one.old.host_interface, connection, way)
+    def _losses(self) -> List[Loss]:
+        return [
+            Loss(one.name, one.old.host_interface, vale_plan.losses(one, self._scene))
+            for one in self._desired
+            if one.old is not None
+        ]
 
     def conclude(self) -> List[Change]:
         found: List[Change] = []

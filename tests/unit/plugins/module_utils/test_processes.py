@@ -14,10 +14,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.processes import (
     Listener,
     OpenFile,
     Process,
+    Socket,
     parse_fstat,
     parse_ps,
     parse_sockstat,
-    parse_ssh_addresses,
+    parse_ssh_sockets,
 )
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -109,7 +110,7 @@ def test_the_addresses_by_which_somebody_is_connected() -> None:
         "admin    sshd-sessi 1062  4   tcp6   2001:db8::10:22       2001:db8::1:50023\n"
         "root     sendmail   1063  4   tcp4   192.0.2.11:25         192.0.2.1:50024\n"
     )
-    assert parse_ssh_addresses(text) == {"192.0.2.10", "2001:db8::10"}
+    assert parse_ssh_sockets(text) == {Socket("192.0.2.10", 22), Socket("2001:db8::10", 22)}
 
 
 @pytest.mark.parametrize("text", ["", "sockstat: unknown\n", "USER COMMAND PID FD PROTO\nroot bhyve 10\n"])

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_lifeline, check_switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.desired import (
     Desired,
     needs_default_route,
@@ -255,11 +255,3 @@ def test_what_boot_and_a_restart_of_the_network_read() -> None:
         "ifconfig_ngeth1000_aliases": "inet 10.1.0.1/24 inet6 fd01::1/64",
     }
     assert set(rc_lines(replace(MESH, addresses=())).values()) == {None}
-
-
-def test_an_address_that_the_host_needs_is_not_taken_away() -> None:
-    with pytest.raises(BadInput, match="by which you are connected"):
-        check_lifeline("mesh", ["10.20.0.1/24"], "ngeth1000", ["10.0.0.9", "22", "10.20.0.1", "22"], None)
-    with pytest.raises(BadInput, match="by which the host reaches its gateway 10.20.0.254"):
-        check_lifeline("mesh", ["10.20.0.1/24"], "ngeth1000", [], ("ngeth1000", "10.20.0.254"))
-    check_lifeline("mesh", ["10.20.0.1/24"], "ngeth1000", [], ("em0", "192.0.2.1"))

@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import kind as switch_manage
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.checks import (
-    check_lifeline,
     check_members_without_addresses,
     check_scripts,
     check_switches,
@@ -327,24 +324,6 @@ def test_freebsd_15_takes_no_member_with_an_address(release: int, allowed: bool,
         assert not refused
 
 
-@pytest.mark.parametrize(
-    ("losses", "interface", "refused"),
-    [
-        (["10.0.0.1/24"], "bridge1000", True),
-        (["10.1.0.1/24"], "bridge1000", False),
-        (["10.0.0.1/24"], "em0", False),
-        (["fd00::1/64"], "bridge1000", False),
-    ],
-)
-def test_the_way_to_the_gateway_is_not_taken(losses: Sequence[str], interface: str, refused: bool) -> None:
-    try:
-        check_lifeline([Desired("lan", LAN, None)], {"lan": losses}, interface, "10.0.0.254")
-    except BadInput:
-        assert refused
-    else:
-        assert not refused
-
-
 def test_a_script_of_somebody_else_is_not_overwritten() -> None:
     with pytest.raises(BadInput, match="/etc/start_if.bridge1000 exists and is somebody else's"):
         check_scripts([Desired("lan", None, LAN)], {"bridge1000": "echo mine\n"})
@@ -372,11 +351,3 @@ def test_what_ifconfig_says_of_vlans_offloads_and_spanning_tree() -> None:
     assert found["em0.82"].vlan == Vlan(82, "em0") and found["em0.82"].options == ("TXCSUM", "TSO4")
     assert found["vlan0"].vlan == Vlan(0, "")
     assert (found["bridge0"].stp, found["bridge0"].addresses) == (("em0.82",), ("fd00::1/64",))
-
-
-def test_an_address_of_an_ssh_connection_is_not_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(switch_manage, "read_ssh_addresses", lambda _host: {"10.0.0.1"})
-    monkeypatch.setattr(switch_manage, "read_default_route", lambda _host: None)
-    switch_manage.check_lifeline(Host(), [], {"lan": ["10.0.0.2/24"]})
-    with pytest.raises(BadInput, match=r"10\.0\.0\.1/24 is the address of an ssh connection"):
-        switch_manage.check_lifeline(Host(), [], {"lan": ["10.0.0.2/24", "10.0.0.1/24"]})
