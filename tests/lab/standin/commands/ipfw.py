@@ -150,16 +150,13 @@ def _address(text: str) -> str:
 def _delete(words: List[str], quiet: bool) -> int:
     if not words or not all(word.isdecimal() for word in words):
         _not_built("delete " + " ".join(words))
-    status = 0
     with kernel() as ipfw:
         for word in words:
             kept = [rule for rule in ipfw.rules if rule.number != int(word)]
-            if len(kept) == len(ipfw.rules):
-                status = cli.EX_UNAVAILABLE
-                if not quiet:
-                    cli.warn("ipfw", f"rule {word} not found")
+            if len(kept) == len(ipfw.rules) and not quiet:
+                cli.warn("ipfw", f"rule {word} not found")
             ipfw.rules = kept
-    return status
+    return 0
 
 
 # translation
@@ -167,7 +164,7 @@ def _delete(words: List[str], quiet: bool) -> int:
 
 def _nat(words: List[str], quiet: bool) -> int:
     if not loaded("ipfw_nat"):
-        raise _Failed("setsockopt(IP_FW_NAT_CFG): Invalid argument", 1)
+        raise _Failed("setsockopt(IP_FW_NAT44_XCONFIG): Invalid argument", 1)
     if words == ["show", "config"]:
         for number, one in sorted(look().translations.items()):
             print(one.text(number))

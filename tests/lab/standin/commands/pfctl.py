@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pfctl(8): rules loaded, tried, shown and flushed; pf switched on and off.
 
-Built: -d, -e, -n, -q, -v, -f, -a, -F all|nat|rules, -s Anchors|info|nat|Running|rules. Of ``-s info`` the first line.
+Built: -d, -e, -n, -q, -v, -f, -a, -F all|nat|rules, -s Anchors|info|nat|Running|rules. Of ``-s info`` the head,
+without counters.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     quiet = "q" in given
     if "v" in given and "n" not in given:
         print("No ALTQ support in kernel\nALTQ related functions disabled", file=sys.stderr)
+    if "n" in given and "v" in given:
+        cli.not_built("pfctl", "-nv")
     if "n" in given:
         return _load(given["f"], anchor, dry=True) if "f" in given else 0
     status = 0
@@ -158,7 +161,9 @@ def _flush(what: str, anchor: str, quiet: bool) -> int:
             pf.skip.clear()
     if not quiet:
         print("\n".join(said), file=sys.stderr)
-    return _said("Anchor or Ruleset does not exist.") if what == "all" and anchor else 0
+    if what == "all" and anchor:
+        _said("Anchor or Ruleset does not exist.")
+    return 0
 
 
 # showing
@@ -171,23 +176,31 @@ def _show(pf: Kernel, what: str, anchor: str, verbose: bool) -> int:
         print("Enabled" if pf.enabled else "Disabled")
         return 0 if pf.enabled else 1
     if what == "info":
-        seconds = int(time.time() - pf.since)
-        clock = f"{seconds // 86400} days {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        line = f"Status: {'Enabled' if pf.enabled else 'Disabled'} for {clock}"
+        line = f"Status: {'Enabled' if pf.enabled else 'Disabled'}{_since(pf)}"
         print(f"{line:<44}{'Debug: Urgent':>15}\n")
+        print(f"{'State Table':<27}{'Total':>15}{'Rate':>17}")
         return 0
-    if what not in ("nat", "rules"):
-        cli.not_built("pfctl", f"-s {what}")
+    if what not in ("nat", "rules") or verbose:
+        cli.not_built("pfctl", f"{'-v ' if verbose else ''}-s {what}")
     if anchor.endswith("*"):
         return 0
     anchor = anchor.lstrip("/")
     if anchor and anchor not in pf.names():
-        return _said("DIOCGETRULES: Invalid argument")
+        _said("DIOCGETRULES: Invalid argument")
+        return 0
     ruleset = pf.anchors.get(anchor, Ruleset()) if anchor else pf.main
     rules = [*ruleset.nat, *ruleset.rdr] if what == "nat" else [*ruleset.scrub, *ruleset.filter]
     for rule in rules:
         print(rule.text())
     return 0
+
+
+def _since(pf: Kernel) -> str:
+    """How long it has been on or off; nothing when it was not switched since it was loaded."""
+    if pf.since is None:
+        return ""
+    seconds = int(time.time() - pf.since)
+    return f" for {seconds // 86400} days {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _show_anchors(pf: Kernel, anchor: str, verbose: bool) -> int:

@@ -118,13 +118,13 @@ class _Reader:
                 self._statement()
                 self._end()
         except _Wrong as wrong:
-            self.errors.append(f"{self.name}:{line.number}: {wrong}")
+            self.errors += [f"{self.name}:{line.number}: {text}" for text in str(wrong).split("\n")]
 
     def _expanded(self, line: _Line) -> Iterator[str]:
         for word, quoted in line.words:
             if word.startswith("$") and not quoted:
                 if word[1:] not in self._macros:
-                    raise _Wrong(f"macro '{word[1:]}' not defined")
+                    raise _Wrong(f"macro '{word[1:]}' not defined\nsyntax error")
                 yield from (part for part, _quoted in _words(self._macros[word[1:]]))
             else:
                 yield word
@@ -281,7 +281,7 @@ class _Reader:
             if self._words[:1] == ["port"]:
                 raise NotBuilt("a source port")
         if self._is("to"):
-            target = self._address()
+            target = "any" if self._words[:1] == ["port"] else self._address()
             port = self._port() if self._is("port") else 0
         # What is given nowhere is "all".
         ends = bool(source or target)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 from .. import state
 from .rules import Ruleset
@@ -19,7 +19,8 @@ class Kernel:
     def __init__(self, document: Dict[str, Any]) -> None:
         self._document = document
         self.enabled = bool(document.get("enabled", False))
-        self.since = float(document.get("since", time.time()))
+        #: When it was last switched on or off, in seconds since 1970; None: not since it was loaded.
+        self.since: Optional[float] = document.get("since")
         self.main = Ruleset.from_json(document.get("main", {}))
         self.anchors = {path: Ruleset.from_json(rules) for path, rules in document.get("anchors", {}).items()}
         self.skip: List[str] = list(document.get("skip", []))

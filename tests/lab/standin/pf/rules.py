@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple
 
 #: /etc/services, as far as rules here name ports that are printed by name.
-SERVICES = {22: "ssh", 25: "smtp", 53: "domain", 80: "http", 443: "https"}
+SERVICES = {22: "ssh", 25: "smtp", 53: "domain", 80: "http", 443: "https", 8080: "http-alt"}
 
 
 class Place(NamedTuple):

@@ -179,6 +179,7 @@ def test_a_route_that_cannot_be_made_keeps_the_guest_from_starting_and_leaves_no
 
 def test_switches_that_rc_conf_cannot_make_are_made_sure_of_before_the_start(hive: Hive) -> None:
     box = hive.box("web1").configure(switches="vale vale0 tenant\nnetgraph mesh mesh")
+    hive.sh(f"rm -f {NETWORK}")
     assert box.start().startswith(
         "web1: failed: switch tenant (vale vale0): there is no /usr/local/libexec/apiary.network"
     )
