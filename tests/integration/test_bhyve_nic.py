@@ -11,7 +11,7 @@ import pytest
 from compare import fingerprint, unforetold
 from faults import Sweep, tried
 from guests import tiny
-from harness import ROOT, Modules, Playbooks, bring_tiny_guest, until
+from harness import Modules, bring_tiny_guest, until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from standin.settings import Settings
@@ -229,9 +229,3 @@ def test_a_task_that_fails_at_any_command_is_completed_by_the_next(modules: Modu
     sweep.record()
     assert len(sweep.commands) > 7
     sweep.go("fail", tried(len(sweep.commands)))
-
-
-def test_the_target_through_real_ansible(playbooks: Playbooks) -> None:
-    target = ROOT / "tests/integration/targets/bhyve_nic/tasks/main.yml"
-    run = playbooks.tasks([{"ansible.builtin.include_tasks": str(target)}])
-    assert run.rc == 0, run.output

@@ -15,7 +15,7 @@ from standin.host import StandinHost
 
 REAL = str(ROOT / "tests" / "integration" / "real.yml")
 #: All targets one after the other would keep one worker busy when the others are done.
-PARTS = 3
+PARTS = 4
 
 
 def everything(host: StandinHost) -> str:

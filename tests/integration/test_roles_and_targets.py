@@ -27,9 +27,9 @@ def bare(bare_host: Maker, tmp_path: Path) -> Playbooks:
     return Playbooks(bare_host(), tmp_path)
 
 
-@pytest.mark.parametrize("target", ["rc_conf", "bhyve_host", "bhyve_switch", "ppt_device"])
-def test_target(bare: Playbooks, target: str) -> None:
-    run = bare.tasks([{"ansible.builtin.include_tasks": str(TARGETS / target / "tasks" / "main.yml")}])
+def test_target_rc_conf(bare: Playbooks) -> None:
+    """The others run as they do on a real host; this one by other releases of ansible-core as well."""
+    run = bare.tasks([{"ansible.builtin.include_tasks": str(TARGETS / "rc_conf" / "tasks" / "main.yml")}])
     assert run.rc == 0, run.output
 
 
