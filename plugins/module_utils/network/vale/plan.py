@@ -136,7 +136,7 @@ def strangers(switch: ValeSwitch, ports: Ports) -> List[str]:
     """The ports of a switch that are not its own: guests', and what somebody has attached."""
     own = {switch.uplink, switch.plug, *switch.former}
     names = (port for port in ports.get(switch.interface, ()) if port.rstrip(HOST_SIDE) not in own)
-    return [f"port {switch.interface}:{name}" for name in names]
+    return [f"port {switch.interface}:{name}" for name in sorted(names)]
 
 
 # how a switch looks, for the result and the diff
