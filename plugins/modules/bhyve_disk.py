@@ -157,12 +157,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.tasks import (
-    disks_result,
-    module_options,
-    requests_of,
-    tasks_of,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.tasks import DISKS, disks_result
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
@@ -170,8 +165,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_mod
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    tasks = tasks_of(module.params)
-    report = manage(host, requests_of(tasks, module.params["restart"]), module.check_mode)
+    tasks = DISKS.tasks_of(module.params)
+    report = manage(host, DISKS.requests_of(tasks, module.params["restart"]), module.check_mode)
     for warning in report.plan.warnings:
         module.warn(warning)
     return disks_result(host, report, tasks, module.check_mode, bool(module._diff))
@@ -179,7 +174,7 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    run_module(module_options(), body)
+    run_module(DISKS.module_options(), body)
 
 
 if __name__ == "__main__":

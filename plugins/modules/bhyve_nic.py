@@ -148,20 +148,15 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import manage
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.tasks import (
-    module_options,
-    nics_result,
-    requests_of,
-    tasks_of,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.tasks import NICS, nics_result
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import run_module
 
 
 def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     """Do what the task asks for."""
-    tasks = tasks_of(module.params)
-    report = manage(host, requests_of(tasks, module.params["restart"]), module.check_mode)
+    tasks = NICS.tasks_of(module.params)
+    report = manage(host, NICS.requests_of(tasks, module.params["restart"]), module.check_mode)
     for warning in report.plan.warnings:
         module.warn(warning)
     return nics_result(host, report, tasks, module.check_mode, bool(module._diff))
@@ -169,7 +164,7 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    run_module(module_options(), body)
+    run_module(NICS.module_options(), body)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,14 @@ def plan_file(host: Host, plan: Plan, path: str, content: str, mode: int) -> Non
         plan.add(SetMode(path, mode))
 
 
+def plan_removal(host: Host, plan: Plan, path: str) -> None:
+    """Plan that there is no such file."""
+    old = host.read(path)
+    if old is not None:
+        plan.add(RemoveFile(path))
+        plan.before[path], plan.after[path] = old, ""
+
+
 def plan_link(host: Host, plan: Plan, path: str, target: str) -> None:
     """Plan that a symbolic link of ours leads to ``target``; UnknownState when something else is in its place."""
     old = host.readlink(path)

@@ -30,7 +30,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import (
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import lines, made
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveDirectory, RemoveFile, plan_edit
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import (
+    RemoveDirectory,
+    RemoveFile,
+    plan_edit,
+    plan_removal,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import (
     DEFAULT_ROOT,
     LOADER_CONF,
@@ -68,8 +73,8 @@ def plan_removed(host: Host, plan: Plan) -> None:
     record = made.read_made(host)
     _plan_boot(host, plan, record)
     for path in (RC_SCRIPT, NETWORK_RC_SCRIPT, RUNTIME, NETWORK, *RUNTIME_PARTS, NEWSYSLOG, CONF, CAPABILITIES):
-        _plan_file(host, plan, path)
-    _plan_file(host, plan, ALLOCATIONS)
+        plan_removal(host, plan, path)
+    plan_removal(host, plan, ALLOCATIONS)
     if host.readlink(LINK) == RUNTIME:
         plan.add(RemoveFile(LINK))
         plan.before[LINK], plan.after[LINK] = RUNTIME, ""
@@ -81,7 +86,7 @@ def plan_removed(host: Host, plan: Plan) -> None:
     _plan_switches(host, plan)
     if host.listdir(LOGS) == []:
         plan.add(RemoveDirectory(LOGS))
-    _plan_file(host, plan, MADE)
+    plan_removal(host, plan, MADE)
     ours = {path.rpartition("/")[2] for path in (CAPABILITIES, ALLOCATIONS, MADE)}
     left = host.listdir(STATE)
     if left is not None and ours.issuperset(left):
@@ -97,13 +102,6 @@ def _plan_switches(host: Host, plan: Plan) -> None:
         left.append(above)
     for path in left:
         plan.add(RemoveDirectory(path))
-
-
-def _plan_file(host: Host, plan: Plan, path: str) -> None:
-    text = host.read(path)
-    if text is not None:
-        plan.add(RemoveFile(path))
-        plan.before[path], plan.after[path] = text, ""
 
 
 def _plan_boot(host: Host, plan: Plan, record: made.Made) -> None:

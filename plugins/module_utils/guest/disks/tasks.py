@@ -9,85 +9,33 @@ are cut down to the disks. What is done in between is what bhyve_vm does.
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.manage import Report, result_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import disk_options, guest_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.options import disk_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.parts import Parts, PartTask
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
-_RESTART: Dict[str, Any] = {"type": "str", "choices": ["never", "if_needed"]}
-
-
-@dataclass(frozen=True)
-class DiskTask:
-    """One disk of the task: whose it is, and its options."""
-
-    vm: str
-    options: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        return str(self.options["name"])
-
-
-def module_options() -> Dict[str, Any]:
-    """The argument specification of bhyve_disk: one disk by its own options, or many by ``disks``."""
-    return {**_form().spec(), "restart": _RESTART}
-
-
-def _form() -> Form:
-    return Form("disks", "disk", {"vm": {"type": "str", "required": True}, **disk_options()})
-
-
-def tasks_of(params: Mapping[str, Any]) -> List[DiskTask]:
-    """The disks of a task, whichever form it has. BadInput when the forms are mixed or a disk is there twice."""
-    tasks = [_task(element) for element in _form().elements(params)]
-    check_once([f"disk {task.name} of guest {task.vm}" for task in tasks], "disks")
-    return tasks
-
-
-def _task(element: Mapping[str, Any]) -> DiskTask:
-    options = {key: value for key, value in element.items() if key != "vm"}
-    options.update(state=element.get("state") or "present", destroy=bool(element.get("destroy")))
-    return DiskTask(element["vm"], options)
-
-
-def requests_of(tasks: Sequence[DiskTask], restart: Optional[str]) -> List[Dict[str, Any]]:
-    """The requests for guest/manage.manage(): one for each guest, with the disks that the task has for it."""
-    disks: Dict[str, List[Mapping[str, Any]]] = {}
-    for task in tasks:
-        disks.setdefault(task.vm, []).append(task.options)
-    nothing = dict.fromkeys(guest_options())
-    return [
-        {**nothing, "name": name, "disks": own, "restart": restart, "must_exist": True} for name, own in disks.items()
-    ]
+DISKS = Parts("disks", "disk", disk_options(), {"state": "present", "destroy": False})
 
 
 def disks_result(
-    host: Host, report: Report, tasks: Sequence[DiskTask], check_mode: bool, with_diff: bool
+    host: Host, report: Report, tasks: Sequence[PartTask], check_mode: bool, with_diff: bool
 ) -> Dict[str, Any]:
     """The module's result: each disk of the task as it is now, what was done for its guest, and what waits."""
     whole = result_of(host, report, check_mode, with_diff)
-    vms: Dict[str, Mapping[str, Any]] = {vm["name"]: vm for vm in whole.pop("vms")}
+    vms: Dict[str, Mapping[str, Any]] = {vm["name"]: vm for vm in whole["vms"]}
     layout = report.observed.conf.layout
     slots = {plan.name: plan.slots for plan in report.plan.guests}
     disks = [_entry(host, task, vms.get(task.vm, {}), slots.get(task.vm, {}), layout) for task in tasks]
-    pending: Dict[str, Any] = {}
-    for disk in disks:
-        if disk["pending"]:
-            pending.setdefault(disk["vm"], {})[disk["name"]] = disk["pending"]
-    whole.pop("shutdown_seconds", None)
-    changes = {name: vm["changes"] for name, vm in vms.items() if vm.get("changes")}
-    return {**whole, "disks": disks, "changes": changes, "pending": pending}
+    return DISKS.result(whole, disks)
 
 
 def _entry(
-    host: Host, task: DiskTask, vm: Mapping[str, Any], slots: Mapping[str, str], layout: Layout
+    host: Host, task: PartTask, vm: Mapping[str, Any], slots: Mapping[str, str], layout: Layout
 ) -> Dict[str, Any]:
     options = next((disk for disk in vm.get("disks") or () if disk["name"] == task.name), None)
     waiting = (vm.get("status") or {}).get("pending") or {}

@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import IPFW_NUMBERS, networks
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import boot_path
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Run
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
@@ -124,12 +125,12 @@ class IpfwPart:
                 found.append(Run(switch.name, f"remove the translation {number} of ipfw", words))
         return found
 
-    def join(self, written: Collection[str], switch_file: str) -> List[Change]:
+    def join(self, written: Collection[str]) -> List[Change]:
         """What is made now; ``written`` has the files among the subjects of the plan."""
         found: List[Change] = []
         for switch in self._wanted:
             there = switch.ipfw in self._ipfw.rules & self._ipfw.translations
-            if not there or switch_file.format(switch.name) in written:
+            if not there or boot_path(switch.name) in written:
                 what = f"make the rules and the translation {switch.ipfw} of ipfw"
                 found.append(Run(switch.name, what, (NETWORK, "start", switch.name)))
         return found

@@ -16,15 +16,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces im
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import options as nat
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.ipfw_part import IpfwPart, switch_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_part import PfPart, rules_file
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import plan_boot_files
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_sockets
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_directory, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
 
 FORWARDING = "net.inet.ip.forwarding"
-#: What ``apiary.network`` reads of a switch.
-SWITCH_FILE = SWITCHES + "/{}"
 _GATEWAY, _BOOT = "gateway_enable", "apiary_network_enable"
 _YES = ("yes", "true", "on", "1")
 
@@ -97,25 +95,14 @@ class NatPart:
     def files(self, host: Host, plan: Plan) -> None:
         """Plan what is read at boot."""
         self._pf.files(host, plan)
-        if self._wanted:
-            plan_directory(host, plan, SWITCHES, 0o755)
-        for switch in self._wanted:
-            rules = f"rules='{rules_file(switch.name)}'\n" if switch.firewall == nat.PF else switch_lines(switch)
-            text = f"type='bridge'\nfirewall='{switch.firewall}'\n{rules}"
-            plan_file(host, plan, SWITCH_FILE.format(switch.name), text, 0o644)
-        for name in self._gone:
-            path = SWITCH_FILE.format(name)
-            old = host.read(path)
-            if old is not None:
-                plan.add(RemoveFile(path))
-                plan.before[path], plan.after[path] = old, ""
+        plan_boot_files(host, plan, {switch.name: _boot_file(switch) for switch in self._wanted}, self._gone)
 
     def live(self, written: Collection[str]) -> Tuple[List[Change], List[Change]]:
         """What lets go and what takes; ``written`` has the files among the subjects of the plan."""
         join: List[Change] = []
         if self._wanted and not self._forwarding:
             join.append(SetSysctl(FORWARDING, "1"))
-        join += [*self._pf.join(written, SWITCH_FILE), *self._ipfw.join(written, SWITCH_FILE)]
+        join += [*self._pf.join(written), *self._ipfw.join(written)]
         return [*self._pf.leave(), *self._ipfw.leave()], join
 
     def view(self, switch: Optional[Switch], done: bool) -> Dict[str, object]:
@@ -124,3 +111,8 @@ class NatPart:
             return {}
         part = self._pf if switch.firewall == nat.PF else self._ipfw
         return {**part.view(switch, done), FORWARDING: done or self._forwarding}
+
+
+def _boot_file(switch: Switch) -> str:
+    rules = f"rules='{rules_file(switch.name)}'\n" if switch.firewall == nat.PF else switch_lines(switch)
+    return f"type='bridge'\nfirewall='{switch.firewall}'\n{rules}"

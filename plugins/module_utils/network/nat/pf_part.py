@@ -13,14 +13,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat import pf_conf
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import boot_path
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Run
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK, PF
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import (
-    RemoveFile,
     plan_directory,
     plan_edit,
     plan_file,
+    plan_removal,
 )
 
 _ENABLE, _RULES = "pf_enable", "pf_rules"
@@ -124,11 +125,7 @@ class PfPart:
             text = pf_conf.rules(switch.name, switch.interface, switch.nat, switch.addresses, switch.forwards)
             plan_file(host, plan, rules_file(switch.name), text, 0o644)
         for name in self._gone:
-            path = rules_file(name)
-            old = host.read(path)
-            if old is not None:
-                plan.add(RemoveFile(path))
-                plan.before[path], plan.after[path] = old, ""
+            plan_removal(host, plan, rules_file(name))
         if self._wanted or self._gone:
             what = "call" if self._needed else "do not call"
             plan_edit(host, plan, self._path, self._text, self._new, f"{what} the anchors {pf_conf.ANCHORS}")
@@ -142,7 +139,7 @@ class PfPart:
                 found.append(Run(name, f"empty the anchor {pf_conf.anchor(name)} of pf", words))
         return found
 
-    def join(self, written: Collection[str], switch_file: str) -> List[Change]:
+    def join(self, written: Collection[str]) -> List[Change]:
         """What is loaded now; ``written`` has the files among the subjects of the plan."""
         found: List[Change] = []
         names = [*(switch.name for switch in self._wanted), *self._gone]
@@ -153,7 +150,7 @@ class PfPart:
             found.append(Run(names[0], "start pf", ("service", "pf", "start")))
         for switch in self._wanted:
             loaded = self._pf.enabled and pf_conf.anchor(switch.name) in self._pf.anchors
-            files = (rules_file(switch.name), switch_file.format(switch.name))
+            files = (rules_file(switch.name), boot_path(switch.name))
             if not loaded or any(path in written for path in files):
                 what = f"load the anchor {pf_conf.anchor(switch.name)} of pf"
                 found.append(Run(switch.name, what, (NETWORK, "start", switch.name)))

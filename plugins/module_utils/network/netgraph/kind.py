@@ -27,13 +27,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.reco
     NETGRAPH,
     NetgraphSwitch,
     boot_file,
-    boot_path,
     from_json,
     rc_lines,
     rc_names,
     to_json,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import plan_boot_files
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import (
     Asked,
@@ -45,9 +45,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kind
     Variables,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Record as Json
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import MakeDirectory, RemoveFile, plan_file
 
 _OPTIONS = ("uplink", "addresses", "mtu", "mac")
 
@@ -142,18 +141,12 @@ class _NetgraphJob(Job):
         return found
 
     def files(self, host: Host, plan: Plan) -> None:
-        new = self._new()
-        if new and host.stat(SWITCHES) is None:
-            plan.add(MakeDirectory(SWITCHES, 0o755))
-        for switch in new:
-            text = boot_file(switch, netgraph_checks.mtu_of(switch, self._scene.interfaces))
-            plan_file(host, plan, boot_path(switch.name), text, 0o644)
-        for one in self._desired:
-            path = boot_path(one.name)
-            old = host.read(path) if one.new is None and one.old is not None else None
-            if old is not None:
-                plan.add(RemoveFile(path))
-                plan.before[path], plan.after[path] = old, ""
+        interfaces = self._scene.interfaces
+        texts = {new.name: boot_file(new, netgraph_checks.mtu_of(new, interfaces)) for new in self._new()}
+        plan_boot_files(host, plan, texts, self._gone())
+
+    def _gone(self) -> List[str]:
+        return [one.name for one in self._desired if one.new is None and one.old is not None]
 
     def live(self, host: Host) -> Live:
         check_losses(host, self._losses())
@@ -172,7 +165,7 @@ class _NetgraphJob(Job):
         ]
 
     def conclude(self) -> List[Change]:
-        return [Record(one.name, None) for one in self._desired if one.new is None and one.old is not None]
+        return [Record(name, None) for name in self._gone()]
 
     def views(self, name: str) -> Tuple[Entry, Entry]:
         return netgraph_plan.views(self._by_name[name], self._scene)

@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import switch_tag
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import SWITCHES
 
 NETGRAPH = "netgraph"
 #: The bridge's links that are the switch's own; those of guests have numbers from 1000.
@@ -109,11 +108,6 @@ def rc_lines(switch: NetgraphSwitch) -> Dict[str, Optional[str]]:
         " ".join(aliases) or None,
     )
     return dict(zip(names, values))
-
-
-def boot_path(name: str) -> str:
-    """The file that apiary.network reads."""
-    return f"{SWITCHES}/{name}"
 
 
 def boot_file(switch: NetgraphSwitch, mtu: int) -> str:

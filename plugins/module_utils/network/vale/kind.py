@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.optio
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import plan_boot_files
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import (
     Asked,
@@ -35,7 +36,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record i
     VALE,
     ValeSwitch,
     boot_file,
-    boot_path,
     clone_list,
     from_json,
     on_its_way,
@@ -44,10 +44,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record i
     rc_names,
     to_json,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK, SWITCHES
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import MakeDirectory, RemoveFile, plan_file
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 _SHARED = ("interface", "uplink", "addresses", "mac")
@@ -174,16 +173,10 @@ class _ValeJob(Job):
         return found
 
     def files(self, host: Host, plan: Plan) -> None:
-        if self._new and host.stat(SWITCHES) is None:
-            plan.add(MakeDirectory(SWITCHES, 0o755))
-        for new in self._new:
-            plan_file(host, plan, boot_path(new.name), boot_file(new), 0o644)
-        for one in self._desired:
-            path = boot_path(one.name)
-            old = host.read(path) if one.new is None and one.old is not None else None
-            if old is not None:
-                plan.add(RemoveFile(path))
-                plan.before[path], plan.after[path] = old, ""
+        plan_boot_files(host, plan, {new.name: boot_file(new) for new in self._new}, self._gone())
+
+    def _gone(self) -> List[str]:
+        return [one.name for one in self._desired if one.new is None and one.old is not None]
 
     def live(self, host: Host) -> Live:
         check_losses(host, self._losses())

@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import switch_tag
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import SWITCHES
 
 VALE = "vale"
 
@@ -151,11 +150,6 @@ def clone_list(current: Optional[str], pair: str, wanted: bool) -> str:
         return current or ""
     others = [word for word in words if word not in mine]
     return " ".join([*others, f"{pair}:sticky"] if wanted else others)
-
-
-def boot_path(name: str) -> str:
-    """The file that apiary.network reads."""
-    return f"{SWITCHES}/{name}"
 
 
 def boot_file(switch: ValeSwitch) -> str:

@@ -21,7 +21,7 @@ Reader = Callable[[Dict[str, Any]], List[Any]]
 #: The list of each module, its argument specification, what reads its options, and an element of the list.
 FORMS: List[Tuple[str, Dict[str, Any], Reader, Dict[str, Any]]] = [
     ("vms", options.module_options(), options.requests_of, {"name": "web1"}),
-    ("disks", disk_tasks.module_options(), disk_tasks.tasks_of, {"vm": "web1", "name": "root"}),
+    ("disks", disk_tasks.DISKS.module_options(), disk_tasks.DISKS.tasks_of, {"vm": "web1", "name": "root"}),
     ("snapshots", snapshot_options.module_options(), snapshot_options.wanted_of, {"vm": "web1", "name": "daily"}),
     ("images", image_options.module_options(), image_options.requests_of, {"name": "debian"}),
     ("exports", export_options.export_options(), export_options.exports_of, {"vm": "web1", "path": "/b/x"}),

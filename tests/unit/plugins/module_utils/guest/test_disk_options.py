@@ -183,13 +183,13 @@ def test_a_guests_own_quota_counts(fleet: Any, request_of: Make) -> None:
 )
 def test_forms_that_are_neither_one_nor_the_other(params: Dict[str, Any], text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        disk_tasks.tasks_of(params)
+        disk_tasks.DISKS.tasks_of(params)
     assert text in str(caught.value)
 
 
 def test_disks_become_one_request_for_each_guest() -> None:
     elements = [{"vm": "a", "name": "x"}, {"vm": "b", "name": "x"}, {"vm": "a", "name": "y"}]
-    requests = disk_tasks.requests_of(disk_tasks.tasks_of({"disks": elements}), "if_needed")
+    requests = disk_tasks.DISKS.requests_of(disk_tasks.DISKS.tasks_of({"disks": elements}), "if_needed")
     assert [(one["name"], [disk["name"] for disk in one["disks"]]) for one in requests] == [
         ("a", ["x", "y"]),
         ("b", ["x"]),
@@ -198,7 +198,7 @@ def test_disks_become_one_request_for_each_guest() -> None:
 
 
 def test_a_guest_that_is_not_there_is_not_made(fleet: Any) -> None:
-    requests = disk_tasks.requests_of(disk_tasks.tasks_of({"vm": "web9", "name": "x", "size": "1G"}), None)
+    requests = disk_tasks.DISKS.requests_of(disk_tasks.DISKS.tasks_of({"vm": "web9", "name": "x", "size": "1G"}), None)
     with pytest.raises(BadInput, match="guest web9: there is no such guest on this host"):
         fleet.desired(*requests)
 

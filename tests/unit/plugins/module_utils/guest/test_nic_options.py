@@ -249,17 +249,17 @@ def test_a_nic_that_stays_can_be_kept_off_whatever_has_changed_around_it(fleet: 
 
 
 def test_both_forms_are_one_request_for_each_guest() -> None:
-    tasks = nic_tasks.tasks_of(
+    tasks = nic_tasks.NICS.tasks_of(
         {"nics": [{"vm": "a", "name": "x"}, {"vm": "b", "name": "x"}, {"vm": "a", "name": "y", "state": "absent"}]}
     )
-    requests = nic_tasks.requests_of(tasks, "if_needed")
+    requests = nic_tasks.NICS.requests_of(tasks, "if_needed")
     assert [(one["name"], [nic["name"] for nic in one["nics"]]) for one in requests] == [
         ("a", ["x", "y"]),
         ("b", ["x"]),
     ]
     assert all(one["must_exist"] and one["restart"] == "if_needed" for one in requests)
     with pytest.raises(BadInput, match="nics: nic x of guest a is there twice"):
-        nic_tasks.tasks_of({"nics": [{"vm": "a", "name": "x"}, {"vm": "a", "name": "x"}]})
+        nic_tasks.NICS.tasks_of({"nics": [{"vm": "a", "name": "x"}, {"vm": "a", "name": "x"}]})
 
 
 def test_web1_leaves_the_taps_of_web10_alone(fleet: Any, request_of: Make) -> None:
