@@ -124,8 +124,9 @@ class Sweep(abc.ABC):
         self.wrong += [f"{at}: {text}" for text in self._converge()]
 
     def end(self) -> None:
-        """All was well, and all faults were hit."""
+        """All was well, and all faults were hit; of a task that polls, at least one."""
         assert not self.wrong, "\n".join(self.wrong)
+        assert not self.tried or len(self.missed) < self.tried, self.missed
         assert self.polls or not self.missed, self.missed
 
     def _converge(self) -> List[str]:
