@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import shutil
@@ -13,13 +14,19 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .. import paths, state
 
+_TREES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "packages")
+_SAMPLE = ".sample"
 _OVMF = "/usr/share/OVMF"
 _EDK2 = "/usr/local/share/edk2-bhyve"
 _FIRMWARE = "/usr/local/share/uefi-firmware"
 
 
 class Package(NamedTuple):
-    """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here)."""
+    """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here).
+
+    ``tree`` says that it has files of its own, which lie as they will below ``standin/packages/NAME``. A file
+    ``X.sample`` among them becomes ``X`` too, unless there is one. ``folders`` are (directory, mode).
+    """
 
     name: str
     version: str
@@ -29,9 +36,21 @@ class Package(NamedTuple):
     needs: Tuple[str, ...] = ()
     copies: Tuple[Tuple[str, str], ...] = ()
     links: Tuple[Tuple[str, str], ...] = ()
+    tree: bool = False
+    folders: Tuple[Tuple[str, int], ...] = ()
 
     def files(self) -> List[str]:
-        return [path for _source, path in self.copies] + [path for _target, path in self.links]
+        others = [path for _source, path in self.copies] + [path for _target, path in self.links]
+        return [*others, *self.own()]
+
+    def own(self) -> List[str]:
+        """The paths of its tree's files on the host."""
+        top = os.path.join(_TREES, self.name)
+        return sorted(
+            os.path.join(folder, name)[len(top) :]
+            for folder, _folders, names in (os.walk(top) if self.tree else ())
+            for name in names
+        )
 
 
 _FIRMWARE_FILES = ("BHYVE_UEFI.fd", "BHYVE_UEFI_CODE.fd", "BHYVE_UEFI_VARS.fd")
@@ -60,6 +79,30 @@ CATALOGUE: Dict[str, Package] = {
             "QEMU CPU Emulator - tools",
             33,
             links=(("/usr/libdata/standin/qemu-img", "/usr/local/bin/qemu-img"),),
+        ),
+        Package(
+            "dnsmasq",
+            "2.90_4,1",
+            "dns/dnsmasq",
+            "Lightweight DNS forwarder, DHCP, and TFTP server",
+            1,
+            links=(("/usr/libdata/standin/dnsmasq", "/usr/local/sbin/dnsmasq"),),
+            tree=True,
+        ),
+        Package(
+            "kea",
+            "2.2.0",
+            "net/kea",
+            "Alternative DHCP implementation by ISC",
+            39,
+            links=(
+                ("/usr/libdata/standin/kea-dhcp4", "/usr/local/sbin/kea-dhcp4"),
+                ("/usr/libdata/standin/kea-dhcp6", "/usr/local/sbin/kea-dhcp6"),
+                # Debian's Kea has it compiled in as the directory of the leases.
+                ("/var/db/kea", "/var/lib/kea"),
+            ),
+            tree=True,
+            folders=(("/var/db/kea", 0o750), ("/var/log/kea", 0o750), ("/var/run/kea", 0o750)),
         ),
     )
 }
@@ -109,6 +152,14 @@ def _put(package: Package, top: str) -> None:
         if os.path.lexists(real):
             os.unlink(real)
         os.symlink(target, real)
+    for folder, mode in package.folders:
+        os.makedirs(top + folder, exist_ok=True)
+        os.chmod(top + folder, mode)
+    for path in package.own():
+        os.makedirs(os.path.dirname(top + path), exist_ok=True)
+        shutil.copy(_TREES + "/" + package.name + path, top + path)
+        if path.endswith(_SAMPLE) and not os.path.lexists(top + path[: -len(_SAMPLE)]):
+            shutil.copy(top + path, top + path[: -len(_SAMPLE)])
 
 
 def install_below(top: str, package: Package) -> None:
@@ -136,7 +187,11 @@ def install(package: Package) -> None:
 
 
 def remove(name: str) -> None:
-    """Take the package's files away and forget it."""
+    """Take the package's files away and forget it; what was made of a sample and changed since stays."""
+    for path in CATALOGUE[name].own():
+        made = paths.root(path[: -len(_SAMPLE)])
+        if path.endswith(_SAMPLE) and os.path.isfile(made) and filecmp.cmp(paths.root(path), made, shallow=False):
+            os.unlink(made)
     for path in CATALOGUE[name].files():
         if os.path.lexists(paths.root(path)):
             os.unlink(paths.root(path))
