@@ -25,10 +25,11 @@ MAY_USE: Dict[str, Set[str]] = {
     "module": {"results", *DOING},
     "network": {"system", "results", *DOING},
     "passthru": {"network", "storage", "system", "results", *DOING},
+    "dhcp": {"network", "system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "passthru", "system", "results", *DOING},
-    "modules": {"guest", "network", "passthru", "storage", "system", "module", "results", *DOING},
+    "guest": {"storage", "network", "passthru", "dhcp", "system", "results", *DOING},
+    "modules": {"guest", "network", "passthru", "dhcp", "storage", "system", "module", "results", *DOING},
 }
 
 
