@@ -17,6 +17,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 #: The longest that Kea takes: the fields of a packet of BOOTP, and a zero.
 _LONGEST = {"filename": 127, "server_name": 63}
 _ROOT_PATH = 17
+_HEAD = """\
+// Reservations, made by Apiary (apiary.bhyve). What is changed here by hand is set right by its next task about them.
+"""
 #: What DHCPv6 has no word for, or another one.
 _OF_IPV4 = ("filename", "next_server", "server_name", "root_path", "options")
 
@@ -45,7 +48,7 @@ def check(one: Reservation, at: str) -> None:
 def render(reservations: Sequence[Reservation], family: int) -> str:
     """The file: a list, one reservation a line."""
     lines = [json.dumps(entry(one, family)) for one in reservations]
-    return "[" + ",".join(f"\n  {line}" for line in lines) + "\n]\n"
+    return _HEAD + "[" + ",".join(f"\n  {line}" for line in lines) + "\n]\n"
 
 
 def entry(one: Reservation, family: int) -> Dict[str, object]:

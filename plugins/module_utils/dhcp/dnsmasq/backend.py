@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""dnsmasq: reservations in files that it reads again at SIGHUP."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shlex
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, KnownHost, Update
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq import conf as configuration
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq import hosts
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.text import Option, own_options, read_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_processes
+
+_PROGRAM = "/usr/local/sbin/dnsmasq"
+_PID_FILE = "/var/run/dnsmasq.pid"
+_ETHERS = "/etc/ethers"
+_STAGED = f"{RUN}/.dnsmasq"
+_OF_PACKAGE = Daemon(
+    conf="/usr/local/etc/dnsmasq.conf",
+    hosts_file="/usr/local/etc/apiary/dnsmasq.hosts",
+    service="dnsmasq",
+    family=0,
+)
+
+
+class Dnsmasq(Backend):
+    """Simon Kelley's dnsmasq."""
+
+    name = "dnsmasq"
+
+    def daemons(self) -> Tuple[Daemon, ...]:
+        return (_OF_PACKAGE,)
+
+    def check(self, one: Reservation, daemons: Sequence[Daemon], at: str) -> None:
+        hosts.check(one, at)
+
+    def read(self, host: Host, daemon: Daemon) -> Known:
+        if host.stat(_PROGRAM) is None:
+            raise BadInput(f"backend: dnsmasq is not installed, there is no {_PROGRAM}; install the package dnsmasq")
+        text = host.read(daemon.conf)
+        if text is None:
+            raise BadInput(f"conf: there is no {daemon.conf}; write one, or let the module dhcp_server do it")
+        files: Dict[str, str] = {}
+
+        def load(path: str) -> Optional[str]:
+            found = host.read(path)
+            files.update({} if found is None else {path: found})
+            return found
+
+        options = read_options(text, daemon.conf, load, host.listdir)
+        own = [ipaddress.ip_interface(one) for card in read_interfaces(host).values() for one in card.addresses]
+        load(configuration.options_file(daemon))
+        return Known(
+            daemon,
+            text,
+            host.read(daemon.hosts_file),
+            configuration.is_hooked(options, daemon),
+            running=_pid(host, daemon) is not None,
+            subnets=configuration.subnets(options, own),
+            hosts=tuple(_hosts(host, options, daemon)),
+            files=files,
+        )
+
+    def hooked(self, conf: str, daemon: Daemon, files: Mapping[str, str]) -> str:
+        texts = [(daemon.conf, conf), *files.items()]
+        options = [one for path, text in texts if path != daemon.hosts_file for one in own_options(text, path)]
+        return conf if configuration.is_hooked(options, daemon) else configuration.with_hook(conf, daemon)
+
+    def render(self, reservations: Sequence[Reservation], known: Known) -> str:
+        _check_boot(reservations, known)
+        return hosts.render_hosts(reservations)
+
+    def render_beside(self, reservations: Sequence[Reservation], known: Known) -> Dict[str, str]:
+        return {configuration.options_file(known.daemon): hosts.render_options(reservations)}
+
+    def validate(self, host: Host, update: Update) -> None:
+        """When it tries a configuration, dnsmasq does not look into the files of hosts and options: it gets their lines."""
+        beside = update.beside[configuration.options_file(update.daemon)]
+        ours = hosts.as_configuration(update.hosts_text, beside)
+        host.mkdir(_STAGED, 0o700, parents=True)
+        staged = f"{_STAGED}/dnsmasq.conf"
+        try:
+            host.write(staged, f"{update.conf}\n{ours}", mode=0o600)
+            host.run(
+                [_PROGRAM, "--test", "-C", staged],
+                what=f"dnsmasq does not take {update.daemon.conf} with the reservations",
+                hint="Nothing was changed.",
+            )
+        finally:
+            host.unlink(staged)
+
+    def activation(self, update: Update) -> str:
+        if update.changes_conf:
+            return f"restart {update.daemon.service}, once, to read its configuration"
+        return f"have {update.daemon.service} read its reservations, without a restart"
+
+    def activate(self, host: Host, update: Update) -> None:
+        service = update.daemon.service
+        pid = None if update.changes_conf else _pid(host, update.daemon)
+        if pid is None:
+            host.run(["service", service, "onerestart"], what=f"cannot restart {service}")
+            if _pid(host, update.daemon) is None:
+                raise ApiaryError(
+                    f"{service} does not run after its restart; look at what it says in /var/log/messages"
+                )
+        else:
+            host.run(["kill", "-HUP", str(pid)], what=f"cannot have {service} read its reservations")
+
+
+def _pid(host: Host, daemon: Daemon) -> Optional[int]:
+    """The pid in the file of the rc script, if that is dnsmasq with this configuration."""
+    text = (host.read(_PID_FILE) or "").strip()
+    if not text.isdigit():
+        return None
+    running = [one.command for one in read_processes(host) if one.pid == int(text)]
+    return int(text) if running and _is_of(daemon, running[0]) else None
+
+
+def _is_of(daemon: Daemon, command: str) -> bool:
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return False
+    named = [after for word, after in zip(words, words[1:]) if word == "-C"]
+    return words[:1] in ([_PROGRAM], [os.path.basename(_PROGRAM)]) and daemon.conf in named
+
+
+def _hosts(host: Host, options: Sequence[Option], daemon: Daemon) -> List[KnownHost]:
+    """The entries of others: in the configuration, in files of theirs, and in ethers(5) if that is read."""
+    entries = [option for option in options if option.name in ("dhcp-host", "G")]
+    for option in options:
+        if option.name == "dhcp-hostsfile" and option.value != daemon.hosts_file:
+            for path in _files(host, option.value):
+                entries += _lines(host, path)
+    found = [configuration.host_of(option) for option in entries]
+    if any(option.name in ("read-ethers", "Z") for option in options):
+        found += [configuration.host_of(option) for option in _ethers(host)]
+    return [one for one in found if one is not None]
+
+
+def _files(host: Host, path: str) -> List[str]:
+    names = host.listdir(path) if os.path.isdir(path) else None
+    return [path] if names is None else [os.path.join(path, name) for name in names]
+
+
+def _lines(host: Host, path: str) -> List[Option]:
+    """The lines of a file of hosts, each as if it were the value of dhcp-host."""
+    text = "\n".join(f"dhcp-host={line}" for line in (host.read(path) or "").splitlines() if line.strip())
+    return [one for one in own_options(text, path) if not one.value.startswith("#")]
+
+
+def _ethers(host: Host) -> List[Option]:
+    """ethers(5): a MAC address, and a name or an address."""
+    lines = [line.partition("#")[0].split() for line in (host.read(_ETHERS) or "").splitlines()]
+    return [Option("dhcp-host", ",".join(words[:2]), _ETHERS, 0) for words in lines if len(words) >= 2]
+
+
+def _check_boot(reservations: Sequence[Reservation], known: Known) -> None:
+    """BadInput where a dhcp-boot for everybody goes before what a reservation says."""
+    texts = [(known.daemon.conf, known.conf), *known.files.items()]
+    boot = configuration.boots_all(one for path, text in texts for one in own_options(text, path))
+    for one in reservations:
+        for key in ("filename", "next_server", "server_name"):
+            if boot is not None and getattr(one, key):
+                raise BadInput(
+                    f"reservation {one.name}: {key}: {boot.source} has dhcp-boot={boot.value} for everybody, which "
+                    "goes before it; give that a tag, such as dhcp-boot=tag:!known,…"
+                )
