@@ -22,9 +22,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_processes
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read_values
 
 _PROGRAM = "/usr/local/sbin/dnsmasq"
 _PID_FILE = "/var/run/dnsmasq.pid"
+_CONF_VARIABLE = "dnsmasq_conf"
 _ETHERS = "/etc/ethers"
 _STAGED = f"{RUN}/.dnsmasq"
 _OF_PACKAGE = Daemon(
@@ -48,10 +50,17 @@ class Dnsmasq(Backend):
 
     def read(self, host: Host, daemon: Daemon) -> Known:
         if host.stat(_PROGRAM) is None:
-            raise BadInput(f"backend: dnsmasq is not installed, there is no {_PROGRAM}; install the package dnsmasq")
+            raise BadInput(
+                f"backend: dnsmasq: {_PROGRAM} does not exist; install the package dnsmasq, which the role "
+                "apiary.bhyve.dhcp_server does"
+            )
         text = host.read(daemon.conf)
         if text is None:
-            raise BadInput(f"conf: there is no {daemon.conf}; write one, or let the module dhcp_server do it")
+            raise BadInput(
+                f"conf: {daemon.conf} does not exist; write the server's configuration first, by the role "
+                "apiary.bhyve.dhcp_server or by hand"
+            )
+        _check_conf_of_service(host, daemon)
         files: Dict[str, str] = {}
 
         def load(path: str) -> Optional[str]:
@@ -86,7 +95,7 @@ class Dnsmasq(Backend):
         return {configuration.options_file(known.daemon): hosts.render_options(reservations)}
 
     def validate(self, host: Host, update: Update) -> None:
-        """When it tries a configuration, dnsmasq does not look into the files of hosts and options: it gets their lines."""
+        """With the lines of our files in the configuration: the files themselves it does not look into then."""
         beside = update.beside[configuration.options_file(update.daemon)]
         ours = hosts.as_configuration(update.hosts_text, beside)
         host.mkdir(_STAGED, 0o700, parents=True)
@@ -117,6 +126,13 @@ class Dnsmasq(Backend):
                 )
         else:
             host.run(["kill", "-HUP", str(pid)], what=f"cannot have {service} read its reservations")
+
+
+def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
+    """BadInput when rc.conf gives the service another configuration than the one that we are to change."""
+    told = read_values(host, [_CONF_VARIABLE]).values[_CONF_VARIABLE] or _OF_PACKAGE.conf
+    if os.path.realpath(told) != os.path.realpath(daemon.conf):
+        raise BadInput(f"conf: rc.conf says that dnsmasq reads {told} ({_CONF_VARIABLE}), not {daemon.conf}")
 
 
 def _pid(host: Host, daemon: Daemon) -> Optional[int]:

@@ -47,11 +47,17 @@ class Kea(Backend):
 
     def read(self, host: Host, daemon: Daemon) -> Known:
         if host.stat(_program(daemon)) is None:
-            raise BadInput(f"backend: kea is not installed, there is no {_program(daemon)}; install the package kea")
+            raise BadInput(
+                f"backend: kea: {_program(daemon)} does not exist; install the package kea, which the role "
+                "apiary.bhyve.dhcp_server does"
+            )
         text, hosts_text = host.read(daemon.conf), host.read(daemon.hosts_file)
         if text is None:
             if daemon.family == 4:
-                raise BadInput(f"conf: there is no {daemon.conf}; write one, or let the module dhcp_server do it")
+                raise BadInput(
+                    f"conf: {daemon.conf} does not exist; write the server's configuration first, by the role "
+                    "apiary.bhyve.dhcp_server or by hand"
+                )
             return Known(daemon, "", hosts_text, hooked=False, running=False)
         files: Dict[str, str] = {}
 
