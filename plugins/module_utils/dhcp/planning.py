@@ -179,7 +179,8 @@ def _plan_update(host: Host, plan: Plan, book: Book, update: Update, owed: bool)
         plan.add(Owe(SUBJECT, daemon.service))
     ours, conf = _hosts_changes(plan, update), _conf_changes(host, plan, update)
     # A configuration names ours only once it is there; where it is, what moves between them is in one.
-    for change in [*ours, *conf] if known.hosts_text is None else [*conf, *ours]:
+    new = known.hosts_text is None or any(path not in known.files for path in update.beside)
+    for change in [*ours, *conf] if new else [*conf, *ours]:
         plan.add(change)
     if tell and (differs or owed):
         plan.add(Activate(SUBJECT, book.backend, update))

@@ -9,12 +9,18 @@ from __future__ import annotations
 import ipaddress
 import os
 import shlex
+import stat
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, KnownHost, Update
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq import conf as configuration
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq import hosts
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.text import Option, own_options, read_options
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.text import (
+    Load,
+    Option,
+    own_options,
+    read_options,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
@@ -66,7 +72,7 @@ class Dnsmasq(Backend):
         def load(path: str) -> Optional[str]:
             found = host.read(path)
             files.update({} if found is None else {path: found})
-            return found
+            return "" if found is None and path == configuration.tags_file(daemon) else found
 
         options = read_options(text, daemon.conf, load, host.listdir)
         own = [ipaddress.ip_interface(one) for card in read_interfaces(host).values() for one in card.addresses]
@@ -78,7 +84,7 @@ class Dnsmasq(Backend):
             configuration.is_hooked(options, daemon),
             running=_pid(host, daemon) is not None,
             subnets=configuration.subnets(options, own),
-            hosts=tuple(_hosts(host, options, daemon)),
+            hosts=tuple(_hosts(host, options, daemon, load)),
             files=files,
         )
 
@@ -92,32 +98,37 @@ class Dnsmasq(Backend):
         return hosts.render_hosts(reservations)
 
     def render_beside(self, reservations: Sequence[Reservation], known: Known) -> Dict[str, str]:
-        return {configuration.options_file(known.daemon): hosts.render_options(reservations)}
+        return {
+            configuration.options_file(known.daemon): hosts.render_options(reservations),
+            configuration.tags_file(known.daemon): hosts.render_tags(reservations),
+        }
 
     def validate(self, host: Host, update: Update) -> None:
         """With the lines of our files in the configuration: the files themselves it does not look into then."""
-        beside = update.beside[configuration.options_file(update.daemon)]
-        ours = hosts.as_configuration(update.hosts_text, beside)
+        daemon = update.daemon
+        ours = hosts.as_configuration(update.hosts_text, update.beside[configuration.options_file(daemon)])
         host.mkdir(_STAGED, 0o700, parents=True)
-        staged = f"{_STAGED}/dnsmasq.conf"
+        staged, tags = f"{_STAGED}/dnsmasq.conf", f"{_STAGED}/dnsmasq.tags"
         try:
-            host.write(staged, f"{update.conf}\n{ours}", mode=0o600)
+            host.write(tags, update.beside[configuration.tags_file(daemon)], mode=0o600)
+            host.write(staged, f"{configuration.with_other_tags(update.conf, daemon, tags)}\n{ours}", mode=0o600)
             host.run(
                 [_PROGRAM, "--test", "-C", staged],
-                what=f"dnsmasq does not take {update.daemon.conf} with the reservations",
+                what=f"dnsmasq does not take {daemon.conf} with the reservations",
                 hint="Nothing was changed.",
             )
         finally:
             host.unlink(staged)
+            host.unlink(tags)
 
     def activation(self, update: Update) -> str:
-        if update.changes_conf:
-            return f"restart {update.daemon.service}, once, to read its configuration"
+        if _needs_restart(update):
+            return f"restart {update.daemon.service}, which reads only then its configuration and who has options"
         return f"have {update.daemon.service} read its reservations, without a restart"
 
     def activate(self, host: Host, update: Update) -> None:
         service = update.daemon.service
-        pid = None if update.changes_conf else _pid(host, update.daemon)
+        pid = None if _needs_restart(update) else _pid(host, update.daemon)
         if pid is None:
             host.run(["service", service, "onerestart"], what=f"cannot restart {service}")
             if _pid(host, update.daemon) is None:
@@ -126,6 +137,18 @@ class Dnsmasq(Backend):
                 )
         else:
             host.run(["kill", "-HUP", str(pid)], what=f"cannot have {service} read its reservations")
+
+
+def _needs_restart(update: Update) -> bool:
+    """Whether what it reads at its start has become more (a tag in vain is in nobody's way), or SIGHUP may end it."""
+    path = configuration.tags_file(update.daemon)
+    had = set(update.known.files.get(path, "").splitlines())
+    texts = {**update.known.files, update.daemon.conf: update.known.conf}
+    return (
+        update.changes_conf
+        or not had.issuperset(update.beside[path].splitlines())
+        or configuration.ends_at_reload(texts, update.daemon)
+    )
 
 
 def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
@@ -153,13 +176,13 @@ def _is_of(daemon: Daemon, command: str) -> bool:
     return words[:1] in ([_PROGRAM], [os.path.basename(_PROGRAM)]) and daemon.conf in named
 
 
-def _hosts(host: Host, options: Sequence[Option], daemon: Daemon) -> List[KnownHost]:
+def _hosts(host: Host, options: Sequence[Option], daemon: Daemon, load: Load) -> List[KnownHost]:
     """The entries of others: in the configuration, in files of theirs, and in ethers(5) if that is read."""
     entries = [option for option in options if option.name in ("dhcp-host", "G")]
     for option in options:
-        if option.name == "dhcp-hostsfile" and option.value != daemon.hosts_file:
-            for path in _files(host, option.value):
-                entries += _lines(host, path)
+        if option.name == "dhcp-hostsfile" and option.value.strip('"') != daemon.hosts_file:
+            for path in _files(host, option.value.strip('"')):
+                entries += _lines(load(path) or "", path)
     found = [configuration.host_of(option) for option in entries]
     if any(option.name in ("read-ethers", "Z") for option in options):
         found += [configuration.host_of(option) for option in _ethers(host)]
@@ -167,14 +190,16 @@ def _hosts(host: Host, options: Sequence[Option], daemon: Daemon) -> List[KnownH
 
 
 def _files(host: Host, path: str) -> List[str]:
-    names = host.listdir(path) if os.path.isdir(path) else None
-    return [path] if names is None else [os.path.join(path, name) for name in names]
+    status = host.stat(path)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return [path]
+    return [os.path.join(path, name) for name in host.listdir(path) or ()]
 
 
-def _lines(host: Host, path: str) -> List[Option]:
+def _lines(text: str, path: str) -> List[Option]:
     """The lines of a file of hosts, each as if it were the value of dhcp-host."""
-    text = "\n".join(f"dhcp-host={line}" for line in (host.read(path) or "").splitlines() if line.strip())
-    return [one for one in own_options(text, path) if not one.value.startswith("#")]
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return list(own_options("\n".join(f"dhcp-host={line}" for line in lines), path))
 
 
 def _ethers(host: Host) -> List[Option]:

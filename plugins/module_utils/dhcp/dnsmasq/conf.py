@@ -10,11 +10,12 @@ Source: dnsmasq(8), options dhcp-range, dhcp-host, dhcp-hostsfile, dhcp-optsfile
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
-from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import KnownHost
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.text import Option
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.text import Option, own_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon, Network, Range, Subnet
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 
@@ -22,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import Unknown
 Own = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 _HOOK = """\
-# Reservations of Apiary (apiary.bhyve): the hosts, and what they are told beside their addresses.
+# Reservations of Apiary (apiary.bhyve): the hosts, what some are told beside, and by what those are told apart.
 """
 _MAC = re.compile(r"(?:[0-9a-f]{2}-)?((?:[0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2})", re.IGNORECASE)
 _LEASE = re.compile(r"\d+[smhdw]?|infinite", re.IGNORECASE)
@@ -35,17 +36,34 @@ def options_file(daemon: Daemon) -> str:
     return f"{daemon.hosts_file}.options"
 
 
+def tags_file(daemon: Daemon) -> str:
+    """The file beside ours that gives tags to the MAC addresses to which something is said; read at the start only."""
+    return f"{daemon.hosts_file}.tags"
+
+
 def is_hooked(options: Iterable[Option], daemon: Daemon) -> bool:
-    """Whether both of our files are read."""
+    """Whether all of our files are read."""
     named = {(option.name, option.value.strip('"')) for option in options}
-    return ("dhcp-hostsfile", daemon.hosts_file) in named and ("dhcp-optsfile", options_file(daemon)) in named
+    return all((name, path) in named for name, path in _hooks(daemon))
 
 
 def with_hook(conf: str, daemon: Daemon) -> str:
-    """The configuration with our files in it, at its end; what is there of one of them goes."""
-    lines = (f"dhcp-hostsfile={daemon.hosts_file}\n", f"dhcp-optsfile={options_file(daemon)}\n")
+    """The configuration with our files in it, at its end; what is there of some of them goes."""
+    lines = tuple(f"{name}={path}\n" for name, path in _hooks(daemon))
     kept = "".join(line for line in conf.splitlines(keepends=True) if f"{line.strip()}\n" not in (*lines, _HOOK))
     return f"{kept}{'' if kept.endswith(chr(10)) or not kept else chr(10)}{_HOOK}{''.join(lines)}"
+
+
+def with_other_tags(conf: str, daemon: Daemon, path: str) -> str:
+    """The configuration reading the tags from another file."""
+    lines = conf.splitlines(keepends=True)
+    wanted = ("conf-file", tags_file(daemon))
+    return "".join(
+        f"conf-file={path}\n"
+        if any((one.name, one.value.strip('"')) == wanted for one in own_options(line, ""))
+        else line
+        for line in lines
+    )
 
 
 def subnets(options: Sequence[Option], own: Sequence[Own]) -> Tuple[Subnet, ...]:
@@ -91,6 +109,25 @@ def boots_all(options: Iterable[Option]) -> Optional[Option]:
         if option.name in ("dhcp-boot", "M") and not (option.fields and option.fields[0].startswith(_TAGS)):
             return option
     return None
+
+
+def ends_at_reload(texts: Mapping[str, str], daemon: Daemon) -> bool:
+    """Whether a file of hosts that is not ours sets tags: then dnsmasq may end at SIGHUP (see ``hosts``)."""
+    named = [
+        option.value.strip('"')
+        for path, text in texts.items()
+        for option in own_options(text, path)
+        if option.name == "dhcp-hostsfile" and option.value.strip('"') != daemon.hosts_file
+    ]
+    return any("set:" in text for path, text in texts.items() if path in named or os.path.dirname(path) in named)
+
+
+def _hooks(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
+    return (
+        ("dhcp-hostsfile", daemon.hosts_file),
+        ("dhcp-optsfile", options_file(daemon)),
+        ("conf-file", tags_file(daemon)),
+    )
 
 
 def _address(field: str) -> Optional[Union[ipaddress.IPv4Address, ipaddress.IPv6Address]]:

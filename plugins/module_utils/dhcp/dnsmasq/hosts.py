@@ -2,10 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reservations as dnsmasq has them: the lines of its hosts, and of the options that they are given (pure).
+"""Reservations as dnsmasq has them: the lines of its hosts, and of the options that some of them are given (pure).
 
-Both files are read again at SIGHUP, which dhcp-boot is not; but boot files can be said as options. Source: dnsmasq(8),
-dhcp-host, dhcp-option, dhcp-optsfile.
+Both files are read again at SIGHUP, which dhcp-boot is not; but boot files can be said as options. An option is for
+those that have its tag. A host could have it by its own line (``set:``), but then dnsmasq ends at the next SIGHUP by a
+fault in its memory (2.86, 2.90): it frees with the line what it has chained to its tag. So tags are given to MAC
+addresses in a third file, a part of the configuration, which is read when dnsmasq starts. Source: dnsmasq(8), options
+dhcp-host, dhcp-mac, dhcp-option, dhcp-optsfile; src/rfc2131.c, and dhcp_config_free in src/option.c.
 """
 
 from __future__ import annotations
@@ -45,7 +48,17 @@ def render_hosts(reservations: Sequence[Reservation]) -> str:
 
 def render_options(reservations: Sequence[Reservation]) -> str:
     """The lines for dhcp-optsfile: each holds for the host that has the tag."""
-    return _HEAD + "".join(f"tag:{_tag(one)},{line}\n" for one in reservations for line in _option_lines(one))
+    lines = []
+    for one in reservations:
+        mine = [f"tag:{_tag(one)},{line}\n" for line in _option_lines(one)]
+        lines += [f"# {one.name}\n", *mine] if mine else []
+    return _HEAD + "".join(lines)
+
+
+def render_tags(reservations: Sequence[Reservation]) -> str:
+    """The part of the configuration that gives tags to those to which something is said."""
+    told = [one for one in reservations if _option_lines(one)]
+    return _HEAD + "".join(f"dhcp-mac=set:{_tag(one)},{one.mac}\n" for one in told)
 
 
 def as_configuration(hosts: str, options_text: str) -> str:
@@ -60,13 +73,9 @@ def _host_lines(one: Reservation) -> List[str]:
     """One line has one IPv4 address; those of other subnets are in lines of their own."""
     six = [f"[{address}]" for address in one.ip6]
     fours = [[address] for address in one.ip] or [[]]
-    tag = [f"set:{_tag(one)}"] if _option_lines(one) else []
     lease = [str(_lease(one))] if _lease(one) else []
     name = [one.hostname] if one.hostname else []
-    return [
-        ",".join([one.mac, *tag, *four, *(six if place == 0 else []), *name, *lease])
-        for place, four in enumerate(fours)
-    ]
+    return [",".join([one.mac, *four, *(six if place == 0 else []), *name, *lease]) for place, four in enumerate(fours)]
 
 
 def _option_lines(one: Reservation) -> List[str]:
@@ -97,7 +106,8 @@ def _value(option: Coded) -> str:
 
 
 def _tag(one: Reservation) -> str:
-    return f"apiary-{one.name}"
+    """By the MAC address: one that has had a tag may have the same again, which dnsmasq knows until it ends."""
+    return f"apiary-{one.mac.replace(':', '')}"
 
 
 def _lease(one: Reservation) -> int:
