@@ -88,6 +88,9 @@ class Dnsmasq(Backend):
             files=files,
         )
 
+    def take_over(self, known: Known) -> Tuple[Known, Tuple[Reservation, ...]]:
+        raise BadInput("adopt: CBSD's hook writes hosts for isc, and for no other server")
+
     def hooked(self, conf: str, daemon: Daemon, files: Mapping[str, str]) -> str:
         texts = [(daemon.conf, conf), *files.items()]
         options = [one for path, text in texts if path != daemon.hosts_file for one in own_options(text, path)]

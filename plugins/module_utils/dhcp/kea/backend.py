@@ -70,6 +70,9 @@ class Kea(Backend):
         running = any(_is_of(daemon, process) for process in read_processes(host))
         return Known(daemon, text, hosts_text, conf.hooked, running, conf.subnets(), conf.hosts(), files=files)
 
+    def take_over(self, known: Known) -> Tuple[Known, Tuple[Reservation, ...]]:
+        raise BadInput("adopt: CBSD's hook writes hosts for isc, and for no other server")
+
     def hooked(self, conf: str, daemon: Daemon, files: Mapping[str, str]) -> str:
         return read_conf(conf, daemon, files.get).with_hook()
 
