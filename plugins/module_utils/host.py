@@ -16,12 +16,13 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import stat as stat_module
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import IO, Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, Callable, Container, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
     ApiaryError,
@@ -132,6 +133,35 @@ class Host:
             )
         except OSError as error:
             raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
+
+    # sockets
+
+    def ask(
+        self, path: str, request: str, *, what: str, timeout: float, complete: Callable[[str], bool], hint: str = ""
+    ) -> str:
+        """Send a request to who listens at a unix socket, and return the answer.
+
+        That is what comes until the other end closes or ``complete`` says that it is whole. ApiaryError (``what``, as
+        in :meth:`run`) when nobody listens, or nothing whole has come after ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        answer = b""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
+                wire.settimeout(timeout)
+                wire.connect(path)
+                wire.sendall(_encode(request))
+                while not complete(_decode(answer)):
+                    wire.settimeout(max(deadline - time.monotonic(), 0.001))
+                    part = wire.recv(1 << 16)
+                    if not part:
+                        break
+                    answer += part
+        except OSError as error:
+            reason = "no answer in time" if isinstance(error, socket.timeout) else error.strerror or str(error)
+            message = f"{what}: {path}: {reason}"
+            raise ApiaryError(f"{message}. {hint}" if hint else message) from error
+        return _decode(answer)
 
     # reading
 

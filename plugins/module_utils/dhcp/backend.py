@@ -12,8 +12,8 @@ when both are in place, ``activate``.
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon, Subnet
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
@@ -37,7 +37,8 @@ class Known:
     ``conf`` is its configuration's text, ``hosts_text`` our file's (None: there is none), ``hooked`` whether the one
     has the other in it. ``subnets`` have their dynamic ranges and routers, ``hosts`` are not ours.
     ``running`` says whether the daemon runs now. ``taken_over`` is the configuration without what a task makes its own,
-    where it does so.
+    where it does so. ``files`` are the texts of further files by path: what the configuration includes, and what of
+    ours lies beside our file.
     """
 
     daemon: Daemon
@@ -48,17 +49,22 @@ class Known:
     subnets: Tuple[Subnet, ...] = ()
     hosts: Tuple[KnownHost, ...] = ()
     taken_over: Optional[str] = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Update:
-    """What becomes of one daemon: the texts of both files, and the reservations that make the difference."""
+    """What becomes of one daemon: the texts of both files, and the reservations that make the difference.
+
+    ``beside`` are the texts of the files that lie beside ours, by path, where the server wants more than one.
+    """
 
     known: Known
     conf: str
     hosts_text: str
     before: Tuple[Reservation, ...]
     after: Tuple[Reservation, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def daemon(self) -> Daemon:
@@ -72,8 +78,10 @@ class Update:
 
     @property
     def changes_hosts(self) -> bool:
-        """Whether our file becomes another."""
-        return self.hosts_text != self.known.hosts_text
+        """Whether our file becomes another, or one beside it."""
+        return self.hosts_text != self.known.hosts_text or any(
+            self.known.files.get(path) != text for path, text in self.beside.items()
+        )
 
 
 class Backend(abc.ABC):
@@ -105,12 +113,19 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def hooked(self, conf: str, daemon: Daemon) -> str:
-        """The administrator's configuration with ours in it, once; as it is if it has it (pure)."""
+    def hooked(self, conf: str, daemon: Daemon, files: Mapping[str, str]) -> str:
+        """The administrator's configuration with ours in it, once; as it is if it has it (pure).
+
+        ``files`` are those of :class:`Known`. BadInput for one into which ours cannot be put.
+        """
 
     @abc.abstractmethod
     def render(self, reservations: Sequence[Reservation], known: Known) -> str:
         """Our file, whole, of the reservations that concern this daemon, which are sorted by name (pure)."""
+
+    def render_beside(self, reservations: Sequence[Reservation], known: Known) -> Dict[str, str]:
+        """The files beside ours, whole, by path (pure)."""
+        return {}
 
     @abc.abstractmethod
     def validate(self, host: Host, update: Update) -> None:

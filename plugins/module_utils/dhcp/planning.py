@@ -132,8 +132,9 @@ def _update(book: Book, known: Known, after: Mapping[str, Reservation]) -> Optio
     if not mine and known.hosts_text is None and not known.hooked:
         return None
     start = known.conf if known.taken_over is None else known.taken_over
-    conf = book.backend.hooked(start, known.daemon)
-    return Update(known, conf, book.backend.render(mine, known), before, mine)
+    backend = book.backend
+    conf = backend.hooked(start, known.daemon, known.files)
+    return Update(known, conf, backend.render(mine, known), before, mine, backend.render_beside(mine, known))
 
 
 def concerned(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Reservation, ...]:
@@ -176,11 +177,11 @@ def _plan_update(host: Host, plan: Plan, book: Book, update: Update, owed: bool)
     tell = known.running or owed
     if differs and tell and not owed:
         plan.add(Owe(SUBJECT, daemon.service))
-    files = [_hosts_change(plan, update), _conf_change(host, plan, update)]
+    ours, conf = _hosts_changes(plan, update), _conf_changes(host, plan, update)
     # A configuration names ours only once it is there; where it is, what moves between them is in one.
-    for change in files if known.hosts_text is None else reversed(files):
-        if change is not None:
-            plan.add(change)
+    new = known.hosts_text is None or any(path not in known.files for path in update.beside)
+    for change in [*ours, *conf] if new else [*conf, *ours]:
+        plan.add(change)
     if tell and (differs or owed):
         plan.add(Activate(SUBJECT, book.backend, update))
     elif differs:
@@ -188,21 +189,26 @@ def _plan_update(host: Host, plan: Plan, book: Book, update: Update, owed: bool)
     return []
 
 
-def _hosts_change(plan: Plan, update: Update) -> Optional[PutFile]:
-    if not update.changes_hosts:
-        return None
-    path = update.daemon.hosts_file
-    plan.before[path], plan.after[path] = update.known.hosts_text or "", update.hosts_text
-    return PutFile(SUBJECT, path, update.hosts_text, 0o644)
+def _hosts_changes(plan: Plan, update: Update) -> List[PutFile]:
+    """Our file and those beside it, as far as they become others."""
+    known = update.known
+    texts = [(update.daemon.hosts_file, known.hosts_text, update.hosts_text)]
+    texts += [(path, known.files.get(path), text) for path, text in update.beside.items()]
+    changes = []
+    for path, old, new in texts:
+        if old != new:
+            plan.before[path], plan.after[path] = old or "", new
+            changes.append(PutFile(SUBJECT, path, new, 0o644))
+    return changes
 
 
-def _conf_change(host: Host, plan: Plan, update: Update) -> Optional[PutFile]:
+def _conf_changes(host: Host, plan: Plan, update: Update) -> List[PutFile]:
     """With the mode and the owner that the file has; a symbolic link stays one."""
     if not update.changes_conf:
-        return None
+        return []
     path = update.daemon.conf
     status = host.stat(path)
     mode = 0o644 if status is None else stat.S_IMODE(status.st_mode)
     owner = (0, 0) if status is None else (status.st_uid, status.st_gid)
     plan.before[path], plan.after[path] = update.known.conf, update.conf
-    return PutFile(SUBJECT, os.path.realpath(path), update.conf, mode, *owner)
+    return [PutFile(SUBJECT, os.path.realpath(path), update.conf, mode, *owner)]

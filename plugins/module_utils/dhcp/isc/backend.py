@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import replace
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, Update
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.adopt import taken_over
@@ -90,7 +90,7 @@ class Isc(Backend):
             tuple(found.hosts),
         )
 
-    def hooked(self, conf: str, daemon: Daemon) -> str:
+    def hooked(self, conf: str, daemon: Daemon, files: Mapping[str, str]) -> str:
         return with_hook(conf, daemon.hosts_file, daemon.conf)
 
     def render(self, reservations: Sequence[Reservation], known: Known) -> str:
