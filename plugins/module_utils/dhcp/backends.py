@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Dict
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.backend import Isc
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 
-BACKENDS: Dict[str, Backend] = {}
+BACKENDS: Dict[str, Backend] = {backend.name: backend for backend in (Isc(),)}
 
 
 def find_backend(name: str) -> Backend:

@@ -25,7 +25,8 @@ class Package(NamedTuple):
     """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here).
 
     ``tree`` says that it has files of its own, which lie as they will below ``standin/packages/NAME``. A file
-    ``X.sample`` among them becomes ``X`` too, unless there is one. ``folders`` are (directory, mode).
+    ``X.sample`` among them becomes ``X`` too, unless there is one. ``folders`` are (directory, mode),
+    ``users`` (name, number, full name), each with a group of its name; they stay when the package goes.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Package(NamedTuple):
     links: Tuple[Tuple[str, str], ...] = ()
     tree: bool = False
     folders: Tuple[Tuple[str, int], ...] = ()
+    users: Tuple[Tuple[str, int, str], ...] = ()
 
     def files(self) -> List[str]:
         others = [path for _source, path in self.copies] + [path for _target, path in self.links]
@@ -79,6 +81,19 @@ CATALOGUE: Dict[str, Package] = {
             "QEMU CPU Emulator - tools",
             33,
             links=(("/usr/libdata/standin/qemu-img", "/usr/local/bin/qemu-img"),),
+        ),
+        Package(
+            "isc-dhcp44-server",
+            "4.4.3P1_5",
+            "net/isc-dhcp44-server",
+            "ISC Dynamic Host Configuration Protocol server",
+            7,
+            links=(
+                ("/usr/libdata/standin/dhcpd", "/usr/local/sbin/dhcpd"),
+                ("isc-dhcpd", "/usr/local/etc/rc.d/isc-dhcpd6"),
+            ),
+            tree=True,
+            users=(("dhcpd", 136, "ISC DHCP daemon"),),
         ),
         Package(
             "dnsmasq",
@@ -142,7 +157,22 @@ def wanted_with_needs(names: List[str]) -> List[Package]:
     return found
 
 
+def _add_line(path: str, name: str, line: str) -> None:
+    """Append a user's or a group's line unless there is one of that name."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if any(one.startswith(f"{name}:") for one in file):
+                return
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
 def _put(package: Package, top: str) -> None:
+    for name, number, full in package.users:
+        rest = f"{full}:/nonexistent:/usr/sbin/nologin"
+        _add_line(f"{top}/etc/group", name, f"{name}:*:{number}:")
+        _add_line(f"{top}/etc/passwd", name, f"{name}:*:{number}:{number}:{rest}")
+        _add_line(f"{top}/etc/master.passwd", name, f"{name}:*:{number}:{number}::0:0:{rest}")
     for source, path in package.copies:
         os.makedirs(os.path.dirname(top + path), exist_ok=True)
         shutil.copyfile(paths.LINUX + source, top + path)
