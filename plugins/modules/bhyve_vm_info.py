@@ -115,6 +115,7 @@ vms:
         consoles: {com1: /dev/nmdm-web1.1B}
         taps: {lan: tap1000}
         ports: {}
+        reservations: {lab: {ip: 10.10.0.11, ip6: "", hostname: web1}}
         vnc: 127.0.0.1:5900
         disk_sizes: {data: 100G}
         pending: {memory.size: {running: 4G, next: 8G}}

@@ -33,21 +33,29 @@ def allocate(
     """
     if not any(AUTO in one.addresses for one in wanted):
         return list(wanted)
-    kept = [_with_kept(one, before.get(one.name)) for one in wanted]
+    subnets = [subnet for item in known for subnet in item.subnets]
+    kept = [_with_kept(one, before.get(one.name), ranges, subnets) for one in wanted]
     taken: Set[str] = {text for one in (*kept, *others) for text in one.addresses}
     taken |= {text for item in known for host in item.hosts for text in host.addresses}
-    subnets = [subnet for item in known for subnet in item.subnets]
     taken |= {text for subnet in subnets for text in _ends(subnet)}
     free: Dict[Tuple[int, Tuple[Range, ...]], Iterator[str]] = {}
     return [_with_free(one, tuple(ranges(one)), taken, free) for one in kept]
 
 
-def _with_kept(one: Reservation, old: Optional[Reservation]) -> Reservation:
-    if old is None:
+def _with_kept(one: Reservation, old: Optional[Reservation], ranges: Ranges, subnets: Sequence[Subnet]) -> Reservation:
+    """With the address that it has, unless that is of another network than those which it is to be taken from."""
+    if old is None or AUTO not in one.addresses:
         return one
-    ip = old.ip if AUTO in one.ip and old.ip else one.ip
-    ip6 = old.ip6 if AUTO in one.ip6 and old.ip6 else one.ip6
-    return replace(one, ip=ip, ip6=ip6)
+    firsts = [ipaddress.ip_address(item.first) for item in ranges(one)]
+    networks = [subnet.network for subnet in subnets if any(first in subnet.network for first in firsts)]
+
+    def resolved(asked: Tuple[str, ...], has: Tuple[str, ...]) -> Tuple[str, ...]:
+        versions = {ipaddress.ip_address(text).version for text in has}
+        near = [network for network in networks if network.version in versions]
+        keeps = all(any(ipaddress.ip_address(text) in network for network in near) for text in has) or not near
+        return has if AUTO in asked and has and keeps else asked
+
+    return replace(one, ip=resolved(one.ip, old.ip), ip6=resolved(one.ip6, old.ip6))
 
 
 def _with_free(

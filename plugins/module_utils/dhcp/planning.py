@@ -105,11 +105,12 @@ def plan_reservations(
     for update in updates:
         if update is not None and (update.changes_conf or update.changes_hosts):
             book.backend.validate(host, update)
-    _plan_record(plan, book, after)
     warnings: List[str] = []
     for known, update in zip(book.known, updates):
         if update is not None:
             warnings += _plan_update(host, plan, book, update, known.daemon.service in book.owed)
+    # The record last: where a task breaks off before, the next one finds by it that there is something to do.
+    _plan_record(plan, book, after)
     return Planned(after, tuple(warnings))
 
 

@@ -20,6 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plug_check
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru import checks as passthru_checks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.claims import check_claims
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
 
@@ -53,6 +54,7 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
     after = guests_after(desired, observed)
     _check_unread(desired, observed)
     _check_macs(desired, observed)
+    check_claims(desired, after)
     check_host_addresses(desired, after, observed)
     check_vale_ports(desired, after, observed)
     _check_vnc_ports(desired)

@@ -29,6 +29,7 @@ MAY_USE: Dict[str, Set[str]] = {
     "storage": DOING,
     "system": {"storage", *DOING},
     "guest": {"storage", "network", "passthru", "dhcp", "system", "results", *DOING},
+    "filter": {"dhcp"},
     "modules": {"guest", "network", "passthru", "dhcp", "storage", "system", "module", "results", *DOING},
 }
 

@@ -83,6 +83,13 @@ def test_auto_takes_what_is_free_and_keeps_what_it_has() -> None:
     assert allocated(wanted, *before, ranges=ranges) == [("10.0.0.10",), ("10.0.0.2",), ("10.0.0.8",)]
 
 
+def test_auto_of_a_card_that_went_to_another_network_takes_a_new_address() -> None:
+    ranges = (Range("10.0.0.5", "10.0.0.9"),)
+    before = [reservation("a", 1, "10.9.0.0"), reservation("b", 2, "10.0.0.77")]
+    wanted = [reservation("a", 1, "auto"), reservation("b", 2, "auto")]
+    assert allocated(wanted, *before, ranges=ranges) == [("10.0.0.5",), ("10.0.0.77",)]
+
+
 def test_auto_needs_a_range_with_room() -> None:
     wanted = [reservation("a", 1, "auto"), reservation("b", 2, "auto")]
     with pytest.raises(BadInput, match="reservation a: ip: auto, and no range"):
