@@ -170,8 +170,9 @@ options:
         type: int
       local:
         description:
-          - The host's address to send from and to receive at. By default the one of the way to the other hosts.
-          - One that the interface gets by DHCP is refused, for at boot it is not there in time.
+          - The host's address to send from and to receive at. By default the one of the way to the other hosts, with
+            O(vxlan.group) the first IPv4 address of O(vxlan.dev). It may be an address of another switch.
+          - With O(vxlan.remote) an IPv6 address is refused, and one by DHCP, for at boot they are not there in time.
         type: str
       remote:
         description:
@@ -183,7 +184,8 @@ options:
         type: str
       dev:
         description:
-          - The interface on which O(vxlan.group) is reached, such as V(em0).
+          - The interface on which O(vxlan.group) is reached, such as V(em0). With an IPv4 group it needs an IPv4 address,
+            and none by DHCP, by which the group is joined.
         type: str
       port:
         description:

@@ -170,7 +170,7 @@ def test_another_vxlan_takes_the_place_of_one_and_then_an_uplink() -> None:
     asked = Request("lan", vxlan=Vxlan(43, remote="192.0.2.3"))
     assert needs_number([asked], records) and not needs_number([Request("lan", vxlan=replace(FAR, mtu=0))], records)
     one = resolve([asked], records, interfaces)[0]
-    assert one.new is not None and one.new.vxlan == Vxlan(43, remote="192.0.2.3", interface="vxlan1001", mtu=1450)
+    assert one.new is not None and one.new.vxlan == Vxlan(43, remote="192.0.2.3", interface="vxlan1001")
     assert words(TUNNEL, one.new, interfaces)[:2] == [
         "vxlan1000 destroy",
         "vxlan1001 create vxlanid 43 vxlanremote 192.0.2.3 descr apiary:lan up",
