@@ -184,8 +184,8 @@ options:
         type: str
       dev:
         description:
-          - The interface on which O(vxlan.group) is reached, such as V(em0). With an IPv4 group it needs an IPv4 address,
-            and none by DHCP, by which the group is joined.
+          - The interface on which O(vxlan.group) is reached, such as V(em0). With an IPv4 group it needs an IPv4
+            address, and none by DHCP, by which the group is joined.
         type: str
       port:
         description:
@@ -207,8 +207,10 @@ options:
         on and might cut off whoever is connected; that is an error.
       - By ipfw(8), a switch has a number from 60 to 99, of its rules and of its translation in the kernel, and the
         rules are in set 31, which no flush empties. They are made at boot after ipfw has started. The administrator has
-        to have enabled ipfw, with C(net.inet.ip.fw.one_pass=0) so that what is translated has to pass the rules behind
-        as well, and with TSO switched off on the outside interface. These rules have to let guests pass.
+        to have enabled ipfw, now and in rc.conf, with C(net.inet.ip.fw.one_pass=0) so that what is translated has to
+        pass the rules behind as well, and with TSO switched off on the outside interface; at boot C(apiary.network)
+        sees to these two. The administrator's rules have to let guests pass. ipfw is never switched on from here, for
+        without rules it lets nothing pass, and the host would be lost.
       - C(gateway_enable), C(pf_enable) and C(apiary_network_enable) are set in rc.conf, and forwarding is switched on.
         These stay when the switch goes, for others may count on them.
     type: dict

@@ -19,6 +19,7 @@ import re
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Port, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 
 CLONES = "cloned_interfaces"
 STICKY = "cloned_interfaces_sticky"
@@ -154,8 +155,7 @@ def clones(rc: Mapping[str, Optional[str]]) -> Dict[str, str]:
 def is_sticky(interface: str, rc: Mapping[str, Optional[str]]) -> bool:
     """Whether a clone stays when networks are restarted; what is no clone stays always."""
     word = clones(rc).get(interface)
-    everywhere = (rc.get(STICKY) or "").lower() in ("yes", "true", "on", "1")
-    return word is None or word.endswith(":sticky") or (everywhere and not word.endswith(":nosticky"))
+    return word is None or word.endswith(":sticky") or (is_yes(rc.get(STICKY)) and not word.endswith(":nosticky"))
 
 
 def clone_list(
