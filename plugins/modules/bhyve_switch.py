@@ -41,7 +41,7 @@ notes:
   - VLANs of interfaces that are themselves in a bridge get no frames, so that is refused.
   - A guest's tap that was pulled out of its bridge by hand is put back by M(apiary.bhyve.bhyve_vm).
   - On the command line of C(ansible), lists of dictionaries (O(forward), O(switches)) need all arguments as JSON, such
-    as C(-a '{"name": "lab", "forward": [{"port": 2222, "to": "10.10.0.11:22"}]}').
+    as C(-a '{"name":"lab","forward":[{"port":2222,"to":"10.10.0.11"}]}').
 seealso:
   - module: apiary.bhyve.vale_switch
   - module: apiary.bhyve.bhyve_vm
