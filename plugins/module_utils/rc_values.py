@@ -6,7 +6,14 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+
+
+def is_yes(value: Optional[str]) -> bool:
+    """Whether a variable says yes, as checkyesno of rc.subr(8) takes it; None: it is not set."""
+    return (value or "").lower() in ("yes", "true", "on", "1")
 
 
 def rc_value(value: object, name: str) -> str:

@@ -166,6 +166,25 @@ def test_a_switch_between_hosts(bare_host: Callable[..., StandinHost]) -> None:
     assert "vxlan" not in str(near.read("/etc/rc.conf"))
 
 
+def test_a_bridge_carries_the_vxlan_of_another_now_and_at_boot(cards_host: StandinHost) -> None:
+    modules = Modules(cards_host)
+    over = lan("over", vxlan={"id": 7, "local": "10.5.0.1", "remote": "10.5.0.2"})
+    back = lan("back", addresses=["10.5.0.1/24"], mtu=1400)
+    wrong = tried(
+        cards_host,
+        modules,
+        [{"switches": [over, back]}, lan("back", uplink="em1", vlan=82, mtu=0), lan("back", vlan=83)],
+    )
+    shown = the(modules.good("bhyve_switch", lan("over")), "over")
+    assert (shown["members"], shown["mtu"]) == (["vxlan1000"], 1450)
+    assert "RUNNING" in cards_host.run(["ifconfig", "vxlan1000"]).stdout
+    wrong += stays_over_restart_and_boot(cards_host)
+    assert not wrong, "\n".join(wrong)
+    said = refusal(modules, lan("back", state="absent"))
+    assert "state: absent, and the vxlan of the switch over goes by bridge1001; make that switch absent first" in said
+    modules.good("bhyve_switch", {"switches": [lan("back", state="absent"), lan("over", state="absent")]})
+
+
 BAD_ENDS: Dict[str, Dict[str, Any]] = {
     "id: 0; a VXLAN has a network identifier from 1 to 16777215": {"id": 0},
     "id: 16777216;": {"id": 16777216},
@@ -182,7 +201,10 @@ BAD_ENDS: Dict[str, Dict[str, Any]] = {
     "have to be both IPv4 or both IPv6": {"remote": "2001:db8::2"},
     "'em0' is not an IP address": {"local": "em0"},
     "remote: 192.0.2.1 is the address of this host": {"remote": "192.0.2.1"},
-    "comes by DHCP": {"local": "198.51.100.1"},
+    "local: 198.51.100.1 of em1 comes by DHCP": {"local": "198.51.100.1"},
+    "duplicate address detection": {"local": "2001:db8::1", "remote": "2001:db8::2"},
+    "dev: em2 has no IPv4 address": {"remote": None, "local": None, "group": "239.0.0.42", "dev": "em2"},
+    "dev: the address of em1 comes by DHCP": {"remote": None, "local": None, "group": "239.0.0.42", "dev": "em1"},
     "id: 5 is that of the switch taken": {"id": 5},
     "id: 7 is that of vxlan7 already": {"id": 7},
 }
@@ -191,6 +213,7 @@ BAD_ENDS: Dict[str, Dict[str, Any]] = {
 def test_bad_input_about_vxlans(cards_host: StandinHost) -> None:
     modules = Modules(cards_host)
     cards_host.sh("ifconfig em0 inet 192.0.2.1/24; ifconfig em1 inet 198.51.100.1/24", check=True)
+    cards_host.sh("ifconfig em0 inet6 2001:db8::1/64 no_dad", check=True)
     cards_host.sh("sysrc ifconfig_em1=DHCP; ifconfig vxlan7 create vxlanid 7 vxlanremote 192.0.2.7 up", check=True)
     own = lan("own", uplink="em2", addresses=["10.20.0.1/24"])
     modules.good("bhyve_switch", {"switches": [own, {**vxlan(1, id=5), "name": "taken"}]})

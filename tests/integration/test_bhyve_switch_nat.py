@@ -227,7 +227,7 @@ def ipfw_host(host: StandinHost) -> StandinHost:
     host.write("/etc/ipfw.rules", rules)
     host.sh(
         "sysrc firewall_enable=YES firewall_type=/etc/ipfw.rules; service ipfw start; ifconfig em0 -tso;"
-        " sysrc ifconfig_em0='inet 192.0.2.10/24 -tso'; echo net.inet.ip.fw.one_pass=0 >> /etc/sysctl.conf",
+        " sysrc ifconfig_em0='inet 192.0.2.10/24 -tso'",
         check=True,
     )
     return host
@@ -236,7 +236,8 @@ def ipfw_host(host: StandinHost) -> StandinHost:
 def ipfw_state(host: StandinHost) -> str:
     """What ipfw has loaded, and what is read at boot."""
     return host.sh(
-        "ipfw list; ipfw nat show config; sysctl net.inet.ip.forwarding; cat /etc/rc.conf /usr/local/etc/apiary/*/*"
+        "ipfw list; ipfw nat show config; sysctl net.inet.ip.forwarding net.inet.ip.fw.one_pass;"
+        " cat /etc/rc.conf /usr/local/etc/apiary/*/*"
     ).stdout
 
 
@@ -244,7 +245,10 @@ def test_ipfw_translates_as_well(ipfw_host: StandinHost, server: outside.Node) -
     host, modules = ipfw_host, Modules(ipfw_host)
     refused = modules.run("bhyve_switch", lab(nat=IPFW))
     assert refused["failed"] and "net.inet.ip.fw.one_pass is not 0" in refused["msg"]
-    host.sh("sysctl net.inet.ip.fw.one_pass=0", check=True)
+    host.sh("sysctl net.inet.ip.fw.one_pass=0; sysrc firewall_enable=NO", check=True)
+    refused = modules.run("bhyve_switch", lab(nat=IPFW))
+    assert refused["failed"] and "ipfw is enabled now, and would not be after a boot" in refused["msg"]
+    host.sh("sysrc firewall_enable=YES", check=True)
     rules = host.run(["ipfw", "list"]).stdout
     story = [
         lab(nat=IPFW),

@@ -42,8 +42,16 @@ def plan_scripts(host: Host, plan: Plan, desired: Sequence[Desired], scripts: Ma
             plan.before[path], plan.after[path] = scripts[switch.interface] or "", ""
 
 
-def goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
-    """The value of each variable (None: not set)."""
+def goals(
+    desired: Sequence[Desired],
+    values: Mapping[str, Optional[str]],
+    switches: Mapping[str, Switch],
+    below: Mapping[str, str],
+) -> Dict[str, Optional[str]]:
+    """The value of each variable (None: not set).
+
+    ``switches`` are all that the host has when the task is done, ``below`` tells what carries their vxlans.
+    """
     managed = [one.new for one in desired if one.new is not None and not one.new.manual]
     wanted: Dict[str, Optional[str]] = {}
     gone: List[str] = []
@@ -65,5 +73,8 @@ def goals(desired: Sequence[Desired], values: Mapping[str, Optional[str]]) -> Di
             current = wanted[name] if wanted.get(name) is not None else values[name]
             wanted[name] = switch_rc.uplink_line(current, values[switch_rc.DEFAULT], offloads=bool(switch.vlan))
     if managed or gone:
-        wanted[switch_rc.CLONES] = switch_rc.clone_list(values[switch_rc.CLONES], managed, gone)
+        # A vxlan of a switch that the task is not about stays behind the bridge that carries it.
+        listed = {switch.name: switch for switch in managed if switch.name not in below}
+        listed.update((name, switches[name]) for name in below)
+        wanted[switch_rc.CLONES] = switch_rc.clone_list(values[switch_rc.CLONES], list(listed.values()), gone, below)
     return wanted

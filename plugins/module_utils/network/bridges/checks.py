@@ -277,7 +277,7 @@ def addressed_uplinks(
         if switch.manual or not switch.uplink or switch.vlan or switch.moved is not None:
             continue
         uplink = interfaces[switch.uplink]
-        now = [*uplink.inet, *uplink.inet6]
+        now = uplink.addresses or uplink.inet6
         at_boot = switch_rc.address_words(uplink.name, rc)
         if now or at_boot:
             found[switch.name] = now[0] if now else at_boot
@@ -295,9 +295,15 @@ def check_members_without_addresses(
         return
     for name, address in addressed.items():
         uplink = switches[name].uplink
+        advice = "with uplink_address: move it moves to the bridge"
+        if address.startswith("fe80:"):
+            advice = (
+                f"take it away (ifconfig {uplink} inet6 {address.partition('/')[0]} -alias), and let rc.conf give it "
+                f"none (ifconfig_{uplink}_ipv6, ipv6_activate_all_interfaces)"
+            )
         raise BadInput(
             f"switch {name}: uplink: {uplink} has an address of its own ({address}), and FreeBSD 15 lets no member of "
-            "a bridge have one; with uplink_address: move it moves to the bridge"
+            f"a bridge have one; {advice}"
         )
 
 

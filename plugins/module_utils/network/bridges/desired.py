@@ -20,7 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.optio
     shown_option,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan, with_mtu
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import IPFW, IPFW_NUMBERS
@@ -142,7 +142,7 @@ def _merged(
         if request.vlan:
             raise BadInput(f"switch {request.name}: vlan: {vlan} needs an uplink, whose VLAN it is")
         vlan = 0
-    vxlan = _vxlan(request, base, uplink, interfaces)
+    vxlan = _vxlan(request, base, uplink)
     connected = bool(uplink or vxlan)
     stp = base.stp if request.stp is None else request.stp
     if stp and not connected:
@@ -211,7 +211,7 @@ def _lanes(request: Request, base: Switch, filters: bool, connected: bool) -> La
     return lanes
 
 
-def _vxlan(request: Request, base: Switch, uplink: str, interfaces: Mapping[str, Interface]) -> Vxlan:
+def _vxlan(request: Request, base: Switch, uplink: str) -> Vxlan:
     vxlan = base.vxlan if request.vxlan is None else request.vxlan
     if not vxlan:
         return Vxlan()
@@ -225,7 +225,7 @@ def _vxlan(request: Request, base: Switch, uplink: str, interfaces: Mapping[str,
     if vxlan.same_network(base.vxlan):
         vxlan = replace(vxlan, interface=base.vxlan.interface)
     # One with other ends is another one, with an interface of its own.
-    return with_mtu(vxlan, interfaces)
+    return vxlan
 
 
 def _with_ipfw(request: Request, old: Optional[Switch], new: Switch, taken: Collection[int]) -> Switch:

@@ -10,10 +10,10 @@ from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tup
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import boot as switch_boot
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import carriers, vxlan_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import checks as switch_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import desired as switch_desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import vxlan_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import check_release
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import bridge_of
@@ -90,6 +90,7 @@ class _BridgeJob(Job):
         self._interfaces = seen.interfaces
         self._records = records
         self._set(switch_desired.resolve(requests, records, seen.interfaces, uplink, cloned))
+        self._foresee(seen.interfaces)
         self._moves: List[Move] = []
         # The interfaces as they are when addresses have moved.
         self._moved = seen.interfaces
@@ -103,11 +104,16 @@ class _BridgeJob(Job):
         self._after = switch_desired.after(self._records, desired)
         self._by_name = {one.name: one for one in desired}
 
+    def _foresee(self, interfaces: Mapping[str, Interface]) -> None:
+        """Take what carries vxlans from these interfaces, as the task will leave them."""
+        desired, self._planned = carriers.foreseen(self._desired, self._after, interfaces)
+        self._set(desired)
+
     def variables(self) -> List[str]:
         return [
             *switch_rc.names(self._concerned),
             *switch_boot.uplink_names(self._concerned),
-            *vxlan_checks.carriers(self._concerned, self._interfaces),
+            *vxlan_checks.carrier_names(self._concerned, self._planned),
             *self._nat.variables(),
         ]
 
@@ -115,6 +121,7 @@ class _BridgeJob(Job):
         self._set(uplink_move.with_moved(self._desired, self._requests, self._interfaces, values))
         self._moves = uplink_move.due(self._desired, self._interfaces)
         self._moved = uplink_move.after_moves(self._interfaces, self._moves)
+        self._foresee(self._moved)
         switch_checks.check_switches(self._desired, self._after, self._interfaces, values, self._moved)
         uplink_checks.check_others(self._moves, self._after, self._interfaces)
         self._scripts = {name: host.read(switch_rc.start_script(name)) for name in switch_boot.bridges(self._concerned)}
@@ -125,7 +132,7 @@ class _BridgeJob(Job):
             check_release(release, f"switch {names[0]}: vlan_filter")
         new = [one.new for one in self._desired if one.new is not None]
         self._nat.check(host, values)
-        warnings = vxlan_checks.check_vxlans(self._desired, self._after, self._interfaces, values)
+        warnings = vxlan_checks.check_vxlans(self._desired, self._after, self._interfaces, self._planned, values)
         warnings += switch_checks.silenced(self._desired, self._interfaces)
         return warnings + _judge_uplinks(host, new, self._interfaces, values, self._moves)
 
@@ -161,7 +168,8 @@ class _BridgeJob(Job):
         return found
 
     def goals(self, values: Variables) -> Dict[str, Optional[str]]:
-        return {**switch_boot.goals(self._desired, values), **self._nat.goals(values)}
+        below = carriers.carried(self._desired, self._after, self._planned)
+        return {**switch_boot.goals(self._desired, values, self._after, below), **self._nat.goals(values)}
 
     def files(self, host: Host, plan: Plan) -> None:
         switch_boot.plan_scripts(host, plan, self._desired, self._scripts)
@@ -169,7 +177,7 @@ class _BridgeJob(Job):
         self._written = plan.before
 
     def live(self, host: Host) -> Live:
-        steps = plan_live(self._desired, self._moved)
+        steps = plan_live(carriers.carriers_first(self._desired, self._after), self._moved)
         check_losses(
             host,
             [

@@ -87,7 +87,7 @@ def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interfac
         _destroy_made(new, new.made, interfaces, steps)
     if live is None:
         return
-    gone = [text for text in live.addresses if text not in _wanted(new, live)]
+    gone = [text for text in live.addresses if text not in wanted_addresses(new, live)]
     for text in gone:
         family, bare = _family(text), text.partition("/")[0]
         steps.leave.append(Step(new.name, f"take {text} off {bridge}", (bridge, family, bare, "-alias")))
@@ -95,7 +95,7 @@ def _leave(old: Optional[Switch], new: Switch, interfaces: Mapping[str, Interfac
         steps.losses[new.name] = gone
 
 
-def _wanted(new: Switch, live: Optional[Interface]) -> Tuple[str, ...]:
+def wanted_addresses(new: Switch, live: Optional[Interface]) -> Tuple[str, ...]:
     """The addresses of a bridge: those that are known, and what it may have by DHCP."""
     dynamic = live.inet if live is not None and new.by_dhcp else ()
     return tuple(dict.fromkeys((*new.all_addresses, *dynamic)))
@@ -171,7 +171,7 @@ def _correct(
     if live.description != new.tag:
         tell(f"describe {bridge} as {new.tag}", "descr", new.tag)
     first = _brings_mtu(old, new, live)
-    mtu = _mtu_after(old, new, live, interfaces)
+    mtu = mtu_after(old, new, live, interfaces)
     if new.vlan_filter != live.filters:
         what = "filter VLANs" if new.vlan_filter else "pass frames of all VLANs"
         tell(f"let {bridge} {what}", "vlanfilter" if new.vlan_filter else "-vlanfilter")
@@ -206,9 +206,10 @@ def _member_mtu(new: Switch, interfaces: Mapping[str, Interface]) -> int:
     return interfaces[new.member if new.member in interfaces else new.uplink].mtu
 
 
-def _mtu_after(
+def mtu_after(
     old: Optional[Switch], new: Switch, live: Optional[Interface], interfaces: Mapping[str, Interface]
 ) -> int:
+    """The MTU that a bridge will have; it takes that of its first member, if none is given."""
     if new.fixed_mtu:
         return new.fixed_mtu
     if old is not None and old.mtu:
@@ -278,8 +279,8 @@ def expected(one: Desired, interfaces: Mapping[str, Interface]) -> Dict[str, Any
         "up": True,
         "description": new.tag,
         "members": sorted(members | ({new.member} if new.member else set())),
-        "addresses": sorted(_wanted(new, live)),
-        "mtu": _mtu_after(one.old, new, live, interfaces),
+        "addresses": sorted(wanted_addresses(new, live)),
+        "mtu": mtu_after(one.old, new, live, interfaces),
         "mac": new.mac or (live.ether if live is not None else "to be given by the kernel"),
         "stp": new.stp,
         "vlan_filter": new.vlan_filter,
@@ -330,7 +331,7 @@ def _beneath_after(new: Switch, name: str, interfaces: Mapping[str, Interface]) 
     if name == new.made:
         now = _beneath(interfaces[name]) if name in interfaces else {"offloads": []}
         far = new.vxlan.remote or new.vxlan.group
-        ends = {"runs": True, "ends": [new.vxlan.id, new.vxlan.local, far, new.vxlan.port]} if new.vxlan else {}
+        ends = {"runs": True, "ends": [new.vxlan.id, new.vxlan.bound, far, new.vxlan.port]} if new.vxlan else {}
         return {**now, "up": True, "description": new.tag, **ends}
     now = _beneath(interfaces[name])
     return {**now, "up": True, "offloads": now["offloads"] if new.vlan else []}

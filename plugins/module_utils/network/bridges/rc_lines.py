@@ -19,6 +19,7 @@ import re
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Port, Switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 
 CLONES = "cloned_interfaces"
 STICKY = "cloned_interfaces_sticky"
@@ -154,15 +155,16 @@ def clones(rc: Mapping[str, Optional[str]]) -> Dict[str, str]:
 def is_sticky(interface: str, rc: Mapping[str, Optional[str]]) -> bool:
     """Whether a clone stays when networks are restarted; what is no clone stays always."""
     word = clones(rc).get(interface)
-    everywhere = (rc.get(STICKY) or "").lower() in ("yes", "true", "on", "1")
-    return word is None or word.endswith(":sticky") or (everywhere and not word.endswith(":nosticky"))
+    return word is None or word.endswith(":sticky") or (is_yes(rc.get(STICKY)) and not word.endswith(":nosticky"))
 
 
-def clone_list(current: Optional[str], switches: Sequence[Switch], gone: Collection[str]) -> str:
+def clone_list(
+    current: Optional[str], switches: Sequence[Switch], gone: Collection[str], below: Optional[Mapping[str, str]] = None
+) -> str:
     """``cloned_interfaces`` with these switches, without what is ``gone``; what is right keeps its place.
 
-    Each switch needs its VLAN or vxlan before its bridge, and before both what they are made on, if
-    that is a clone as well.
+    Each switch needs its VLAN or vxlan before its bridge, and before both what they are made on, if that is a clone as
+    well: the uplink, and what carries its vxlan (``below``, by switches, of which those that carry others come first).
     """
     words = [word for word in (current or "").split() if word.partition(":")[0] not in gone]
     # A list that needs no change keeps its spelling.
@@ -170,12 +172,18 @@ def clone_list(current: Optional[str], switches: Sequence[Switch], gone: Collect
     for switch in switches:
         own = [f"{name}:sticky" for name in (switch.made, switch.interface) if name]
         mine = {word.partition(":")[0] for word in own}
-        before = [word for word in words if switch.uplink and word.partition(":")[0] == switch.uplink]
+        made_on = {switch.uplink, _clone_of((below or {}).get(switch.name, ""))}
+        before = [word for word in words if word.partition(":")[0] in made_on]
         if _in_order(words, [*before, *own], mine):
             continue
         words = [word for word in words if word.partition(":")[0] not in mine] + own
         text = " ".join(words)
     return text
+
+
+def _clone_of(interface: str) -> str:
+    """By which name an interface is made: both ends of an epair by one."""
+    return re.sub(r"(epair\d+)[ab]\Z", r"\1", interface)
 
 
 def _in_order(words: Sequence[str], wanted: Sequence[str], mine: Set[str]) -> bool:

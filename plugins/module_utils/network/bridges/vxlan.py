@@ -30,7 +30,8 @@ _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 class Vxlan:
     """A network between hosts; ``id`` 0: none. One of ``remote`` and ``group`` is set, with ``group`` also ``dev``.
 
-    ``interface`` and ``mtu`` are given out: its vxlan(4), and what a frame can hold without being cut in two.
+    ``interface``, ``mtu`` and ``source`` are given out: its vxlan(4), what a frame can hold without being cut in two,
+    and the address of ``dev`` by which it joins an IPv4 group, where ``local`` does not say.
     """
 
     id: int = 0
@@ -41,6 +42,7 @@ class Vxlan:
     port: int = PORT
     interface: str = ""
     mtu: int = 0
+    source: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.id)
@@ -52,10 +54,15 @@ class Vxlan:
         return {**{key: value for key, value in fields.items() if value}, "port": self.port} if self else {}
 
     @property
+    def bound(self) -> str:
+        """The address that the kernel is told to send from, '' for that of the way."""
+        return self.local or self.source
+
+    @property
     def create_args(self) -> List[str]:
         """The words behind ``ifconfig vxlan1000 create``."""
         words = ["vxlanid", str(self.id)]
-        words += ["vxlanlocal", self.local] if self.local else []
+        words += ["vxlanlocal", self.bound] if self.bound else []
         words += ["vxlanremote", self.remote] if self.remote else ["vxlangroup", self.group, "vxlandev", self.dev]
         if self.port != PORT:
             words += ["vxlanlocalport", str(self.port), "vxlanremoteport", str(self.port)]
@@ -70,7 +77,7 @@ class Vxlan:
         ends = live.vxlan
         return ends is not None and (ends.id, ends.local, ends.far, ends.port) == (
             self.id,
-            self.local,
+            self.bound,
             self.remote or self.group,
             self.port,
         )
@@ -173,22 +180,30 @@ def overhead(vxlan: Vxlan) -> int:
     return _HEADERS[_version(vxlan.remote or vxlan.group)]
 
 
-def with_mtu(vxlan: Vxlan, interfaces: Mapping[str, Interface]) -> Vxlan:
-    """With the MTU that fits into what carries it, 1500 where that is more or not known."""
+def on_carrier(vxlan: Vxlan, interfaces: Mapping[str, Interface]) -> Vxlan:
+    """With what follows from the interface that carries it: the MTU that fits, 1500 where that is more or not known.
+
+    An IPv4 group is joined on the interface with the local address, else on that of the default route, which need not
+    be ``dev``; so it gets the address of that.
+    """
     below = underlay(vxlan, interfaces)
-    return replace(vxlan, mtu=min(below.mtu if below is not None else _ETHERMTU, _ETHERMTU) - overhead(vxlan))
+    mtu = min(below.mtu if below is not None else _ETHERMTU, _ETHERMTU) - overhead(vxlan)
+    by_address = bool(vxlan.group) and ":" not in vxlan.group and not vxlan.local
+    addresses = below.inet if below is not None and by_address else ()
+    return replace(vxlan, mtu=mtu, source=addresses[0].partition("/")[0] if addresses else "")
 
 
 def vxlan_to_json(vxlan: Vxlan) -> Dict[str, Any]:
     """What host.json says of it."""
-    return {**vxlan.options, "interface": vxlan.interface, "mtu": vxlan.mtu}
+    source = {"source": vxlan.source} if vxlan.source else {}
+    return {**vxlan.options, "interface": vxlan.interface, "mtu": vxlan.mtu, **source}
 
 
 def vxlan_from_json(data: Optional[Mapping[str, Any]]) -> Vxlan:
     """Out of host.json; None: there is none. ValueError, KeyError or TypeError for what is none."""
     if data is None:
         return Vxlan()
-    texts = {key: str(data.get(key, "")) for key in ("local", "remote", "group", "dev")}
+    texts = {key: str(data.get(key, "")) for key in ("local", "remote", "group", "dev", "source")}
     return Vxlan(
         id=int(data["id"]), port=int(data["port"]), interface=str(data["interface"]), mtu=int(data["mtu"]), **texts
     )

@@ -11,7 +11,7 @@ made by ``apiary.network`` from the switch's file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Collection, Dict, FrozenSet, List, Mapping, Sequence
+from typing import Collection, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -22,7 +22,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Run
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 
+_ENABLE = "firewall_enable"
 _FILTERS, _ONE_PASS = "net.inet.ip.fw.enable", "net.inet.ip.fw.one_pass"
 _TSO = frozenset(("TSO4", "TSO6"))
 
@@ -75,14 +77,23 @@ class IpfwPart:
         self._wanted, self._gone, self._known, self._interfaces = wanted, gone, known, interfaces
         self._ipfw = Ipfw()
 
+    def variables(self) -> List[str]:
+        """The variables of rc.conf that have to be read."""
+        return [_ENABLE] if self._wanted else []
+
     def sysctls(self) -> List[str]:
         """The kernel variables that have to be read."""
         return [_FILTERS, _ONE_PASS] if self._wanted or self._gone else []
 
-    def check(self, host: Host, kernel: Mapping[str, str]) -> None:
+    def check(self, host: Host, values: Mapping[str, Optional[str]], kernel: Mapping[str, str]) -> None:
         """Read what is needed, with the same commands for any number of switches. BadInput."""
         for switch in self._wanted:
             self._check(switch, kernel)
+            if not is_yes(values.get(_ENABLE)):
+                raise BadInput(
+                    f"switch {switch.name}: nat: firewall: ipfw is enabled now, and would not be after a boot; say so "
+                    f"in rc.conf (sysrc {_ENABLE}=YES), and where its rules come from (firewall_type)"
+                )
         if (self._wanted or self._gone) and _FILTERS in kernel:
             self._ipfw = read_ipfw(host)
         for switch in self._wanted:

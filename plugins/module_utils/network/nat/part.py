@@ -20,11 +20,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_sockets
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
 
 FORWARDING = "net.inet.ip.forwarding"
 _GATEWAY, _BOOT = "gateway_enable", "apiary_network_enable"
-_YES = ("yes", "true", "on", "1")
 
 
 class NatPart:
@@ -56,7 +56,7 @@ class NatPart:
 
     def variables(self) -> List[str]:
         """The variables of rc.conf that have to be read."""
-        return [_GATEWAY, _BOOT, *self._pf.variables()] if self._wanted or self._gone else []
+        return [_GATEWAY, _BOOT, *self._pf.variables(), *self._ipfw.variables()] if self._wanted or self._gone else []
 
     def check(self, host: Host, values: Mapping[str, Optional[str]]) -> None:
         """Read what is needed, with the same commands for any number of switches. BadInput, UnknownState."""
@@ -77,7 +77,7 @@ class NatPart:
         kernel = read_sysctls(host, [FORWARDING, *self._ipfw.sysctls()])
         self._forwarding = kernel.get(FORWARDING) == "1"
         self._pf.check(host, values)
-        self._ipfw.check(host, kernel)
+        self._ipfw.check(host, values, kernel)
 
     def _check_switch(self, switch: Switch) -> None:
         at = f"switch {switch.name}: "
@@ -90,7 +90,7 @@ class NatPart:
     def goals(self, values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
         """Variables of rc.conf that have to say yes. None is ever taken back: others may count on it by now."""
         names = (_GATEWAY, _BOOT, *self._pf.goals()) if self._wanted else ()
-        return {name: "YES" for name in names if (values.get(name) or "").lower() not in _YES}
+        return {name: "YES" for name in names if not is_yes(values.get(name))}
 
     def files(self, host: Host, plan: Plan) -> None:
         """Plan what is read at boot."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import time
+from typing import Optional
 
-from . import dataplane, ports
+from . import dataplane, ports, routes
 from .errors import NotBuilt, Refused
 from .kernel import ETHERMTU, Ifnet
 from .types import IFF_MULTICAST, IFF_RUNNING, Interface, Vxlan
@@ -55,7 +57,7 @@ def changeable(interface: Interface) -> Vxlan:
 def start(net: Ifnet, interface: Interface) -> bool:
     """Let it run, if it can; whether it does. What keeps it from running, the kernel says on the console only."""
     vxlan = interface["vxlan"]
-    if not _valid(net, vxlan) or _taken(net, interface):
+    if not _valid(net, vxlan) or _taken(net, interface) or not _bound(net, vxlan):
         return False
     net.set_running(interface, True)
     _make(net, interface)
@@ -82,6 +84,43 @@ def _valid(net: Ifnet, vxlan: Vxlan) -> bool:
         return True
     device = net.find(vxlan["device"])
     return device is not None and bool(device["flags"] & IFF_MULTICAST)
+
+
+def _bound(net: Ifnet, vxlan: Vxlan) -> bool:
+    """Whether its socket can be bound to the local address, and an IPv4 group be joined.
+
+    An IPv6 address takes no socket while it is tentative. The group is joined on the interface with the local address,
+    else on that of the default route, else on the first one with an address.
+    """
+    if vxlan["target"] != "group":
+        return not vxlan["local"] or _usable(net, vxlan["local"]) is not None
+    if _version(vxlan["address"]) == 6:
+        return True
+    joined = _usable(net, vxlan["local"]) if vxlan["local"] else _multicast(net)
+    if joined is not None and vxlan["device"] and joined["name"] != vxlan["device"]:
+        raise NotBuilt(f"a vxlan group that is joined on {joined['name']} and sent to on {vxlan['device']}")
+    return joined is not None
+
+
+def _usable(net: Ifnet, address: str) -> Optional[Interface]:
+    """The interface with an address that a socket can be bound to."""
+    for interface in net:
+        for record in interface["addresses"]:
+            if record["address"] == address and 0 <= record["settled"] <= time.time():
+                return interface
+    return None
+
+
+def _multicast(net: Ifnet) -> Optional[Interface]:
+    """The interface by which IPv4 multicast goes that nobody gave an interface for."""
+    way = routes.find(net, "default")
+    if way is not None:
+        return net.by_index(way["interface"])
+    for interface in net:
+        known = any(record["family"] == "inet" for record in interface["addresses"])
+        if known and interface["driver"] != "lo" and interface["flags"] & IFF_MULTICAST:
+            return interface
+    return None
 
 
 def _version(address: str) -> int:

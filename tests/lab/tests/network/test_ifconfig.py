@@ -250,6 +250,7 @@ def test_a_vxlan_is_shown_with_its_ends(kernel: Kernel) -> None:
     shown = kernel.ifconfig("vxlan7")
     assert "mtu 1450\n" in shown
     assert "\tvxlan vni 42 local 192.0.2.1:8472 remote 192.0.2.2:8472\n" in shown
+    kernel.ifconfig("tap0", "create", "inet", "192.0.2.1/24")
     kernel.ifconfig("vxlan7", "up")
     assert "RUNNING" in kernel.ifconfig("vxlan7")
     assert kernel.refused("vxlan7", "vxlanid", "43") == "ifconfig: VXLAN_CMD_SET_VNI: Device busy"
@@ -262,6 +263,23 @@ def test_a_vxlan_is_shown_with_its_ends(kernel: Kernel) -> None:
     kernel.ifconfig("vxlan7", "mtu", "1400")
     kernel.ifconfig("vxlan7", "vxlanlocal", "192.0.2.1", "vxlanremote", "192.0.2.2")
     assert "mtu 1400\n" in kernel.ifconfig("vxlan7")
+
+
+def test_a_vxlan_does_not_run_without_the_address_that_it_sends_from(kernel: Kernel) -> None:
+    kernel.ifconfig("tap0", "create", "up")
+    for ends in (
+        ("vxlanlocal", "192.0.2.1", "vxlanremote", "192.0.2.2"),
+        ("vxlanlocal", "2001:db8::1", "vxlanremote", "2001:db8::2"),
+        ("vxlangroup", "239.0.0.42", "vxlandev", "tap0"),
+    ):
+        kernel.ifconfig("vxlan7", "create", "vxlanid", "42", *ends, "up")
+        assert "RUNNING" not in kernel.ifconfig("vxlan7"), ends
+        kernel.ifconfig("vxlan7", "destroy")
+    kernel.ifconfig("tap0", "inet6", "2001:db8::1/64")
+    kernel.ifconfig(
+        "vxlan7", "create", "vxlanid", "42", "vxlanlocal", "2001:db8::1", "vxlanremote", "2001:db8::2", "up"
+    )
+    assert "tentative" in kernel.ifconfig("tap0") and "RUNNING" not in kernel.ifconfig("vxlan7")
 
 
 def test_a_vxlan_with_what_cannot_be(kernel: Kernel) -> None:

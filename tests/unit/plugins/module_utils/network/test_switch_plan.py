@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.checks import (
+    addressed_uplinks,
     check_members_without_addresses,
     check_scripts,
     check_switches,
@@ -170,7 +171,7 @@ def test_another_vxlan_takes_the_place_of_one_and_then_an_uplink() -> None:
     asked = Request("lan", vxlan=Vxlan(43, remote="192.0.2.3"))
     assert needs_number([asked], records) and not needs_number([Request("lan", vxlan=replace(FAR, mtu=0))], records)
     one = resolve([asked], records, interfaces)[0]
-    assert one.new is not None and one.new.vxlan == Vxlan(43, remote="192.0.2.3", interface="vxlan1001", mtu=1450)
+    assert one.new is not None and one.new.vxlan == Vxlan(43, remote="192.0.2.3", interface="vxlan1001")
     assert words(TUNNEL, one.new, interfaces)[:2] == [
         "vxlan1000 destroy",
         "vxlan1001 create vxlanid 43 vxlanremote 192.0.2.3 descr apiary:lan up",
@@ -322,6 +323,16 @@ def test_freebsd_15_takes_no_member_with_an_address(release: int, allowed: bool,
         assert refused
     else:
         assert not refused
+
+
+def test_an_address_of_the_link_is_not_moved_but_taken_away() -> None:
+    linked = replace(EM1, inet6=("fe80::1/64", "2001:db8::1/64"))
+    assert addressed_uplinks([LAN], {"em1": linked}, {}) == {"lan": "2001:db8::1/64"}
+    addressed = addressed_uplinks([LAN], {"em1": replace(EM1, inet6=("fe80::1/64",))}, {})
+    with pytest.raises(
+        BadInput, match=r"take it away \(ifconfig em1 inet6 fe80::1 -alias\), and let rc.conf give it none"
+    ):
+        check_members_without_addresses(addressed, {"lan": LAN}, 1500068, False)
 
 
 def test_a_script_of_somebody_else_is_not_overwritten() -> None:

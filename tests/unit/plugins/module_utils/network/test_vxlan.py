@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import (
     Vxlan,
+    on_carrier,
     parse_vxlan,
     vxlan_from_json,
     vxlan_to_json,
-    with_mtu,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Vxlan as Ends
@@ -75,7 +75,7 @@ def test_bad_input_names_the_switch_and_the_option(changed: Dict[str, Any]) -> N
 
 @pytest.mark.parametrize("options", [REMOTE, GROUP])
 def test_its_record_says_all(options: Dict[str, Any]) -> None:
-    vxlan = with_mtu(Vxlan(**{**vars(parsed(options)), "interface": "vxlan1000"}), {})
+    vxlan = on_carrier(Vxlan(**{**vars(parsed(options)), "interface": "vxlan1000"}), {})
     assert vxlan_from_json(vxlan_to_json(vxlan)) == vxlan
     assert not vxlan_from_json(None)
 
@@ -83,7 +83,7 @@ def test_its_record_says_all(options: Dict[str, Any]) -> None:
 @pytest.mark.parametrize(("options", "below", "mtu"), [(REMOTE, 1500, 1450), (REMOTE, 1400, 1350), (GROUP, 9000, 1430)])
 def test_its_mtu_is_what_fits_into_a_packet(options: Dict[str, Any], below: int, mtu: int) -> None:
     em0 = Interface("em0", ("UP",), below, inet=("192.0.2.1/24",))
-    assert with_mtu(parsed(options), {"em0": em0}).mtu == mtu
+    assert on_carrier(parsed(options), {"em0": em0}).mtu == mtu
 
 
 def test_whether_the_kernel_has_the_same_ends() -> None:
