@@ -161,7 +161,7 @@ def test_nics_are_in_their_vlans_where_the_bridge_filters_them(bare_host: Callab
 
 BAD = [
     (nic(vm="none"), "there is no such guest"),
-    (nic(switch="lab"), "switch: the bridge lab does not exist on this host"),
+    (nic(switch="lab"), "switch: lab does not exist on this host"),
     (nic(switch="auto"), "switch: auto is the only switch"),
     (
         {"nics": [nic("a", mac="5a:00:00:00:00:01"), nic("b", mac="5a:00:00:00:00:01")]},
