@@ -40,7 +40,7 @@ switch:
 mac:
   description:
     - The MAC address. By default a locally administered one that follows from the guest's UUID and the NIC's name, and
-      is kept.
+      is kept. V('') keeps the one that the NIC has, whether it was given or not.
     - One that another guest of the host or the host itself has is an error.
   type: str
 mtu:

@@ -46,7 +46,8 @@ options:
       - V(auto) is the interface of the default route when the switch gets its uplink; that stays.
       - netmap(4) takes it over, which may interrupt its link for some seconds. What cards do and netmap does not,
         LRO, TSO, checksums and VLAN tagging, is switched off, and it is made promiscuous, for the frames of guests.
-      - A wireless interface, a VLAN, a tap, and one that is in a bridge or in another switch, is refused.
+      - A wireless interface, a VLAN, a tap, and one that is in a bridge or in another switch, is refused. So is a
+        vether(4), of a port, which works with bridges only; for a host that routes for its guests see O(addresses).
     type: str
   host_stack:
     description: &host_stack
@@ -69,6 +70,7 @@ options:
       - The MAC address of the host's end of the epair. By default, and with V(''), a locally administered one that
         follows from the address of the uplink, or without one of the host's first network card, and from the switch's
         name.
+      - When it changes, the interface is down for a moment, for the kernel to make its link-local address anew.
     type: str
   switches:
     description:
@@ -104,7 +106,7 @@ options:
         type: str
 notes:
   - The kernel has 8 VALE switches at most (C(dev.netmap.max_bridges), a variable of loader.conf(5)), with 254 ports
-    each. More are refused.
+    each. More are refused; those that others have made count while they have ports.
   - A VALE switch knows no VLANs, no spanning tree and no private ports; M(apiary.bhyve.bhyve_switch) makes bridges,
     which do.
 seealso:

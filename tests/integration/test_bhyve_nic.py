@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Callable, Dict, List, Optional
 
 import pytest
@@ -33,6 +34,11 @@ def refusal(modules: Modules, task: Dict[str, Any], check: bool = False) -> str:
     result = modules.run("bhyve_nic", task, check=check)
     assert result.get("failed") and not result["changed"], result
     return str(result["msg"])
+
+
+def heard(guest: Guest, text: str) -> None:
+    """Wait until a guest has heard that."""
+    until(lambda: text in guest.heard())
 
 
 def member(host: StandinHost, bridge: str, tap: str) -> str:
@@ -109,6 +115,33 @@ def test_a_running_guests_nic_moves_at_once_and_what_needs_a_boot_waits(
     assert "description: apiary:web1:lan" in host.sh("ifconfig tap1000").stdout
 
 
+def test_a_nic_goes_from_one_type_of_switch_to_another_and_is_the_same_nic(host: StandinHost, modules: Modules) -> None:
+    kinds = {"lan": "bridge", "fast": "vale", "mesh": "netgraph"}
+    modules.good("bhyve_switch", {"switches": [{"name": name, "type": kind} for name, kind in kinds.items()]})
+    nics = [{"name": name, "switch": name} for name in kinds]
+    modules.good("bhyve_vm", {"vms": [tiny("web1", state="present"), tiny("web2", state="started", nics=nics)]})
+    web1, web2 = Guest(host.directory, "web1"), Guest(host.directory, "web2")
+    web2.wait_booted()
+    # Of a guest that is off nothing waits; of one that runs another device of bhyve does.
+    story = [nic(switch=name) for name in ("mesh", "lan")]
+    assert unforetold(modules, "bhyve_nic", story) == []
+    modules.good("bhyve_vm", {"name": "web1", "state": "started"})
+    seen = [the(modules.good("bhyve_nic", nic()))]
+    waiting = the(modules.good("bhyve_nic", nic(switch="fast")))
+    assert f"pci.{waiting['pci_address']}.backend" in waiting["pending"]
+    for boots, name in enumerate(("fast", "mesh"), start=2):
+        done = modules.good("bhyve_nic", {"restart": "if_needed", **nic(switch=name)})
+        assert not done["pending"]
+        web1.wait_booted(boots)
+        web1.call(name)
+        heard(web2, name)
+        seen.append(the(done))
+    assert len({(one["mac"], one["pci_address"]) for one in seen}) == 1
+    known = json.loads(str(host.read("/var/db/apiary/host.json")))
+    held = [key for kind in ("taps", "ports") for key in known[kind] if key.startswith("web1/")]
+    assert held == ["web1/lan"], "the ports that it had are free again"
+
+
 def test_frames_pass_between_guests_and_not_between_private_ones(host: StandinHost, modules: Modules) -> None:
     names = ("web1", "web10", "web2")
     nics: Dict[str, Dict[str, Any]] = {"web1": {"private": True}, "web10": {"private": True}, "web2": {}}
@@ -161,7 +194,7 @@ def test_nics_are_in_their_vlans_where_the_bridge_filters_them(bare_host: Callab
 
 BAD = [
     (nic(vm="none"), "there is no such guest"),
-    (nic(switch="lab"), "switch: the bridge lab does not exist on this host"),
+    (nic(switch="lab"), "switch: lab does not exist on this host"),
     (nic(switch="auto"), "switch: auto is the only switch"),
     (
         {"nics": [nic("a", mac="5a:00:00:00:00:01"), nic("b", mac="5a:00:00:00:00:01")]},

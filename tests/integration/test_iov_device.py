@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 from compare import fingerprint, unforetold
+from faults import Sweep, sample
 from guests import tiny
 from harness import Modules
 from standin.host import StandinHost
@@ -56,6 +57,28 @@ def test_a_guest_has_one_and_keeps_it(host: StandinHost, modules: Modules) -> No
         assert not refused["changed"] and f"guest web1 has {FIRST}; take them out" in refused["msg"], refused["msg"]
     assert fingerprint(host) == before and len(virtual(host)) == 4
     assert modules.good("iov_device", FOUR)["devices"][0]["vfs"][0]["vms"] == ["guest web1"]
+
+
+class IovSweep(Sweep):
+    """Four virtual functions where there were two others, so that these go first."""
+
+    def begin(self) -> None:
+        self.modules.good("iov_device", {"device": "ix0", "num_vfs": 2})
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        listed = self.host.sh("sysrc -n iovctl_files; cat /etc/iov/ix0.conf").stdout
+        good = len(virtual(self.host)) == 4 and "/etc/iov/ix0.conf\n" in listed and "allow-set-mac : true;" in listed
+        return [] if good else [f"{virtual(self.host)}, {listed}"]
+
+
+def test_a_task_that_fails_or_is_cut_at_any_command_is_completed_by_the_next(
+    host: StandinHost, modules: Modules
+) -> None:
+    sweep = IovSweep(modules, "iov_device", FOUR)
+    sweep.record()
+    changing = sweep.numbers()[sweep.commands.index("iovctl -D -d ix0") :]
+    for mode in ("fail", "half", "cut", "hang"):
+        sweep.go(mode, sample(changing, 2))
 
 
 def test_bad_input_and_what_fails_half_way(host: StandinHost, modules: Modules) -> None:

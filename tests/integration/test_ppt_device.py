@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 from compare import fingerprint, unforetold
+from faults import Sweep, sample
 from guests import state_of, the, tiny
 from harness import Modules
 from standin.host import StandinHost
@@ -123,6 +124,31 @@ def test_a_disk_that_somebody_has_open_is_in_use(host: StandinHost, modules: Mod
     host.sh("zpool destroy tank", check=True)
     result = modules.good("ppt_device", {"selector": AHCI})
     assert result["devices"][0]["name"] == "ppt0" and "ada1" not in host.sh("camcontrol devlist; geom disk list").stdout
+
+
+class PptSweep(Sweep):
+    """A network card and a disk controller, reserved now and at boot."""
+
+    def begin(self) -> None:
+        gone = [{"selector": one, "state": "absent"} for one in (CARD, AHCI)]
+        if self.modules.good("ppt_device", {"devices": gone})["pending"]:
+            # The power was cut: the loader has told the kernel of them.
+            boot(self.host)
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        found = drivers(self.host)
+        good = found[CARD][:3] == found["pci0:2:0:0"][:3] == "ppt" and 'pptdevs="0/8/0 2/0/0"' in loader(self.host)
+        return [] if good else [f"{found}, {loader(self.host)}"]
+
+
+def test_a_task_that_fails_or_is_cut_at_any_command_is_completed_by_the_next(
+    host: StandinHost, modules: Modules
+) -> None:
+    sweep = PptSweep(modules, "ppt_device", {"devices": [{"selector": CARD}, {"selector": AHCI}]})
+    sweep.record()
+    changing = sweep.numbers()[sweep.commands.index(f"devctl set driver -f {CARD} ppt") :]
+    for mode in ("fail", "half", "cut", "hang"):
+        sweep.go(mode, sample(changing, 2))
 
 
 @pytest.mark.parametrize("mode", ["fail", "half"])

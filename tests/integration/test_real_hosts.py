@@ -12,10 +12,13 @@ import pytest
 import yaml
 from harness import ROOT, Playbooks, tiny_guest
 from standin.host import StandinHost
+from standin.settings import Settings
 
 REAL = str(ROOT / "tests" / "integration" / "real.yml")
 #: All targets one after the other would keep one worker busy when the others are done.
 PARTS = 4
+#: A card that can have virtual functions.
+CARD = "ix0"
 
 
 def everything(host: StandinHost) -> str:
@@ -36,10 +39,11 @@ def all_targets() -> List[str]:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_all_targets_pass_and_nothing_is_left(bare_host: Callable[..., StandinHost], tmp_path: Path, part: int) -> None:
     tiny_guest()
-    host = bare_host()
+    host = bare_host(Settings("bare1", uplinks={CARD: "spare"}))
     before = everything(host)
     targets = all_targets()[part::PARTS]
-    run = Playbooks(host, tmp_path).play(REAL, extra={"apiary_test_targets": targets})
+    extra = {"apiary_test_targets": targets, "apiary_test_iov_device": CARD}
+    run = Playbooks(host, tmp_path).play(REAL, extra=extra)
     assert run.rc == 0, run.output
     # Nobody has given a disk image.
     assert run.output.count("SKIPPED: ") == targets.count("disk_image"), run.output

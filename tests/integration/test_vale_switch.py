@@ -275,9 +275,7 @@ class ValeSweep(Sweep):
 
     def state(self) -> List[str]:
         files = "cat /etc/rc.conf /var/db/apiary/host.json /usr/local/etc/apiary/switches/*"
-        # A link-local address stays that of the MAC address with which rc(8), where it failed, brought the epair up.
-        shown = [line for line in network(self.host) if "inet6 fe80:" not in line]
-        return shown + sorted(self.host.sh(files).stdout.splitlines())
+        return network(self.host) + sorted(self.host.sh(files).stdout.splitlines())
 
     def reached(self, _again: Dict[str, Any]) -> List[str]:
         return [f"{line} is in one only" for line in set(self.goal) ^ set(self.state())]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import normalise_mac
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*[0-9]+")
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -20,6 +21,7 @@ _HEADER = "# Made by the module iov_device of the Ansible collection apiary.bhyv
 #: A line of the second part of what `iovctl -S` prints.
 _PARAMETER = re.compile(r"\t(?P<name>\S+) : (?P<type>\S+) \(.*\)")
 _VF_PART = "may be configured on a VF:"
+_NUMBER = re.compile(r"uint(?P<bits>8|16|32|64)_t")
 #: What is not the user's: all virtual functions are for guests.
 _OURS = "passthrough"
 
@@ -110,14 +112,37 @@ def _value(text: str) -> str:
 
 
 def check_parameters(request: Request, schema: str) -> None:
-    """BadInput for a parameter that the device's driver does not have, by what `iovctl -S` prints."""
+    """BadInput for a parameter that the device's driver does not have or take, by what `iovctl -S` prints."""
     _head, found, part = schema.partition(_VF_PART)
     if not found:
         raise UnknownState(f"`iovctl -S -d {request.device}` printed nothing about virtual functions")
-    known: Sequence[str] = [
-        match["name"] for match in map(_PARAMETER.fullmatch, part.splitlines()) if match is not None
-    ]
-    for key, _text in request.parameters:
+    lines = (_PARAMETER.fullmatch(line) for line in part.splitlines())
+    known = {match["name"]: match["type"] for match in lines if match is not None}
+    for key, text in request.parameters:
         if key not in known:
             names = ", ".join(name for name in known if name != _OURS)
             raise BadInput(f"device {request.device}: parameters: its driver has no {key}; it has {names or 'none'}")
+        allowed = _allowed_instead(known[key], text)
+        if allowed:
+            raise BadInput(f"device {request.device}: parameters: {key}: {text!r}; allowed is {allowed}")
+
+
+def _allowed_instead(kind: str, text: str) -> str:
+    """What a parameter of this type can be where it cannot be this (iovctl's own checks); '' where it can."""
+    if kind == "bool":
+        return "" if text in ("true", "false") else "true or false"
+    number = _NUMBER.fullmatch(kind)
+    if number is not None:
+        most = (1 << int(number["bits"])) - 1
+        return "" if text.isdigit() and int(text) <= most else f"0 to {most}"
+    if kind == "unicast-mac" and not _is_unicast(text):
+        return "the address of one NIC, such as 5a:00:00:00:00:01"
+    return ""
+
+
+def _is_unicast(text: str) -> bool:
+    try:
+        normalise_mac(text, "mac-addr")
+    except BadInput:
+        return False
+    return "-" not in text

@@ -53,7 +53,7 @@ def _outlet(one: Desired, nic: Nic, observed: Observed, previous: Mapping[str, O
         problem = "is declared and its interface is not there: run the task that declares it"
     known = ", ".join(sorted({*observed.bridges, *observed.allocations.switches}))
     raise BadInput(
-        f"guest {one.name}: nic {nic.name}: switch: the bridge {nic.switch} {problem}; "
+        f"guest {one.name}: nic {nic.name}: switch: {nic.switch} {problem}; "
         f"make it first, or name one that exists ({known or 'there is none'})"
     )
 

@@ -6,36 +6,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
+from dataclasses import replace
+from typing import Any, Collection, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import AUTO, Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import NODE_NAME_MAX, Node, node_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.record import NetgraphSwitch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, mac_of, uplink_of
 
 FIRST_NUMBER = 1000
 _LAST_NUMBER = 32767
-
-
-@dataclass(frozen=True)
-class Desired:
-    """A switch of the task as it is recorded and as it is to be; None: it is not."""
-
-    name: str
-    old: Optional[NetgraphSwitch]
-    new: Optional[NetgraphSwitch]
-
-
-def needs_default_route(requests: Sequence[Request], records: Mapping[str, NetgraphSwitch]) -> bool:
-    """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
-    return any(
-        request.present and request.uplink == AUTO and not (request.name in records and records[request.name].uplink)
-        for request in requests
-    )
 
 
 def resolve(
@@ -45,12 +27,12 @@ def resolve(
     interfaces: Mapping[str, Interface],
     nodes: Mapping[str, Node],
     default: Optional[str],
-) -> List[Desired]:
+) -> List[Desired[NetgraphSwitch]]:
     """The switches of the task in its order. ``default`` is the interface of the default route, if it was asked for."""
     taken: Set[str] = {*interfaces, *nodes, *map(node_of, interfaces)}
     for record in records.values():
         taken |= {str(record.get("interface")), str(record.get("host_interface"))}
-    found: List[Desired] = []
+    found: List[Desired[NetgraphSwitch]] = []
     for request in requests:
         old = switches.get(request.name)
         if not request.present:
@@ -80,7 +62,7 @@ def _lowest(prefix: str, taken: Collection[str]) -> str:
 def _merged(
     request: Request, base: NetgraphSwitch, interfaces: Mapping[str, Interface], default: Optional[str]
 ) -> NetgraphSwitch:
-    uplink = _uplink(request, base, default)
+    uplink = uplink_of(request, base, default)
     addresses = base.addresses if request.addresses is None else request.addresses
     if not addresses:
         for option in ("mtu", "mac"):
@@ -91,34 +73,4 @@ def _merged(
                 )
         return replace(base, uplink=uplink, addresses=(), mtu=0, mac="")
     mtu = base.mtu if request.mtu is None else request.mtu
-    return replace(base, uplink=uplink, addresses=addresses, mtu=mtu, mac=_mac(request, base, uplink, interfaces))
-
-
-def _uplink(request: Request, base: NetgraphSwitch, default: Optional[str]) -> str:
-    if request.uplink != AUTO:
-        return base.uplink if request.uplink is None else request.uplink
-    if base.uplink:
-        return base.uplink
-    if not default:
-        raise BadInput(f"switch {request.name}: uplink: auto, but the host has no default route; name the interface")
-    return default
-
-
-def _mac(request: Request, base: NetgraphSwitch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
-    """The address that is pinned: the one given, the one it has, or one that no other host of the LAN makes.
-
-    It derives from a network card's, as that of a bridge does.
-    """
-    if request.mac:
-        return request.mac
-    if base.mac and request.mac is None:
-        return base.mac
-    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
-    card = interfaces.get(uplink) or next((one for one in cards if one.name != base.host_interface), None)
-    return derive_mac(card.ether, request.name) if card is not None and card.ether else ""
-
-
-def after(records: Mapping[str, Mapping[str, Any]], mine: Mapping[str, Optional[Mapping[str, Any]]]) -> Dict[str, Any]:
-    """The records of all switches when the task is done."""
-    found: Dict[str, Any] = {**records, **mine}
-    return {name: record for name, record in found.items() if record is not None}
+    return replace(base, uplink=uplink, addresses=addresses, mtu=mtu, mac=mac_of(request, base, uplink, interfaces))

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import checks as netgraph_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import desired as netgraph_desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph import plan as netgraph_plan
@@ -40,12 +38,13 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kind
     Entry,
     Job,
     Kind,
-    Live,
     Seen,
     Variables,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Record as Json
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, needs_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own_job import OwnJob
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 
 _OPTIONS = ("uplink", "addresses", "mtu", "mac")
@@ -64,26 +63,27 @@ class NetgraphKind(Kind):
         return _NetgraphJob(host, asked, seen)
 
 
-class _NetgraphJob(Job):
+class _NetgraphJob(OwnJob[NetgraphSwitch]):
     """The netgraph switches of one task."""
 
+    type = NETGRAPH
+
     def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
-        self.names = [one.name for one in asked]
         requests = [
             parse_request({**one.options, "name": one.name, "state": "present" if one.present else "absent"})
             for one in asked
         ]
         switches = from_json(seen.records, ALLOCATIONS)
-        route = read_default_route(host) if netgraph_desired.needs_default_route(requests, switches) else None
+        route = read_default_route(host) if needs_default_route(requests, switches) else None
         nodes = read_nodes(host)
         default = route.interface if route is not None else None
-        self._desired = netgraph_desired.resolve(requests, switches, seen.records, seen.interfaces, nodes, default)
-        self._by_name = {one.name: one for one in self._desired}
-        self._after = netgraph_desired.after(seen.records, self.records())
-        self._scene = _scene(host, self._new(), seen.interfaces, nodes)
+        super().__init__(
+            netgraph_desired.resolve(requests, switches, seen.records, seen.interfaces, nodes, default), seen
+        )
+        self._scene = _scene(host, self._new, seen.interfaces, nodes)
 
-    def _new(self) -> List[NetgraphSwitch]:
-        return [one.new for one in self._desired if one.new is not None]
+    def _json(self, switch: NetgraphSwitch) -> Json:
+        return to_json(switch)
 
     def variables(self) -> List[str]:
         names = [switch_rc.CLONES, switch_rc.STICKY, switch_rc.DEFAULT]
@@ -95,32 +95,20 @@ class _NetgraphJob(Job):
                     names.append(switch_rc.variable("ifconfig_IF", switch.uplink))
         return list(dict.fromkeys(names))
 
-    def check(self, host: Host, values: Variables) -> List[str]:
-        new = self._new()
-        if new and host.stat(NETWORK) is None:
-            raise BadInput(
-                f"switch {new[0].name}: type: {NETGRAPH}: this host is not prepared for guests (there is no {NETWORK}, "
-                "which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
-            )
-        warnings: List[str] = []
-        for switch in new:
-            netgraph_checks.check_switch(switch, self._after, self._scene.interfaces, self._scene.nodes)
-            if switch.uplink and not switch_rc.is_sticky(switch.uplink, values):
-                warnings.append(
-                    f"switch {switch.name}: `service netif restart` destroys its uplink {switch.uplink} and makes it "
-                    f"anew, off the netgraph bridge; write {switch.uplink}:sticky in cloned_interfaces of rc.conf"
-                )
-        return warnings
-
-    def leaving(self) -> Dict[str, Tuple[str, ...]]:
-        return {one.name: (one.name,) for one in self._desired if one.new is None and one.old is not None}
+    def _check(self, one: Desired[NetgraphSwitch], values: Variables) -> List[str]:
+        if one.new is None:
+            return []
+        netgraph_checks.check_switch(one.new, self._after, self._scene.interfaces, self._scene.nodes)
+        if not one.new.uplink or switch_rc.is_sticky(one.new.uplink, values):
+            return []
+        return [
+            f"switch {one.name}: `service netif restart` destroys its uplink {one.new.uplink} and makes it anew, off "
+            f"the netgraph bridge; write {one.new.uplink}:sticky in cloned_interfaces of rc.conf"
+        ]
 
     def strangers(self, name: str) -> List[str]:
         old = self._by_name[name].old
         return [] if old is None else netgraph_plan.strangers(old, self._scene.nodes)
-
-    def records(self) -> Dict[str, Optional[Json]]:
-        return {one.name: None if one.new is None else to_json(one.new) for one in self._desired}
 
     def note(self) -> List[Change]:
         return [
@@ -132,7 +120,7 @@ class _NetgraphJob(Job):
         for one in self._desired:
             if one.old is not None:
                 found.update(dict.fromkeys(rc_names(one.old)))
-        for switch in self._new():
+        for switch in self._new:
             found.update(rc_lines(switch))
             if switch.uplink:
                 name = switch_rc.variable("ifconfig_IF", switch.uplink)
@@ -142,30 +130,17 @@ class _NetgraphJob(Job):
 
     def files(self, host: Host, plan: Plan) -> None:
         interfaces = self._scene.interfaces
-        texts = {new.name: boot_file(new, netgraph_checks.mtu_of(new, interfaces)) for new in self._new()}
-        plan_boot_files(host, plan, texts, self._gone())
+        texts = {new.name: boot_file(new, netgraph_checks.mtu_of(new, interfaces)) for new in self._new}
+        plan_boot_files(host, plan, texts, self._gone)
 
-    def _gone(self) -> List[str]:
-        return [one.name for one in self._desired if one.new is None and one.old is not None]
+    def _leave(self, one: Desired[NetgraphSwitch]) -> List[Change]:
+        return netgraph_plan.leave(one, self._scene)
 
-    def live(self, host: Host) -> Live:
-        check_losses(host, self._losses())
-        found = Live()
-        for one in self._desired:
-            found.leave += netgraph_plan.leave(one, self._scene)
-            if one.new is not None:
-                found.join += netgraph_plan.join(one.new, self._scene)
-        return found
-
-    def _losses(self) -> List[Loss]:
-        return [
-            Loss(one.name, one.old.host_interface, netgraph_plan.losses(one, self._scene))
-            for one in self._desired
-            if one.old is not None
-        ]
+    def _join(self, new: NetgraphSwitch) -> List[Change]:
+        return netgraph_plan.join(new, self._scene)
 
     def conclude(self) -> List[Change]:
-        return [Record(name, None) for name in self._gone()]
+        return [Record(name, None) for name in self._gone]
 
     def views(self, name: str) -> Tuple[Entry, Entry]:
         return netgraph_plan.views(self._by_name[name], self._scene)

@@ -17,7 +17,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import mtu_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import (
     EIFACE_NODE,
     ETHER_NODE,
@@ -34,6 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.reco
     NetgraphSwitch,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Bring, Ifconfig
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, lose
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 
@@ -61,7 +61,7 @@ class Ngctl(Change):
         host.run(["ngctl", "-f", "-"], what=f"switch {self.subject}: cannot {self.what}", stdin=script)
 
 
-def leave(one: Desired, scene: Scene) -> List[Change]:
+def leave(one: Desired[NetgraphSwitch], scene: Scene) -> List[Change]:
     """What lets go: the uplink that was, addresses, the host's own interface, the node."""
     old = one.old
     if old is None:
@@ -77,19 +77,10 @@ def leave(one: Desired, scene: Scene) -> List[Change]:
     if not own and live is not None and live.type == EIFACE_NODE:
         found.append(Ngctl(one.name, f"destroy {live.name}", (f"shutdown {live.name}:",)))
     elif own and one.new is not None:
-        for text in losses(one, scene):
-            family, bare = _family(text), text.partition("/")[0]
-            found.append(Ifconfig(one.name, f"take {text} off {own}", (own, family, bare, "-alias")))
+        found += lose(one, scene.interfaces)
     if one.new is None and old.interface in scene.nodes:
         found.append(Ngctl(one.name, f"shut {old.interface} down", (f"shutdown {old.interface}:",)))
     return found
-
-
-def losses(one: Desired, scene: Scene) -> List[str]:
-    """The addresses that the host's own interface has and is not to have."""
-    live = None if one.old is None else scene.interfaces.get(one.old.host_interface)
-    wanted = one.new.addresses if one.new is not None else ()
-    return [text for text in live.addresses if text not in wanted] if live is not None else []
 
 
 def join(switch: NetgraphSwitch, scene: Scene) -> List[Change]:
@@ -192,7 +183,7 @@ def entry(switch: Optional[NetgraphSwitch], name: str, scene: Scene) -> Dict[str
     }
 
 
-def expected(one: Desired, scene: Scene) -> Dict[str, Any]:
+def expected(one: Desired[NetgraphSwitch], scene: Scene) -> Dict[str, Any]:
     """A switch as it will be."""
     new = one.new
     if new is None:
@@ -211,7 +202,7 @@ def expected(one: Desired, scene: Scene) -> Dict[str, Any]:
     return {**fields, "addresses": sorted(new.addresses), "mtu": mtu_of(new, scene.interfaces), "mac": mac}
 
 
-def views(one: Desired, scene: Scene) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+def views(one: Desired[NetgraphSwitch], scene: Scene) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """The same for the diff, as it is and as it will be, with what is declared and what is beneath."""
     before = {} if one.old is None else {**entry(one.old, one.name, scene), **_beneath(one.old, scene)}
     if one.new is None:

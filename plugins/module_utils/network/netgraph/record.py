@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import OwnSwitch
 
 NETGRAPH = "netgraph"
 #: The bridge's links that are the switch's own; those of guests have numbers from 1000.
@@ -19,31 +19,10 @@ LOWER, UPPER, OWN = "link0", "link1", "link2"
 
 
 @dataclass(frozen=True)
-class NetgraphSwitch:
-    """An ng_bridge(4) that guests are plugged into.
+class NetgraphSwitch(OwnSwitch):
+    """An ng_bridge(4) that guests are plugged into. ``interface`` is the node's name, ``mtu`` 0 for none of its own."""
 
-    ``interface`` is the node's name. ``host_interface`` is the name of the host's own interface on it, which is there
-    while the switch has addresses; ``mac`` is that one's, and both are given once and kept. ``uplink`` is '' for none,
-    ``mtu`` 0 for none of its own.
-    """
-
-    name: str
-    interface: str
-    uplink: str = ""
-    addresses: Tuple[str, ...] = ()
     mtu: int = 0
-    mac: str = ""
-    host_interface: str = ""
-
-    @property
-    def tag(self) -> str:
-        """The description of its interface."""
-        return switch_tag(self.name)
-
-    @property
-    def own(self) -> str:
-        """The host's own interface, '' while the switch has no addresses."""
-        return self.host_interface if self.addresses else ""
 
 
 def to_json(switch: NetgraphSwitch) -> Dict[str, Any]:

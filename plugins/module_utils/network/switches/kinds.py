@@ -11,6 +11,7 @@ the jobs of all kinds in turn, for their checks, their lines of rc.conf and thei
 from __future__ import annotations
 
 import abc
+import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -135,12 +136,32 @@ class Kind(abc.ABC):
         """Take what a task asks for of this kind's switches. BadInput, naming the option; reads what else it needs."""
 
 
+_EPAIR_END = re.compile(r"(?P<pair>epair[0-9]+)[ab]")
+
+
+def own_interfaces(records: Mapping[str, Record]) -> Dict[str, str]:
+    """The interfaces by which the host itself is on a switch, and on which; of an epair both ends."""
+    found: Dict[str, str] = {}
+    for name, record in records.items():
+        own = str(record.get("host_interface") or "")
+        pair = _EPAIR_END.fullmatch(own)
+        names = [f"{pair['pair']}{end}" for end in "ab"] if pair is not None else [own] if own else []
+        found.update(dict.fromkeys(names, name))
+    return found
+
+
 def check_uplinks_apart(after: Mapping[str, Record], mine: Sequence[str]) -> None:
-    """BadInput when a switch of the task takes an uplink that a switch of another kind has."""
+    """BadInput when a switch of the task takes an uplink that one of another kind has, or the host's own interface."""
+    own = own_interfaces(after)
     for name in mine:
         record = after.get(name)
         if record is None or not record.get("uplink"):
             continue
+        if record["uplink"] in own:
+            raise BadInput(
+                f"switch {name}: uplink: {record['uplink']} cannot be an uplink: by it the host itself is on the "
+                f"switch {own[record['uplink']]}"
+            )
         for other, theirs in after.items():
             if theirs["type"] != record["type"] and theirs.get("uplink") == record["uplink"]:
                 raise BadInput(

@@ -10,18 +10,23 @@ from typing import Any, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import bridge_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_addresses, usable
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own_checks import (
+    check_addresses,
+    check_mac,
+    check_uplink,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import Ports
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import ValeSwitch
 
+#: The group of the interfaces of net/vether-kmod, a port.
+_VETHER = "vether"
 _Records = Mapping[str, Mapping[str, Any]]
 
 
 def check_switch(
-    one: Desired,
+    one: Desired[ValeSwitch],
     records: _Records,
     interfaces: Mapping[str, Interface],
     ports: Ports,
@@ -38,11 +43,11 @@ def check_switch(
             _check_cut(switch, interfaces, rc)
     if switch.own:
         _check_own(switch, interfaces)
-        _check_mac(switch, records, interfaces)
+        check_mac(switch, records, interfaces)
         check_addresses(switch.name, switch.addresses, records, interfaces)
 
 
-def _check_interface(one: Desired, switch: ValeSwitch, records: _Records, ports: Ports) -> None:
+def _check_interface(one: Desired[ValeSwitch], switch: ValeSwitch, records: _Records, ports: Ports) -> None:
     at = f"switch {switch.name}: interface: {switch.interface}"
     for name, record in records.items():
         if name != switch.name and record.get("interface") == switch.interface:
@@ -54,27 +59,16 @@ def _check_interface(one: Desired, switch: ValeSwitch, records: _Records, ports:
 
 def _check_uplink(switch: ValeSwitch, records: _Records, interfaces: Mapping[str, Interface], ports: Ports) -> None:
     at = f"switch {switch.name}: uplink: {switch.uplink}"
-    uplink = interfaces.get(switch.uplink)
-    if uplink is None:
-        cards = ", ".join(one.name for one in interfaces.values() if usable(one))
-        raise BadInput(f"{at} does not exist on this host; it has {cards or 'no interface that could be one'}")
-    if uplink.is_wireless:
-        raise BadInput(
-            f"{at} is wireless, and an access point takes no frames from other addresses than the station's own, "
-            "so guests would hear nothing"
-        )
-    if not usable(uplink) or uplink.name in [record.get("host_interface") for record in records.values()]:
-        raise BadInput(f"{at} cannot be an uplink: it is no Ethernet interface of the host's own")
+    uplink = check_uplink(switch, records, interfaces, "a VALE switch")
     if uplink.vlan is not None or uplink.is_tap:
         raise BadInput(
             f"{at} cannot be an uplink: netmap(4) takes neither a VLAN nor a tap for one; give a network card"
         )
-    bridge = bridge_of(interfaces, uplink.name)
-    if bridge is not None:
-        raise BadInput(f"{at} is in the bridge {bridge} already; it can be in that or in a VALE switch")
-    for name, record in records.items():
-        if name != switch.name and record.get("uplink") == uplink.name:
-            raise BadInput(f"{at} is the uplink of the switch {name}, and an interface is that of one at most")
+    if _VETHER in uplink.groups:
+        raise BadInput(
+            f"{at} cannot be an uplink: vether(4) passes frames between the host and a bridge only; for an interface "
+            "of the host's own on the switch give addresses, for which an epair is made"
+        )
     ours = {str(record.get("interface")) for record in records.values()}
     for kernel, names in ports.items():
         if uplink.name in names and kernel not in ours:
@@ -106,12 +100,3 @@ def _check_own(switch: ValeSwitch, interfaces: Mapping[str, Interface]) -> None:
                 f"switch {switch.name}: {name} has the description {live.description!r}, so it may be somebody else's; "
                 f"if it is not, take that away (ifconfig {name} -description)"
             )
-
-
-def _check_mac(switch: ValeSwitch, records: _Records, interfaces: Mapping[str, Interface]) -> None:
-    for name, record in records.items():
-        if switch.mac and record.get("mac") == switch.mac and name != switch.name:
-            raise BadInput(f"switch {switch.name}: mac: {switch.mac} is that of the switch {name}")
-    for one in interfaces.values():
-        if switch.mac and one.ether.lower() == switch.mac and one.name != switch.own:
-            raise BadInput(f"switch {switch.name}: mac: {switch.mac} is the address of {one.name} already")

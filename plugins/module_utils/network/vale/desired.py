@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any, Collection, List, Mapping, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import AUTO, parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request as Common
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Asked
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, mac_of, uplink_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import Ports
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import ValeSwitch, pair_of
 
@@ -39,15 +39,6 @@ class Request:
         return self.common.name
 
 
-@dataclass(frozen=True)
-class Desired:
-    """A switch of the task as it is recorded and as it is to be; None: it is not."""
-
-    name: str
-    old: Optional[ValeSwitch]
-    new: Optional[ValeSwitch]
-
-
 def parse(asked: Asked) -> Request:
     """One switch of a task. BadInput, naming the option."""
     options = {key: value for key, value in asked.options.items() if key not in ("interface", "host_stack")}
@@ -63,16 +54,6 @@ def parse(asked: Asked) -> Request:
     if host_stack is not None and common.uplink == "":
         raise BadInput(f"switch {asked.name}: host_stack: is about the uplink, and the task says that there is none")
     return Request(common, interface, host_stack)
-
-
-def needs_default_route(requests: Sequence[Request], switches: Mapping[str, ValeSwitch]) -> bool:
-    """Whether a task leaves it to the default route which uplink a switch gets. What was chosen once stays."""
-    return any(
-        request.common.present
-        and request.common.uplink == AUTO
-        and not (request.name in switches and switches[request.name].uplink)
-        for request in requests
-    )
 
 
 def needs_limit(requests: Sequence[Request], switches: Mapping[str, ValeSwitch]) -> bool:
@@ -105,13 +86,15 @@ class Around:
     limit: int
 
 
-def resolve(requests: Sequence[Request], switches: Mapping[str, ValeSwitch], around: Around) -> List[Desired]:
+def resolve(
+    requests: Sequence[Request], switches: Mapping[str, ValeSwitch], around: Around
+) -> List[Desired[ValeSwitch]]:
     """The switches of the task in its order."""
     taken = {str(record.get("interface")) for record in around.records.values()} | set(around.ports)
     taken |= {request.interface for request in requests if request.interface}
     pairs: Set[str] = {re.sub(r"[ab]\Z", "", name) for name in around.interfaces if name.startswith("epair")}
     pairs |= {*around.cloned, *(pair_of(str(one.get("host_interface") or "-")) for one in around.records.values())}
-    found: List[Desired] = []
+    found: List[Desired[ValeSwitch]] = []
     for request in requests:
         old = switches.get(request.name)
         if not request.common.present:
@@ -129,7 +112,7 @@ def resolve(requests: Sequence[Request], switches: Mapping[str, ValeSwitch], aro
         taken.add(new.interface)
         pairs.add(pair_of(new.host_interface or "-"))
         found.append(Desired(request.name, old, new))
-    _check_limit(found, switches, around.limit)
+    _check_limit(found, switches, around)
     return found
 
 
@@ -143,12 +126,18 @@ def _lowest(name: str, taken: Collection[str], limit: int) -> str:
     )
 
 
-def _check_limit(desired: Sequence[Desired], switches: Mapping[str, ValeSwitch], limit: int) -> None:
+def _check_limit(desired: Sequence[Desired[ValeSwitch]], switches: Mapping[str, ValeSwitch], around: Around) -> None:
+    """BadInput where the kernel would have too many, should all of them have ports. Others' count while they have."""
     there = {*switches, *(one.name for one in desired)} - {one.name for one in desired if one.new is None}
-    if limit and len(there) > limit:
+    ours = {one.interface for one in switches.values()} | {one.new.interface for one in desired if one.new is not None}
+    others = sorted(set(around.ports) - ours)
+    count = len(there) + len(others)
+    if around.limit and count > around.limit:
+        beside = f" with {', '.join(others)} of somebody else" if others else ""
         raise BadInput(
-            f"switch {desired[-1].name}: there would be {len(there)} VALE switches, and the kernel has no more than "
-            f"{limit}; dev.netmap.max_bridges in /boot/loader.conf allows more from the next boot on"
+            f"switch {desired[-1].name}: there would be {count} VALE switches{beside}, and the kernel has "
+            f"no more than {around.limit}; dev.netmap.max_bridges in /boot/loader.conf allows more from the next "
+            "boot on"
         )
 
 
@@ -161,7 +150,7 @@ def _lowest_pair(taken: Collection[str]) -> str:
 
 def _merged(request: Request, base: ValeSwitch, around: Around) -> ValeSwitch:
     common = request.common
-    uplink = _uplink(common, base, around.default)
+    uplink = uplink_of(common, base, around.default)
     if request.host_stack is not None and not uplink:
         raise BadInput(f"switch {request.name}: host_stack: is about the uplink, and the switch has none")
     host_stack = base.host_stack if request.host_stack is None else request.host_stack
@@ -176,33 +165,6 @@ def _merged(request: Request, base: ValeSwitch, around: Around) -> ValeSwitch:
         uplink=uplink,
         host_stack=host_stack if uplink else True,
         addresses=addresses,
-        mac=_mac(common, base, uplink, around.interfaces) if addresses else "",
+        mac=mac_of(common, base, uplink, around.interfaces) if addresses else "",
         former=(),
     )
-
-
-def _uplink(common: Common, base: ValeSwitch, default: Optional[str]) -> str:
-    if common.uplink != AUTO:
-        return base.uplink if common.uplink is None else common.uplink
-    if base.uplink:
-        return base.uplink
-    if not default:
-        raise BadInput(f"switch {common.name}: uplink: auto, but the host has no default route; name the interface")
-    return default
-
-
-def _mac(common: Common, base: ValeSwitch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
-    """The address that is pinned, as that of a bridge is: the kernel's own follows from the host's UUID."""
-    if common.mac:
-        return common.mac
-    if base.mac and common.mac is None:
-        return base.mac
-    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
-    card = interfaces.get(uplink) or next(cards, None)
-    return derive_mac(card.ether, common.name) if card is not None and card.ether else ""
-
-
-def after(records: Mapping[str, Mapping[str, Any]], mine: Mapping[str, Optional[Mapping[str, Any]]]) -> Dict[str, Any]:
-    """The records of all switches when the task is done."""
-    found: Dict[str, Any] = {**records, **mine}
-    return {name: record for name, record in found.items() if record is not None}

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import bridge_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.lifeline import Loss, check_losses
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.routes import read_default_route
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import plan_boot_files
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Record
@@ -22,11 +20,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kind
     Entry,
     Job,
     Kind,
-    Live,
     Seen,
     Variables,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Record as Json
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, needs_default_route
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own_job import OwnJob
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import checks as vale_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import desired as vale_desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import plan as vale_plan
@@ -44,7 +43,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record i
     rc_names,
     to_json,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
@@ -68,18 +67,19 @@ class ValeKind(Kind):
         return _ValeJob(host, asked, seen)
 
 
-class _ValeJob(Job):
+class _ValeJob(OwnJob[ValeSwitch]):
     """The VALE switches of one task."""
 
+    type = VALE
+
     def __init__(self, host: Host, asked: Sequence[Asked], seen: Seen) -> None:
-        self.names = [one.name for one in asked]
         requests = [vale_desired.parse(one) for one in asked]
         switches = from_json(seen.records, ALLOCATIONS)
         self._scene = Scene(seen.interfaces, read_ports(host))
-        self._desired = vale_desired.resolve(requests, switches, self._around(host, requests, switches, seen))
-        self._by_name = {one.name: one for one in self._desired}
-        self._after = vale_desired.after(seen.records, self.records())
-        self._new = [one.new for one in self._desired if one.new is not None]
+        super().__init__(vale_desired.resolve(requests, switches, self._around(host, requests, switches, seen)), seen)
+
+    def _json(self, switch: ValeSwitch) -> Json:
+        return to_json(switch)
 
     def _around(
         self,
@@ -88,7 +88,8 @@ class _ValeJob(Job):
         switches: Mapping[str, ValeSwitch],
         seen: Seen,
     ) -> vale_desired.Around:
-        route = read_default_route(host) if vale_desired.needs_default_route(requests, switches) else None
+        common = [request.common for request in requests]
+        route = read_default_route(host) if needs_default_route(common, switches) else None
         cloned: Sequence[str] = ()
         if vale_desired.needs_number(requests, switches):
             cloned = list(switch_rc.clones(rc.read_values(host, [switch_rc.CLONES]).values))
@@ -108,17 +109,9 @@ class _ValeJob(Job):
                 names += switch_rc.address_names(new.uplink)
         return list(dict.fromkeys(names))
 
-    def check(self, host: Host, values: Variables) -> List[str]:
-        if self._new and host.stat(NETWORK) is None:
-            raise BadInput(
-                f"switch {self._new[0].name}: type: {VALE}: this host is not prepared for guests (there is no "
-                f"{NETWORK}, which makes it at boot); run the role apiary.bhyve.bhyve_host on it first"
-            )
-        warnings: List[str] = []
-        for one in self._desired:
-            vale_checks.check_switch(one, self._after, self._scene.interfaces, self._scene.ports, values)
-            warnings += [] if one.new is None else self._warnings(one.new, values)
-        return warnings
+    def _check(self, one: Desired[ValeSwitch], values: Variables) -> List[str]:
+        vale_checks.check_switch(one, self._after, self._scene.interfaces, self._scene.ports, values)
+        return [] if one.new is None else self._warnings(one.new, values)
 
     def _warnings(self, new: ValeSwitch, values: Variables) -> List[str]:
         found: List[str] = []
@@ -136,15 +129,9 @@ class _ValeJob(Job):
             )
         return found
 
-    def leaving(self) -> Dict[str, Tuple[str, ...]]:
-        return {one.name: (one.name,) for one in self._desired if one.new is None and one.old is not None}
-
     def strangers(self, name: str) -> List[str]:
         old = self._by_name[name].old
         return [] if old is None else vale_plan.strangers(old, self._scene.ports)
-
-    def records(self) -> Dict[str, Optional[Json]]:
-        return {one.name: None if one.new is None else to_json(one.new) for one in self._desired}
 
     def note(self) -> List[Change]:
         return [
@@ -173,26 +160,13 @@ class _ValeJob(Job):
         return found
 
     def files(self, host: Host, plan: Plan) -> None:
-        plan_boot_files(host, plan, {new.name: boot_file(new) for new in self._new}, self._gone())
+        plan_boot_files(host, plan, {new.name: boot_file(new) for new in self._new}, self._gone)
 
-    def _gone(self) -> List[str]:
-        return [one.name for one in self._desired if one.new is None and one.old is not None]
+    def _leave(self, one: Desired[ValeSwitch]) -> List[Change]:
+        return vale_plan.leave(one, self._scene)
 
-    def live(self, host: Host) -> Live:
-        check_losses(host, self._losses())
-        found = Live()
-        for one in self._desired:
-            found.leave += vale_plan.leave(one, self._scene)
-            if one.new is not None:
-                found.join += vale_plan.join(one.new, self._scene)
-        return found
-
-    def _losses(self) -> List[Loss]:
-        return [
-            Loss(one.name, one.old.host_interface, vale_plan.losses(one, self._scene))
-            for one in self._desired
-            if one.old is not None
-        ]
+    def _join(self, new: ValeSwitch) -> List[Change]:
+        return vale_plan.join(new, self._scene)
 
     def conclude(self) -> List[Change]:
         found: List[Change] = []

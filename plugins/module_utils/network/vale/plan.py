@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Bring, Ifconfig
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, lose
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import HOST_SIDE, Ports
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import (
     VALE,
@@ -54,7 +54,7 @@ class Detach(Change):
         host.run(["valectl", "-d", self.port], what=f"switch {self.subject}: cannot {self.describe()}")
 
 
-def leave(one: Desired, scene: Scene) -> List[Change]:
+def leave(one: Desired[ValeSwitch], scene: Scene) -> List[Change]:
     """What lets go: uplinks that were, addresses, the host's own interface."""
     old = one.old
     if old is None:
@@ -72,21 +72,12 @@ def leave(one: Desired, scene: Scene) -> List[Change]:
         if f"{pair}a" in scene.interfaces:
             found.append(Ifconfig(one.name, f"destroy {pair}a and {pair}b", (f"{pair}a", "destroy")))
     elif own:
-        for text in losses(one, scene):
-            family, bare = "inet6" if ":" in text else "inet", text.partition("/")[0]
-            found.append(Ifconfig(one.name, f"take {text} off {own}", (own, family, bare, "-alias")))
+        found += lose(one, scene.interfaces)
     return found
 
 
 def _detach(switch: str, kernel: str, interface: str, scene: Scene) -> List[Change]:
     return [Detach(switch, f"{kernel}:{interface}")] if interface in scene.ports.get(kernel, ()) else []
-
-
-def losses(one: Desired, scene: Scene) -> List[str]:
-    """The addresses that the host's own interface has and is not to have."""
-    live = None if one.old is None else scene.interfaces.get(one.old.host_interface)
-    wanted = one.new.addresses if one.new is not None else ()
-    return [text for text in live.addresses if text not in wanted] if live is not None else []
 
 
 def join(switch: ValeSwitch, scene: Scene) -> List[Change]:
@@ -167,7 +158,7 @@ def _members(ports: Tuple[str, ...]) -> List[str]:
     return [port for port in ports if not port.endswith(HOST_SIDE)]
 
 
-def expected(one: Desired, scene: Scene) -> Dict[str, Any]:
+def expected(one: Desired[ValeSwitch], scene: Scene) -> Dict[str, Any]:
     """A switch as it will be."""
     new = one.new
     if new is None:
@@ -183,7 +174,7 @@ def expected(one: Desired, scene: Scene) -> Dict[str, Any]:
     return {**fields, "addresses": sorted(new.addresses), "mtu": live.mtu if live is not None else 1500, "mac": mac}
 
 
-def views(one: Desired, scene: Scene) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+def views(one: Desired[ValeSwitch], scene: Scene) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """The same for the diff, as it is and as it will be, with what is declared and what is missing."""
     before: Dict[str, Any] = {}
     if one.old is not None:

@@ -11,39 +11,21 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges import rc_lines as switch_rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import switch_tag
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import OwnSwitch
 
 VALE = "vale"
 
 
 @dataclass(frozen=True)
-class ValeSwitch:
+class ValeSwitch(OwnSwitch):
     """A switch of netmap(4) that guests are plugged into.
 
-    ``interface`` is what the kernel calls it, vale0. ``host_interface`` is the host's end of the epair(4) by which it
-    is on the switch; the epair is there while the switch has addresses. It, ``interface`` and ``mac``, which is its
-    address, are given once and kept. ``uplink`` is '' for none; ``host_stack``: the host goes on using it. ``former``
-    are uplinks that are on their way out.
+    ``host_interface`` is the host's end of the epair(4) by which it is on the switch. ``host_stack``: the host goes on
+    using the uplink. ``former`` are uplinks that are on their way out.
     """
 
-    name: str
-    interface: str
-    uplink: str = ""
     host_stack: bool = True
-    addresses: Tuple[str, ...] = ()
-    mac: str = ""
-    host_interface: str = ""
     former: Tuple[str, ...] = ()
-
-    @property
-    def tag(self) -> str:
-        """The description of its interfaces."""
-        return switch_tag(self.name)
-
-    @property
-    def own(self) -> str:
-        """The host's own interface, '' while the switch has no addresses."""
-        return self.host_interface if self.addresses else ""
 
     @property
     def pair(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, List, NoReturn, Sequence, Tuple
+from typing import Dict, List, NamedTuple, NoReturn, Sequence, Tuple
 
 from .. import paths
 from ..pci import bus
@@ -27,7 +27,16 @@ _SECTION = re.compile(r"\s*([A-Za-z0-9-]+)\s*\{([^}]*)\}", re.DOTALL)
 _PAIR = re.compile(r"\s*([A-Za-z0-9_-]+)\s*[:=\s]\s*(?:\"([^\"]*)\"|([^;\n\"]+?))\s*(?:;|\n|$)")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-Sections = Dict[str, Dict[str, str]]
+
+class Value(NamedTuple):
+    """A value of a file; libucl takes one in quotation marks for a text, never for a number, true or false."""
+
+    text: str
+    quoted: bool
+
+
+Sections = Dict[str, Dict[str, Value]]
+_NONE, _NO = Value("0", False), Value("false", False)
 
 
 def _usage() -> NoReturn:
@@ -50,17 +59,26 @@ def _read(path: str) -> Sections:
         match = _SECTION.match(rest)
         if match is None:
             cli.not_built("iovctl", f"reading {rest.strip()!r}")
-        pairs: List[Tuple[str, str]] = []
+        pairs: List[Tuple[str, Value]] = []
         body = match.group(2)
         while body.strip():
             pair = _PAIR.match(body)
             if pair is None:
                 cli.not_built("iovctl", f"reading {body.strip()!r}")
-            pairs.append((pair.group(1), pair.group(2) if pair.group(2) is not None else pair.group(3)))
+            quoted = pair.group(2) is not None
+            pairs.append((pair.group(1), Value(pair.group(2) if quoted else pair.group(3), quoted)))
             body = body[pair.end() :]
         found[match.group(1).upper()] = dict(pairs)
         rest = rest[match.end() :]
     return found
+
+
+def _device(sections: Sections) -> str:
+    """The device that a file is about."""
+    found = sections.get("PF", {}).get("device")
+    if found is None:
+        cli.fail("iovctl", "Config file does not specify device")
+    return found.text
 
 
 def _pf(name: str) -> str:
@@ -74,39 +92,39 @@ def _pf(name: str) -> str:
     return at
 
 
-def _check(section: str, given: Dict[str, str], schema: Sequence[Tuple[str, str, str]]) -> None:
+def _check(section: str, given: Dict[str, Value], schema: Sequence[Tuple[str, str, str]]) -> None:
     types = {name: kind for name, kind, _end in schema}
     for key, value in given.items():
         if key not in types:
             cli.fail("iovctl", f"{section}: Invalid config key '{key}'")
         kind = types[key]
-        number = value.isdigit() and int(value) < 1 << 16
-        mac = re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", value)
-        right = {"bool": value in _WORDS, "uint16_t": number, "unicast-mac": mac, "string": True}
+        number = not value.quoted and value.text.isdigit() and int(value.text) < 1 << 16
+        mac = re.fullmatch(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}", value.text)
+        word = not value.quoted and value.text in _WORDS
+        right = {"bool": word, "uint16_t": number, "unicast-mac": mac, "string": True}
         if not right[kind]:
-            cli.fail("iovctl", f"Value '{value}' of key '{key}' is not of type {kind}")
+            cli.fail("iovctl", f"Value '{value.text}' of key '{key}' is not of type {kind}")
+        if kind == "unicast-mac" and int(value.text.split(":")[0], 16) & 1:
+            cli.fail("iovctl", f"Value '{value.text}' of key '{key}' is a multicast address")
 
 
 def _configure(path: str, dry: bool) -> int:
     sections = _read(path)
-    name = sections.get("PF", {}).get("device")
-    if name is None:
-        cli.fail("iovctl", "Config file does not specify device")
-    at = _pf(name)
+    at = _pf(_device(sections))
     for section, given in sections.items():
         if section not in ("PF", "DEFAULT"):
             if re.fullmatch(r"VF-(0|[1-9]\d*)", section):
                 cli.not_built("iovctl", "a section for one VF")
             cli.fail("iovctl", f"Unexpected top-level node: {section}")
         _check(section, given, _PF if section == "PF" else _VF)
-    if not int(sections["PF"].get("num_vfs", "0")):
+    if not int(sections["PF"].get("num_vfs", _NONE).text):
         cli.fail("iovctl", "PF.num_vfs must be at least 1")
-    if not _WORDS[sections.get("DEFAULT", {}).get("passthrough", "false")]:
+    if not _WORDS[sections.get("DEFAULT", {}).get("passthrough", _NO).text]:
         cli.not_built("iovctl", "VFs that are not passed through")
     if dry:
         cli.not_built("iovctl", "-n")
     try:
-        bus.make_virtual(at, int(sections["PF"]["num_vfs"]))
+        bus.make_virtual(at, int(sections["PF"]["num_vfs"].text))
     except OSError as error:
         cli.fail("iovctl", f"Failed to configure SR-IOV: {cli.strerror(error)}")
     return 0
@@ -145,7 +163,5 @@ def main(argv: Sequence[str]) -> int:
         _usage()
     if actions == ["C"]:
         return _configure(given["f"], "n" in given)
-    name = given.get("d") or _read(given["f"]).get("PF", {}).get("device")
-    if name is None:
-        cli.fail("iovctl", "Config file does not specify device")
+    name = given.get("d") or _device(_read(given["f"]))
     return (_delete if actions == ["D"] else _schema)(name.rpartition("/")[2])

@@ -72,3 +72,15 @@ def test_virtual_functions(host: StandinHost) -> None:
     assert host.sh("iovctl -D -d ix0").stderr == "iovctl: Failed to delete VFs: No child processes\n"
     missing = host.sh("iovctl -S -d em0")
     assert missing.stderr == "iovctl: Could not open device '/dev/iov/em0': No such file or directory\n"
+    for line, says in (
+        ('allow-set-mac : "true";', "Value 'true' of key 'allow-set-mac' is not of type bool"),
+        ('num_vfs : "2";', "Value '2' of key 'num_vfs' is not of type uint16_t"),
+        ("mac-addr : 01:00:5e:00:00:01;", "Value '01:00:5e:00:00:01' of key 'mac-addr' is a multicast address"),
+    ):
+        default, count = (line, "num_vfs : 2;") if "num_vfs" not in line else ("", line)
+        host.write(
+            "/etc/ix0.conf",
+            f'PF {{\n device : "ix0";\n {count}\n}}\nDEFAULT {{\n passthrough : true;\n {default}\n}}\n',
+        )
+        refused = host.sh("iovctl -C -f /etc/ix0.conf")
+        assert (refused.returncode, refused.stderr) == (1, f"iovctl: {says}\n")

@@ -31,7 +31,7 @@ ALONE: List[Any] = [
     ({"name": "-a"}, "cannot be a guest's name"),
     ({"name": ".images"}, "cannot be a guest's name"),
     ({"name": "x" * 64}, "cannot be a guest's name"),
-    ({"nics": [{"name": "lan", "switch": "bridge9"}]}, "the bridge bridge9 does not exist"),
+    ({"nics": [{"name": "lan", "switch": "bridge9"}]}, "switch: bridge9 does not exist on this host"),
     ({"nics": [{"name": "lan", "mac": "01:00:00:00:00:01"}]}, "multicast"),
     ({"nics": [{"name": "lan", "mac": "zz"}]}, "is not a MAC address"),
     ({"nics": [LAN, LAN]}, "lan is there twice, as element 1 and as element 2"),

@@ -88,8 +88,8 @@ def test_the_record_has_all_of_it_and_one_of_before_has_the_defaults(fleet: Any)
 
 
 BAD = [
-    (nic(switch="bridge7"), "switch: the bridge bridge7 does not exist on this host"),
-    (nic(switch="em0"), "switch: the bridge em0 is not a bridge"),
+    (nic(switch="bridge7"), "switch: bridge7 does not exist on this host"),
+    (nic(switch="em0"), "switch: em0 is not a bridge"),
     (nic(switch="no such"), "switch: 'no such' is not the name"),
     (nic(switch="auto"), "switch: auto is the only switch that is declared on the host, and it has none"),
     (nic(mac="5a:00:00:00:00"), "mac: '5a:00:00:00:00' is not a MAC address"),

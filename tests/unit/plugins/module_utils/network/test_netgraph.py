@@ -14,11 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.checks import check_switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.desired import (
-    Desired,
-    needs_default_route,
-    resolve,
-)
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.desired import resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import (
     Node,
     Passing,
@@ -41,6 +37,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.reco
     rc_lines,
     to_json,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, needs_default_route
 
 UP = ("UP", "BROADCAST")
 EM0 = Interface("em0", UP, 1500, ether="00:11:22:33:44:55", inet=("192.0.2.10/24",))

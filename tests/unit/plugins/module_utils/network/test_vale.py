@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Dict, List, Optional
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Asked
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import Outlet, Plug
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface, Vlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Asked, check_uplinks_apart
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale import plan as vale_plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.desired import Around, Desired, parse, resolve
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.checks import check_switch
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.desired import Around, parse, resolve
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.plan import Scene, join, leave, missing
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import Ports, parse_ports
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import (
@@ -38,7 +42,7 @@ OWN = Interface(
     groups=("epair",),
     inet=("10.0.0.1/24",),
 )
-FULL = ValeSwitch("fast", "vale0", "em1", True, ("10.0.0.1/24",), "5a:00:00:00:00:01", "epair1000b")
+FULL = ValeSwitch("fast", "vale0", "em1", ("10.0.0.1/24",), "5a:00:00:00:00:01", "epair1000b")
 PORTS: Ports = {"vale0": ("em1", "em1^", "epair1000a")}
 CARDS = {one.name: one for one in (CARD, PLUG, OWN)}
 
@@ -114,6 +118,45 @@ def test_there_is_room_for_so_many() -> None:
         resolved({}, replace(AROUND, limit=1, ports={"vale0": ("em2",)}))
     with pytest.raises(BadInput, match="there would be 2 VALE switches, and the kernel has no more than 1"):
         resolved({"interface": "vale3"}, replace(AROUND, limit=1), a=ValeSwitch("a", "vale0"))
+    with pytest.raises(BadInput, match="there would be 2 VALE switches with valeXY of somebody else, and the kernel"):
+        resolved({}, replace(AROUND, limit=1, ports={"valeXY": ("em2",)}))
+
+
+def test_names_stay_within_the_15_characters_that_bhyve_does_not_cut() -> None:
+    longest = resolved({"interface": "vale999"}, AROUND).interface
+    assert len(Plug(Outlet("vale", longest, "fast"), 32767).name) <= 15
+    with pytest.raises(BadInput, match="interface: 'vale1000'; the kernel's name of a VALE switch is vale"):
+        resolved({"interface": "vale1000"}, AROUND)
+
+
+@pytest.mark.parametrize(
+    "uplink,told",
+    [
+        (
+            "vether0",
+            "uplink: vether0 cannot be an uplink: vether\\(4\\) passes frames between the host and a bridge",
+        ),
+        ("epair1000a", "uplink: epair1000a cannot be an uplink: by it the host itself is on the switch fast"),
+        ("epair1000b", "uplink: epair1000b cannot be an uplink: by it the host itself is on the switch fast"),
+        ("em1.5", "netmap\\(4\\) takes neither a VLAN nor a tap"),
+        ("tap5", "netmap\\(4\\) takes neither a VLAN nor a tap"),
+        ("em9", "does not exist on this host; it has em1, vether0, epair5a, em1.5, tap5$"),
+    ],
+)
+def test_what_cannot_be_an_uplink(uplink: str, told: str) -> None:
+    more = [
+        replace(CARD, name="vether0", groups=("vether",)),
+        replace(CARD, name="epair5a", groups=("epair",)),
+        replace(CARD, name="em1.5", groups=("vlan",), vlan=Vlan(5, "em1")),
+        replace(CARD, name="tap5", groups=("tap",)),
+    ]
+    interfaces = {**{name: replace(one, ether=CARD.ether) for name, one in CARDS.items()}, **{o.name: o for o in more}}
+    switch = ValeSwitch("other", "vale1", uplink)
+    records = {"fast": to_json(FULL), "other": to_json(switch)}
+    with pytest.raises(BadInput, match=f"^switch other: .*{told}"):
+        check_switch(Desired("other", None, switch), records, interfaces, PORTS, {})
+    with pytest.raises(BadInput, match=f"^switch other: .*{told}") if "switch fast" in told else nullcontext():
+        check_uplinks_apart({**records, "other": {**to_json(switch), "type": "bridge"}}, ["other"])
 
 
 def test_what_is_as_declared_lacks_nothing() -> None:

@@ -36,6 +36,7 @@ The following configuration parameters may be configured on the PF:
 The following configuration parameters may be configured on a VF:
 \tpassthrough : bool (default = false)
 \tmac-addr : unicast-mac (optional)
+\tallow-set-mac : bool (default = false)
 \tnum-queues : uint16_t (default = 4)
 """
 
@@ -71,8 +72,18 @@ def test_the_file() -> None:
 
 def test_parameters_are_those_of_the_driver() -> None:
     check_parameters(Request("ixl0", True, 1, (("num-queues", "2"),)), SCHEMA)
-    with pytest.raises(BadInput, match="its driver has no num_vfs; it has mac-addr, num-queues"):
+    with pytest.raises(BadInput, match="its driver has no num_vfs; it has mac-addr, allow-set-mac, num-queues"):
         check_parameters(Request("ixl0", True, 1, (("num_vfs", "2"),)), SCHEMA)
+    for key, text, allowed in (
+        ("num-queues", "many", "0 to 65535"),
+        ("num-queues", "65536", "0 to 65535"),
+        ("allow-set-mac", "yes", "true or false"),
+        ("mac-addr", "01:00:5e:00:00:01", "the address of one NIC, such as 5a:00:00:00:00:01"),
+        ("mac-addr", "5a-00-00-00-00-01", "the address of one NIC"),
+    ):
+        with pytest.raises(BadInput, match=f"device ixl0: parameters: {key}: '{text}'; allowed is {allowed}"):
+            check_parameters(Request("ixl0", True, 1, ((key, text),)), SCHEMA)
+    check_parameters(Request("ixl0", True, 1, (("allow-set-mac", "true"), ("mac-addr", "5a:0:0:0:0:1"))), SCHEMA)
     with pytest.raises(UnknownState, match="iovctl -S -d ixl0"):
         check_parameters(Request("ixl0"), "")
 
