@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run a module of this collection on a stand-in host: ``runner.py MODULE``, its arguments as JSON on stdin.
 
-Half a second of each run would go into imports. So a server that has imported everything (``module_server.py``) forks a
-process for each run, which has the caller's stdin, stdout and stderr; the caller ends as that process does, and takes
-it along when killed. The first run starts the server, and so does the next one after it was killed. Little is imported
-here, for tests run modules by the thousand.
+Half a second of each run would go into imports. So a server that has imported what it needs (``module_server.py``)
+forks a process for each run, which has the caller's stdin, stdout and stderr; the caller ends as that process does, and
+takes it along when killed. The first run starts the server, and so does the next one after it was killed. Little is
+imported here, for tests run modules by the thousand.
 """
 
 from __future__ import annotations
 
+import _socket  # what socket adds takes time to import
 import os
-import socket
 import sys
 import time
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 SOCKET = "/var/run/runner.sock"
 
 
-def connected() -> socket.socket:
+def connected() -> _socket.socket:
     """A connection to the server, which is started if it is not there."""
     deadline = time.monotonic() + 60
     started = False
     while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             connection.connect(SOCKET)
             return connection
@@ -53,7 +53,8 @@ def connected() -> socket.socket:
 def call(module: str) -> NoReturn:
     """Have the server run a module, and end as it does."""
     connection = connected()
-    socket.send_fds(connection, [module.encode()], [0, 1, 2])
+    files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2))
+    connection.sendmsg([module.encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
     answer = connection.recv(16)
     sys.exit(int(answer) if answer else 1)
 

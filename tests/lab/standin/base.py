@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from typing import Dict, List
@@ -74,7 +75,8 @@ _DIRECTORIES = (
     "var/run",
     "var/spool",
 )
-_STUB = """#!/.linux/usr/bin/python3 -IS
+#: A command's file is Python's in any case, but its first line may have ``call`` look for a fork first (``warm``).
+_STUB = """#!{interpreter}
 import sys
 sys.path.insert(0, "/.standin/lib")
 from standin.launch import launch
@@ -84,7 +86,8 @@ launch("{module}")
 
 def _sources() -> List[str]:
     """The files that the tree is made of."""
-    found = [os.path.join(PACKAGE, "base.py"), "/usr/bin/python3", "/usr/bin/dash"]
+    found = [os.path.join(PACKAGE, name) for name in ("base.py", "call.c", "warm.py")]
+    found += ["/usr/bin/python3", "/usr/bin/dash"]
     for part in ("commands", "bsd", "etc", "site", "tree"):
         for folder, folders, files in os.walk(os.path.join(PACKAGE, part)):
             folders[:] = sorted(name for name in folders if name != "__pycache__")
@@ -182,14 +185,19 @@ def _python(root: str) -> None:
 
 
 def _commands(root: str) -> None:
-    from . import commands
+    from . import commands, warm
 
+    # Linked with all that it needs: it is started more often than anything else.
+    call = os.path.join(PACKAGE, "call.c")
+    subprocess.run(["gcc", "-O2", "-static", "-o", root + "/.standin/call", call], check=True)
     served: Dict[str, str] = commands.discover()
     for path, module in served.items():
         target = root + path
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        kept_warm = warm.serves(os.path.basename(path), module)
+        interpreter = f"/.standin/call {module}" if kept_warm else "/.linux/usr/bin/python3 -IS"
         with open(target, "w", encoding="ascii") as stream:
-            stream.write(_STUB.format(module=module))
+            stream.write(_STUB.format(interpreter=interpreter, module=module))
         os.chmod(target, 0o555)
 
 

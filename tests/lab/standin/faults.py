@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 
-from . import state
+from . import notes, state
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def take(argv: Sequence[str]) -> Optional[Dict[str, Any]]:
             if hit is None and rule["seen"] == rule.get("kth", 1):
                 rule["done"] = True
                 hit = dict(rule)
-                doc.setdefault("fired", []).append({"argv": list(argv), "mode": rule["mode"], "pid": os.getpid()})
+                doc.setdefault("fired", []).append({"argv": list(argv), "mode": rule["mode"], "pid": notes.pid()})
     return hit
 
 
@@ -79,6 +79,7 @@ def _half(rule: Dict[str, Any], main: Callable[[], int]) -> int:
         child = os.fork()
         if child == 0:
             os.dup2(capture.fileno(), 1)
+            launch.becomes(None)
             os._exit(launch.run_main(lambda argv: main(), ()))
         os.waitpid(child, 0)
         length = os.fstat(capture.fileno()).st_size

@@ -10,6 +10,7 @@ Signals: USR2 as for init(8), an orderly power-off: /etc/rc.shutdown under the w
 
 from __future__ import annotations
 
+import _socket  # what socket adds takes time to import
 import contextlib
 import os
 import signal
@@ -43,11 +44,19 @@ def _script(path: str, argument: str) -> Optional[int]:
 
 
 def _keep_warm() -> None:
-    """Start the process that forks for commands."""
+    """Start the process that forks for commands. It listens from the first moment on, so the first ones wait for it."""
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    umask = os.umask(0o077)
+    listener.bind(paths.KERNEL + "/warm.sock")
+    os.umask(umask)
+    listener.listen(128)
     if os.fork() == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.set_inheritable(listener.fileno(), True)
         python = paths.LINUX + "/usr/bin/python3"
-        os.execve(python, [python, "-IS", f"{os.path.dirname(notes.__file__)}/warm.py"], _ENVIRONMENT)
+        program = f"{os.path.dirname(notes.__file__)}/warm.py"
+        os.execve(python, [python, "-IS", program, str(listener.fileno())], _ENVIRONMENT)
+    listener.close()
 
 
 def _reap(wanted: Optional[int]) -> Optional[int]:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every command's name in a host starts: log the call, apply a fault, run the command's main.
 
-``standin/root.py`` writes a file of three lines at each path of a command, which calls ``launch`` with the command's
-module. Starts stay short: nothing is imported here that not every call needs.
+``standin/base.py`` writes a file of a few lines at each path of a command, which calls ``launch`` with the command's
+module, or has a fork do so (``warm``). Starts stay short: nothing is imported here that not every call needs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ import os
 import sys
 import time
 
-from . import notes, paths, warm
+from . import notes, paths
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
-    from typing import Callable, List, NoReturn, Sequence
+    from typing import Callable, Dict, List, NoReturn, Optional, Sequence
 
     Main = Callable[[Sequence[str]], int]
+    Become = Callable[[str, Sequence[str], Dict[str, str]], NoReturn]
+
+#: The status of a command whose reader has gone.
+BROKEN_PIPE = 141
+#: How a fork has the process of its call become a program (``warm``).
+_become: List[Become] = []
 
 
 def _quote(text: str) -> str:
@@ -47,15 +53,16 @@ class Call:
     """One call in the log: a line when it begins, and one when it ends."""
 
     def __init__(self, argv: Sequence[str]) -> None:
-        self.pid = os.getpid()
+        self.pid = notes.pid()
+        self.process = os.getpid()
         self.began = time.monotonic()
         self.key = f"{self.pid}.{time.monotonic_ns()}"
         words = ",".join(_quote(word) for word in argv)
-        log(f'{{"call":"{self.key}","time":{time.time():.6f},"pid":{self.pid},"ppid":{os.getppid()},"argv":[{words}]}}')
+        log(f'{{"call":"{self.key}","time":{time.time():.6f},"pid":{self.pid},"ppid":{notes.ppid()},"argv":[{words}]}}')
 
     def end(self, status: int) -> None:
         """Note the exit status. Only the process that began does: a child that a command forked is not the call."""
-        if os.getpid() == self.pid:
+        if os.getpid() == self.process:
             seconds = time.monotonic() - self.began
             log(f'{{"call":"{self.key}","exit":{status},"seconds":{seconds:.4f}}}')
 
@@ -69,12 +76,12 @@ def outcome(main: Main, argv: Sequence[str]) -> int:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
     except BrokenPipeError:
-        status = warm.BROKEN_PIPE
+        status = BROKEN_PIPE
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        status = warm.BROKEN_PIPE
+        status = BROKEN_PIPE
     return status
 
 
@@ -88,7 +95,7 @@ def run_main(main: Main, argv: Sequence[str]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         status = 130
-    if status == warm.BROKEN_PIPE:
+    if status == BROKEN_PIPE:
         # As a program that does not care ends: by the signal.
         import signal
 
@@ -97,34 +104,52 @@ def run_main(main: Main, argv: Sequence[str]) -> int:
     return status
 
 
+def perform(module: str, argv: Sequence[str], run: Callable[[Main, Sequence[str]], int]) -> int:
+    """A call of the command ``module``, from its line in the log to its exit status."""
+    call = Call(argv)
+    fault = _fault(argv)
+    if fault is None:
+        status = run(_main_of(module), argv)
+    else:
+        from . import faults
+
+        status = faults.apply(fault, lambda: _main_of(module)(argv))
+    if status != BROKEN_PIPE:
+        call.end(status)
+    return status
+
+
+def _fault(argv: Sequence[str]) -> Optional[Dict[str, object]]:
+    if not os.path.exists(paths.DISK + "/faults.json"):
+        return None
+    from . import faults
+
+    return faults.take(argv)
+
+
 def launch(module: str) -> NoReturn:
     """Run the command ``module`` with this process's arguments, and end the process."""
     argv: List[str] = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
     notes.set_comm(argv[0])
-    call = Call(argv)
-    status = 0
-    if os.path.exists(paths.DISK + "/faults.json"):
-        from . import faults
-
-        fault = faults.take(argv)
-        if fault is not None:
-            status = faults.apply(fault, lambda: _main_of(module)(argv))
-            call.end(status)
-            os._exit(status)
-    status = run_main(_warm(module) if module in warm.MODULES else _main_of(module), argv)
-    call.end(status)
     # Straight out: a command's daemon threads and exit handlers are its own affair, and this saves milliseconds.
-    os._exit(status)
+    os._exit(perform(module, argv, run_main))
 
 
-def _warm(module: str) -> Main:
-    def main(argv: Sequence[str]) -> int:
-        try:
-            return warm.call(module, argv)
-        except warm.NobodyListens:
-            return _main_of(module)(argv)
+def becomes(how: Optional[Become]) -> None:
+    """Say how another process becomes what ``become`` is asked for; None: this one does."""
+    _become[:] = [] if how is None else [how]
 
-    return main
+
+def become(path: str, argv: Sequence[str], environment: Dict[str, str]) -> NoReturn:
+    """execve(2) by the process of the call."""
+    sys.stdout.flush()
+    if _become:
+        _become[0](path, argv, environment)
+    import signal
+
+    # Python ignores it, and what is ignored stays so.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.execve(path, list(argv), environment)
 
 
 def _main_of(module: str) -> Main:

@@ -21,14 +21,24 @@ _NOTES = paths.KERNEL + "/proc"
 _acting_for: List[int] = []
 
 
-def act_for(pid: int) -> None:
-    """This process does the work of another one, the call's (``warm``)."""
-    _acting_for.append(pid)
+def act_for(pid: int, ppid: int) -> None:
+    """This process does the work of another one, the call's, which is a child of ``ppid`` (``warm``)."""
+    _acting_for[:] = [pid, ppid]
 
 
 def mine() -> List[int]:
     """The pids that are this command itself, for those that leave themselves out of what they look at."""
-    return [os.getpid(), *_acting_for]
+    return [os.getpid(), *_acting_for[:1]]
+
+
+def pid() -> int:
+    """getpid(2) of the command."""
+    return _acting_for[0] if _acting_for else os.getpid()
+
+
+def ppid() -> int:
+    """getppid(2) of the command."""
+    return _acting_for[1] if _acting_for else os.getppid()
 
 
 def stat_fields(pid: str) -> Optional[List[str]]:

@@ -29,7 +29,9 @@ __all__ = [
     "visible_argv",
 ]
 
-_INTERPRETER = ("/.linux/usr/bin/python3", "-IS")
+#: What a command's file names in its first line; ``call`` is followed by the command's module.
+_PYTHON = ("/.linux/usr/bin/python3", "-IS")
+_CALL = "/.standin/call"
 
 
 class OpenFile(NamedTuple):
@@ -72,7 +74,7 @@ class Process(NamedTuple):
 
 def visible_argv(argv: Sequence[str]) -> Tuple[str, ...]:
     """An argument list without the lab's launcher in front: a command is called by its file's name."""
-    if tuple(argv[:2]) == _INTERPRETER and len(argv) > 2:
+    if len(argv) > 2 and (argv[0] == _CALL or tuple(argv[:2]) == _PYTHON):
         return (os.path.basename(argv[2]), *argv[3:])
     return tuple(argv)
 

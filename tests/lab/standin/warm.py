@@ -1,15 +1,15 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands that start in half the time: a process that has imported them forks for each call.
+"""Commands that start in a fraction of the time: a process that has imported them forks for each call.
 
-Most of the time of a stand-in command goes into Python's imports. So init starts ``warm.py``, which imports those
-commands that tasks start by the dozen, and listens. The process of a call (``launch``) hands it the arguments, the
-environment, the working directory and the three standard files, and ends as the fork does. Its pid and its place among
-the processes stay its own: the fork is in no table of processes (``processes.table``), and ends with the call.
+Most of the time of a stand-in command goes into Python's start and its imports. So init starts ``warm.py``, which
+listens, and imports those commands that tasks start by the dozen. The process of a call is a small program (``call.c``)
+that hands over the arguments, the environment, the working directory and the three standard files, and ends as the fork
+does, or becomes the program that the command is on this machine. Its pid and its place among the processes stay its
+own: the fork is in no table of processes (``processes.table``), and ends with the call.
 
-Where nobody listens (in the first moments after the power came, for a user other than root) a command runs in its own
-process as all others do.
+Where nobody listens (a user other than root is not heard) a command runs in its own process as all others do.
 """
 
 from __future__ import annotations
@@ -20,67 +20,50 @@ import sys
 if __name__ == "__main__":
     sys.path.insert(0, "/.standin/lib")
 
-from standin import notes, paths
+from standin import launch, notes
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
     import socket
-    from typing import Any, List, NoReturn, Sequence, Tuple
+    from typing import Dict, List, NoReturn, Sequence, Set, Tuple
 
-#: The modules that are kept warm. They look at processes by ``notes.mine`` only, and leave no child of theirs behind
-#: that anybody should see.
-MODULES = tuple(
-    f"standin.commands.{name}" for name in ("fstat", "ifconfig", "mount", "ps", "sockstat", "sysctl", "zfs", "zpool")
+_COMMANDS = "standin.commands."
+#: What is imported before the first call; the last is what some of them import when they need it.
+_FIRST = (*(_COMMANDS + name for name in ("ifconfig", "ps", "sysctl", "zfs")), "subprocess")
+#: The commands that have forks. They ask ``notes`` who they are, and leave no child of theirs behind that anybody
+#: should see.
+_SERVED = (
+    "base bhyvectl devctl devinfo df diskinfo dmesg fstat geom glabel ifconfig iovctl ipfw kenv kld logger mount ngctl"
+    " pciconf pfctl pgrep ps rcorder route sockstat sysctl sysrc valectl versions zfs zpool"
 )
-#: The status of a command whose reader has gone.
-BROKEN_PIPE = 141
-_SOCKET = paths.KERNEL + "/warm.sock"
+#: The tools of ``base`` that have none: they see to children of theirs, to their terminal, signals or process group.
+_ALONE = "chroot dd env fsync kill nice nohup su sync tail tee time timeout tty xargs yes"
 _SIZE = 4  # bytes that say how long a message is
 _MESSAGE = 1 << 16
 
 
-class NobodyListens(Exception):
-    """There is no fork to be had."""
-
-
-def call(module: str, argv: Sequence[str]) -> int:
-    """Have a fork run the command ``module``; its exit status. BrokenPipeError as the command itself would have it."""
-    # The module below socket, which takes a third of the time to import.
-    import _socket
-
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        connection.connect(_SOCKET)
-        here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        files = b"".join(file.to_bytes(4, sys.byteorder) for file in (0, 1, 2, here))
-        connection.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
-    except OSError as error:
-        raise NobodyListens from error
-    umask = os.umask(0o22)
-    os.umask(umask)
-    environment = [f"{name}={value}" for name, value in os.environ.items()]
-    words = [module, str(os.getpid()), str(umask), str(len(argv)), *argv, *environment]
-    message = os.fsencode("\0".join(words))
-    connection.sendall(len(message).to_bytes(_SIZE, "big") + message)
-    # No answer: Python has told on stderr why.
-    status = int(connection.recv(16) or b"1")
-    if status == BROKEN_PIPE:
-        raise BrokenPipeError
-    return status
+def serves(name: str, module: str) -> bool:
+    """Whether calls of a command, by its name and its module, have forks."""
+    return module in [_COMMANDS + word for word in _SERVED.split()] and name not in _ALONE.split()
 
 
 def _receive(connection: socket.socket) -> Tuple[List[int], List[str]]:
     """The files and words of a call."""
     import socket
 
-    _dot, files, _flags, _address = socket.recv_fds(connection, 1, 4)
-    data = b""
+    data, parts, _flags, _address = connection.recvmsg(_MESSAGE, socket.CMSG_SPACE(4 * 4))
+    files = [number for _level, _kind, part in parts for number in memoryview(part).cast("i")]
     while len(data) < _SIZE or len(data) < _SIZE + int.from_bytes(data[:_SIZE], "big"):
         piece = connection.recv(_MESSAGE)
         if not piece:
             os._exit(1)
         data += piece
-    return files, os.fsdecode(data[_SIZE:]).split("\0")
+    return files, os.fsdecode(data[_SIZE:-1]).split("\0")
+
+
+def _answer(connection: socket.socket, *words: str) -> None:
+    message = b"".join(os.fsencode(word) + b"\0" for word in words)
+    connection.sendall(len(message).to_bytes(_SIZE, "big") + message)
 
 
 def _end_with(connection: socket.socket) -> None:
@@ -96,13 +79,12 @@ def _end_with(connection: socket.socket) -> None:
         os._exit(1)
 
 
-def _attend(connection: socket.socket) -> NoReturn:
-    """Be the command of a call."""
+def _attend(connection: socket.socket, missed: int) -> NoReturn:
+    """Be the command of a call. The modules that it had to import are written to ``missed``."""
     import signal
     import time
 
-    from standin import launch
-
+    known = set(sys.modules)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     files, words = _receive(connection)
     _end_with(connection)
@@ -111,44 +93,85 @@ def _attend(connection: socket.socket) -> NoReturn:
         os.close(file)
     os.fchdir(files[3])
     os.close(files[3])
-    module, pid, umask, count = words[0], int(words[1]), int(words[2]), int(words[3])
+    module, (pid, ppid, umask, count) = words[0], map(int, words[1:5])
     os.umask(umask)
-    argv = words[4 : 4 + count]
+    argv = [os.path.basename(words[5]), *words[6 : 5 + count]]
     os.environ.clear()
-    os.environ.update({name: value for name, _equals, value in (word.partition("=") for word in words[4 + count :])})
-    notes.act_for(pid)
+    os.environ.update({name: value for name, _equals, value in (word.partition("=") for word in words[5 + count :])})
+    notes.act_for(pid, ppid)
     time.tzset()
-    stdout: Any = sys.stdout
-    stdout.reconfigure(line_buffering=os.isatty(1))
-    status = launch.outcome(sys.modules[module].main, argv)
-    connection.sendall(b"%d" % status)
-    os._exit(0)
+    vars(sys)["stdout"].reconfigure(line_buffering=os.isatty(1))
+
+    def end(*answer: str) -> NoReturn:
+        # Before the answer, which ends this process: who has got it closes the connection.
+        _tell(missed, [name for name in sys.modules if name not in known])
+        _answer(connection, *answer)
+        os._exit(0)
+
+    def become(path: str, words: Sequence[str], environment: Dict[str, str]) -> NoReturn:
+        end("become", path, str(len(words)), *words, *(f"{name}={value}" for name, value in environment.items()))
+
+    launch.becomes(become)
+    end(str(launch.perform(module, argv, launch.outcome)))
+
+
+def _tell(missed: int, names: Sequence[str]) -> None:
+    if names:
+        os.write(missed, ("\n".join(names) + "\n").encode()[-4096:])
+
+
+class _Library:
+    """What has been imported here, and what forks had to import themselves."""
+
+    def __init__(self) -> None:
+        self.missed: Set[str] = set()
+        self.learn(_FIRST)
+
+    def learn(self, names: Sequence[str]) -> None:
+        import contextlib
+        import gc
+        import importlib
+
+        for name in names:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+        # All forks have it: the collector need not look at it again in each.
+        gc.freeze()
+
+    def miss(self, text: str) -> None:
+        """A fork had to import these; what is missed a second time is worth the time that it takes here."""
+        names = text.split("\n")[:-1]
+        again = [name for name in names if name in self.missed and name not in sys.modules]
+        self.missed.update(names)
+        if again:
+            self.learn(again)
 
 
 def main() -> NoReturn:
     """Import, listen, fork."""
-    import gc
-    import importlib
+    import select
     import signal
     import socket
 
     os.setsid()
     notes.hide()
-    # The last is what some of them import when they need it.
-    for module in (*MODULES, "subprocess"):
-        importlib.import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    os.umask(0o077)
-    listener.bind(_SOCKET + ".new")
-    listener.listen(128)
-    os.rename(_SOCKET + ".new", _SOCKET)
-    gc.freeze()
+    library = _Library()
+    missed, tell = os.pipe()
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    poll.register(missed, select.POLLIN)
     while True:
+        ready = {file for file, _event in poll.poll()}
+        if listener.fileno() not in ready:
+            library.miss(os.read(missed, 1 << 16).decode())
+            continue
         connection, _address = listener.accept()
         if os.fork() == 0:
             listener.close()
-            _attend(connection)
+            os.close(missed)
+            _attend(connection, tell)
         connection.close()
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
-from .. import paths
+from .. import launch, paths
 from .options import Options, UsageError
-from .tool import Tool, default_signals
+from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ def program(name: str) -> str:
 
 def become(name: str, words: Sequence[str], binary: Optional[str] = None) -> NoReturn:
     """Become Debian's program: its own name in argv[0], POSIX behaviour, the C locale."""
-    path = program(binary or name)
     environment = {**os.environ, "LC_ALL": "C", "POSIXLY_CORRECT": "1"}
-    sys.stdout.flush()
-    default_signals()
-    os.execve(path, [name, *words], environment)
+    launch.become(program(binary or name), [name, *words], environment)
 
 
 def words_of(options: Options, operands: Sequence[str]) -> List[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
+from .. import launch
 from .options import Options
-from .tool import Tool, default_signals
+from .tool import Tool
 
 TYPE_CHECKING = False  # typing itself would double the time that a small tool takes to start
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ def _test(name: str, options: Options, words: List[str]) -> int:
     if name == "[" and words[-1:] != ["]"]:
         sys.stderr.write("[: missing ]\n")
         return 2
-    sys.stdout.flush()
-    default_signals()
-    os.execv("/bin/sh", [name, "-c", f'{name} "$@"', name, *words])
+    launch.become("/bin/sh", [name, "-c", f'{name} "$@"', name, *words], dict(os.environ))
 
 
 TOOLS = {"test": Tool(_test, None, ""), "[": Tool(_test, None, "")}

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Sequence
 
+from .. import notes
 from ..system import cli, psinfo, syslog
 
 PATHS = ("/usr/bin/logger",)
@@ -54,6 +55,6 @@ def main(argv: Sequence[str]) -> int:
         lines = sys.stdin.read().splitlines()
     for line in lines:
         if aloud:
-            print(f"{tag} {os.getpid()} - - {line}", file=sys.stderr)
-        syslog.send(facility, priority, f"{tag}[{os.getpid()}]: {line}")
+            print(f"{tag} {notes.pid()} - - {line}", file=sys.stderr)
+        syslog.send(facility, priority, f"{tag}[{notes.pid()}]: {line}")
     return 0

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Callable, List, Sequence, Set
 
-from .. import processes
+from .. import notes, processes
 from ..processes import Process
 from ..system import cli, psinfo
 
@@ -100,7 +100,7 @@ def _test(attribute: str, wanted: Set[int]) -> Callable[[Process], bool]:
 def _ancestors(table: Sequence[Process]) -> Set[int]:
     parents = {process.pid: process.ppid for process in table}
     found = set()
-    pid = os.getppid()
+    pid = notes.ppid()
     while pid > 0 and pid not in found:
         found.add(pid)
         pid = parents.get(pid, 0)
@@ -165,7 +165,7 @@ def main(argv: Sequence[str]) -> int:
         return not expressions
 
     table = processes.table()
-    hidden = {os.getpid()} | (set() if "a" in flags else _ancestors(table))
+    hidden = set(notes.mine()) | (set() if "a" in flags else _ancestors(table))
     found = [
         process
         for process in table

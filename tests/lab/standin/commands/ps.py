@@ -22,7 +22,6 @@ usage: ps [--libxo] [-aCcdefHhjlmrSTuvwXxZ] [-O fmt | -o fmt]
           [-p pid[,pid...]] [-t tty[,tty...]] [-U user[,user...]]
        ps [--libxo] -L
 """
-_NOW = time.time()
 
 
 class Keyword(NamedTuple):
@@ -56,7 +55,7 @@ _KEYWORDS: Dict[str, Keyword] = {
     "ruid": Keyword("RUID", "real-uid", _RIGHT, lambda p: str(p.uid)),
     "ruser": Keyword("RUSER", "real-user", _LEFT, lambda p: psinfo.user_name(p.uid)),
     "sid": Keyword("SID", "sid", _RIGHT, lambda p: str(p.sid)),
-    "start": Keyword("STARTED", "start-time", _LEFT, lambda p: psinfo.start(p, _NOW)),
+    "start": Keyword("STARTED", "start-time", _LEFT, lambda p: psinfo.start(p, time.time())),
     "state": Keyword("STAT", "state", _LEFT, psinfo.state),
     "time": Keyword("TIME", "cpu-time", _RIGHT, psinfo.cpu_time),
     "tt": Keyword("TT ", "terminal-name", _RIGHT, psinfo.terminal),

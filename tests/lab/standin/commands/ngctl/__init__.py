@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from ... import notes
 from ...ifnet.errors import NotBuilt, Refused
 from ...netgraph.graph import Graph
 from ...system import cli
@@ -233,7 +234,7 @@ def main(argv: Sequence[str]) -> int:
     if not words and lines is None:
         return _usage("no command specified")
     missing: List[str] = []
-    status = _run(given.get("n") or f"ngctl{os.getpid()}", words, lines, missing)
+    status = _run(given.get("n") or f"ngctl{notes.pid()}", words, lines, missing)
     if missing:
         cli.not_built("ngctl", missing[0])
     return 0 if status == _QUIT else status
@@ -246,7 +247,7 @@ def _run(name: str, words: List[str], lines: Optional[List[str]], missing: List[
 
     with graph() as found:
         try:
-            found.here = sockets.control(found, os.getpid(), name)
+            found.here = sockets.control(found, notes.pid(), name)
         except Refused as error:
             cli.warn("ngctl", f"can't create node: {error}")
             return _OS_ERROR
