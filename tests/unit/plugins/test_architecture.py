@@ -24,11 +24,12 @@ MAY_USE: Dict[str, Set[str]] = {
     "results": {"plan", *HELPERS},
     "module": {"results", *DOING},
     "network": {"system", "results", *DOING},
+    "boot": {"storage", "system", "results", *DOING},
     "passthru": {"network", "storage", "system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "passthru", "system", "results", *DOING},
-    "modules": {"guest", "network", "passthru", "storage", "system", "module", "results", *DOING},
+    "guest": {"storage", "network", "passthru", "boot", "system", "results", *DOING},
+    "modules": {"guest", "boot", "network", "passthru", "storage", "system", "module", "results", *DOING},
 }
 
 
