@@ -8,8 +8,11 @@ from __future__ import annotations
 from standin.host import StandinHost
 
 SETTINGS = {"cpus": 2}
-# What the command before writes, which takes a minute and is left out.
-UNRECORDED = {385: r"printf '127.0.0.1:tftp\tdgram\tudp\twait\troot\t/usr/libexec/tftpd\ttftpd\n' > /etc/inetd.conf"}
+# What the commands before have done, which wait for minutes and are left out.
+UNRECORDED = {
+    385: r"printf '127.0.0.1:tftp\tdgram\tudp\twait\troot\t/usr/libexec/tftpd\ttftpd\n' > /etc/inetd.conf",
+    428: "service inetd onestart",
+}
 
 
 def prepare(host: StandinHost) -> None:
