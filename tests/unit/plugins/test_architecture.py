@@ -24,13 +24,14 @@ MAY_USE: Dict[str, Set[str]] = {
     "results": {"plan", *HELPERS},
     "module": {"results", *DOING},
     "network": {"system", "results", *DOING},
+    "boot": {"storage", "system", "results", *DOING},
     "passthru": {"network", "storage", "system", "results", *DOING},
     "dhcp": {"network", "system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "passthru", "dhcp", "system", "results", *DOING},
+    "guest": {"storage", "network", "passthru", "boot", "dhcp", "system", "results", *DOING},
     "filter": {"dhcp"},
-    "modules": {"guest", "network", "passthru", "dhcp", "storage", "system", "module", "results", *DOING},
+    "modules": {"guest", "network", "passthru", "boot", "dhcp", "storage", "system", "module", "results", *DOING},
 }
 
 
