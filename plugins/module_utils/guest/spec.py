@@ -15,6 +15,9 @@ PATH = "path"
 #: Values of a NIC's ``switch`` that are no names: the host's only switch, and the host itself.
 AUTO = "auto"
 NONE = "none"
+#: When a guest boots from the network: as long as its first disk has no boot signature, or each time.
+ONCE = "once"
+ALWAYS = "always"
 
 #: Options of a guest that are fields of Guest and need no other form.
 PLAIN = (
@@ -164,6 +167,19 @@ class Boot:
 
 
 @dataclass(frozen=True)
+class Pxe:
+    """Booting from the network, by an image with iPXE and the NIC ``nic`` ('': the first one).
+
+    ``script``: the boot script of the TFTP server that the guest gets, '' for none but what bears its name already.
+    """
+
+    image: str = "ipxe"
+    nic: str = ""
+    script: str = ""
+    when: str = ONCE
+
+
+@dataclass(frozen=True)
 class Guest:
     """A guest as declared. Its identity (UUID, MACs, slots, serials) is kept beside it, in the record."""
 
@@ -201,10 +217,17 @@ class Guest:
     boot: Boot = Boot()
     options: Tuple[Tuple[str, str], ...] = ()
     protected: bool = False
+    pxe: Optional[Pxe] = None
 
     @property
     def attached(self) -> Tuple[Disk, ...]:
         return tuple(disk for disk in self.disks if not disk.detached)
+
+    @property
+    def first_disk(self) -> Optional[Disk]:
+        """The disk whose boot signature says whether a system is installed: the first one that the host can look at."""
+        disks = (disk for disk in self.attached if not (disk.is_cd or disk.is_scsi or disk.is_empty))
+        return next(disks, None)
 
     @property
     def wires(self) -> bool:
@@ -233,6 +256,8 @@ def guest_to_json(guest: Guest) -> Dict[str, Any]:
     if not guest.passthru:
         # An older apiary.bhyve can read the record then.
         del data["passthru"]
+    if guest.pxe is None:
+        del data["pxe"]
     return data
 
 
@@ -244,6 +269,8 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     values["disks"] = tuple(_disk(disk) for disk in values.get("disks", ()))
     values["nics"] = tuple(_nic(nic) for nic in values.get("nics", ()))
     values["passthru"] = tuple(Passthru(**_known(Passthru, one)) for one in values.get("passthru", ()))
+    pxe = values.get("pxe")
+    values["pxe"] = None if pxe is None else Pxe(**_known(Pxe, pxe))
     vnc = values.get("vnc")
     values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
     loader = dict(_known(Loader, values.get("loader", {})))
