@@ -16,6 +16,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 PS = ("ps", "-axww", "-o", "pid,lstart,command")
 FSTAT = ("fstat",)
 SOCKSTAT = ("sockstat", "-46l", "-P", "tcp")
+#: The same, and where datagrams are waited for.
+LISTENING = ("sockstat", "-46l")
 CONNECTED = ("sockstat", "-46c", "-P", "tcp")
 
 # In the C locale lstart is always 24 characters wide; "-" stands for a process whose data are gone.
@@ -149,3 +151,8 @@ def read_open_files(host: Host) -> List[OpenFile]:
 def read_listeners(host: Host) -> List[Listener]:
     """Where processes of the host listen for TCP, over IPv4 and IPv6."""
     return parse_sockstat(host.run(SOCKSTAT, what="cannot list the listening sockets").stdout)
+
+
+def read_listening(host: Host) -> List[Listener]:
+    """Where processes of the host wait for TCP or UDP, over IPv4 and IPv6."""
+    return parse_sockstat(host.run(LISTENING, what="cannot list the listening sockets").stdout)

@@ -63,6 +63,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         (r"(failed on /nosuch/t\.)\w{6}", r"\1NAME"),
         # what the shell's builtins say of themselves: dash has its own name in front
         (r"^sh: (?:\d+: )?(?=(?:\[|bg|fc|kill|printf|read|set|test|trap|ulimit|unalias|wait|\.): )", ""),
+        (r"\bduring \d+\.\d seconds\b", "during TIME"),
         (r"\bin \d+ms\b|\bin \d+\.\d+ s(?:ec)?\b", "in TIME"),
     )
 )

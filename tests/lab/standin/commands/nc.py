@@ -9,7 +9,7 @@ import os
 import select
 import socket
 import sys
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Set
 
 from ..system import cli
 
@@ -83,14 +83,32 @@ def _copy(connection: socket.socket, half_close: bool, idle: Optional[float]) ->
                     connection.shutdown(socket.SHUT_WR)
 
 
+def _listen(flags: Set[str], words: List[str]) -> int:
+    """``-u -l PORT``: what comes to a port from the first who sends, until this is killed."""
+    if not {"l", "u"} <= flags or flags - set("4lnu") or len(words) != 1:
+        cli.not_built("nc", "-l and -u but in the form -u -l port")
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        listener.bind(("0.0.0.0", _ports(words[0])[0]))
+    except OSError as error:
+        cli.fail("nc", cli.strerror(error))
+    data, peer = listener.recvfrom(65536)
+    listener.connect(peer)
+    while True:
+        os.write(1, data)
+        data = listener.recv(65536)
+
+
 def main(argv: Sequence[str]) -> int:
     options, words = cli.options_or_usage(argv, "46DdEe:FhI:i:klMNnO:P:p:rSs:T:tUuV:vw:X:x:z", _usage)
     flags = {letter for letter, _value in options}
     given = dict(options)
-    for letter in sorted(flags - set("46dhNnvwz" + "U")):
+    for letter in sorted(flags - set("46dhlNnuvwz" + "U")):
         cli.not_built("nc", f"-{letter}")
     if "h" in flags:
         return _usage()
+    if flags & set("lu"):
+        return _listen(flags, words)
     timeout = float(given["w"]) if "w" in given else None
     verbose = "v" in flags
     if "U" in flags:

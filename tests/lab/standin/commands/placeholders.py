@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""cron(8), sshd(8), inetd(8): processes with FreeBSD's names, pidfiles and ports, which do no work.
+"""cron(8), sshd(8): processes with FreeBSD's names, pidfiles and ports, which do no work.
 
 They are there so that services have something to start, stop and find; cron runs no jobs, sshd lets nobody in.
 """
@@ -16,8 +16,8 @@ from typing import List, Sequence
 
 from ..system import cli, service
 
-PATHS = ("/usr/sbin/cron", "/usr/sbin/inetd", "/usr/sbin/sshd")
-_LETTERS = {"cron": "j:J:m:nNosx:", "inetd": "a:C:c:dlp:R:s:Ww", "sshd": "46C:c:DdE:eb:f:G:g:h:iK:k:o:p:qQ:tTu:V"}
+PATHS = ("/usr/sbin/cron", "/usr/sbin/sshd")
+_LETTERS = {"cron": "j:J:m:nNosx:", "sshd": "46C:c:DdE:eb:f:G:g:h:iK:k:o:p:qQ:tTu:V"}
 
 
 def _listeners(port: int) -> List[socket.socket]:
@@ -34,7 +34,7 @@ def _listeners(port: int) -> List[socket.socket]:
 
 
 def _usage() -> int:
-    cli.not_built("cron, inetd, sshd", "the usage text")
+    cli.not_built("cron, sshd", "the usage text")
 
 
 def main(argv: Sequence[str]) -> int:
