@@ -92,6 +92,64 @@ route:
       there.
   type: list
   elements: str
+ip:
+  description:
+    - The IPv4 address that DHCP gives to the guest on this NIC.
+    - Where the host serves DHCP on the switch itself (M(apiary.bhyve.dhcp_server)), the reservation is made, changed and
+      removed with what it follows from, this option, the MAC address, the switch, the guest's name, and the guest. It is
+      there before the guest starts. A server that is elsewhere gets it by the role
+      P(apiary.bhyve.bhyve_guests#role).
+    - V(auto) is an address of the subnet's range for such, given once and kept as long as the NIC has it.
+    - On one switch an address is one NIC's. On the host's own server it has to be in a subnet of the switch.
+    - The guest has the new address when it asks the next time. V('') unsets it. A NIC that is unplugged has no
+      reservation and keeps the address for when it is plugged in again, as does one on a switch that nobody serves.
+    - A clone has none of its source's, but for V(auto).
+  type: str
+ip6:
+  description:
+    - The IPv6 address that DHCP gives to the guest on this NIC, otherwise as O(@ip), without V(auto).
+  type: str
+hostname:
+  description:
+    - The host name that DHCP tells to the guest, letters, digits and hyphens, perhaps with a domain.
+    - The default, which V('') restores, is the guest's name if hosts can have it. It is told where O(@ip), O(@ip6) or
+      O(@dhcp) is declared as well, else only when it is declared itself.
+  type: str
+dhcp:
+  description:
+    - What DHCP tells to the guest beyond that. Each option that is left out keeps what is there, an empty one unsets it.
+  type: dict
+  suboptions:
+    filename:
+      description: The file that the guest boots from the network.
+      type: str
+    next_server:
+      description: The address or name of the server that has it.
+      type: str
+    server_name:
+      description: That server's name as the guest is told it.
+      type: str
+    root_path:
+      description: The guest's root file system, for instance V(10.10.0.1:/diskless/web1).
+      type: str
+    default_lease_time:
+      description: Seconds for which the guest may have its address when it asks for no time. V(0) is the server's own.
+      type: int
+    max_lease_time:
+      description: Seconds for which it may have it at most. V(0) is the server's own.
+      type: int
+    options:
+      description:
+        - Options of DHCP by their names in dhcp-options(5), such as C(domain-name-servers), with their values; lists
+          become values with commas between. Replaces those that are there.
+      type: dict
+    statements:
+      description: Lines in the server's own language. Replaces those that are there.
+      type: list
+      elements: str
+    publish_arp:
+      description: Whether the host answers ARP for the address of O(@ip) (arp(8), C(pub)). The default is V(false).
+      type: bool
 """
 
 

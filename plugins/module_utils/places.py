@@ -25,6 +25,12 @@ WORK = f"{RUN}/.work"
 #: Of addresses that move between an uplink and its bridge.
 MOVE = f"{RUN}/.move"
 
+#: The host's DHCP server, as dhcp_server has set it up, and which reservations there are.
+DHCP_NOTE = "/usr/local/etc/apiary/dhcp.json"
+RESERVATIONS = f"{STATE}/reservations.json"
+#: A file for each DHCP daemon whose files have changed and that has not been told yet.
+DHCP_OWED = f"{RUN}/.dhcp"
+
 LOGS = "/var/log/apiary"
 
 #: The runtime: what is called, and the files that it reads.

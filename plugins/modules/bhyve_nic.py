@@ -65,6 +65,14 @@ EXAMPLES = r"""
     route: ["10.2.0.0/24 via 10.1.1.2"]
     restart: if_needed
 
+- name: The guest gets this address from the host's DHCP server, and by that a boot file
+  apiary.bhyve.bhyve_nic:
+    vm: web1
+    name: lab
+    switch: lab
+    ip: 10.10.0.11
+    dhcp: {filename: boot.ipxe, next_server: 10.10.0.1}
+
 - name: The NIC keeps the place and the address that a licence is bound to
   apiary.bhyve.bhyve_nic:
     vm: win1
@@ -118,6 +126,10 @@ nics:
       description: Where the guest sees it, bus, slot and function.
       type: str
       sample: 0.5.0
+    reservation:
+      description: What the host's own DHCP server has for it, with the address that V(auto) has become. None if nothing.
+      type: dict
+      sample: {ip: 10.10.0.11, ip6: "", hostname: web1}
     pending:
       description: What waits for the guest's next boot, by key of bhyve_config(5), or C(nic.NAME.OPTION) for its tap.
       type: dict
@@ -132,6 +144,12 @@ pending:
   returned: when the options are right
   type: dict
   sample: {web1: {dmz: {pci.0.5.0.backend: {running: "", next: tap1001}}}}
+reservations:
+  description: What was done about the host's own DHCP server, in order.
+  returned: when the options are right
+  type: list
+  elements: str
+  sample: [write /usr/local/etc/apiary/dhcpd.hosts, restart isc-dhcpd]
 failures:
   description: The guests that failed, each with the reason and what was and was not done.
   returned: when some failed

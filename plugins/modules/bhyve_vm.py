@@ -17,6 +17,8 @@ description:
   - UUID, MAC addresses, PCI slots and disk serials are given once and kept. Adding a disk moves no other device.
   - Everything is checked for the whole task before the first change.
   - What a running guest cannot take waits for its next boot and is reported as RV(pending).
+  - Where the host serves DHCP itself, the addresses of the guests' NICs are reserved in the same task, see C(ip) of
+    O(nics). The server is tried with them before anything changes, and told once, before the first guest starts.
 extends_documentation_fragment:
   - apiary.bhyve.guest
   - apiary.bhyve.attributes
@@ -28,7 +30,9 @@ seealso:
   - module: apiary.bhyve.bhyve_disk
   - module: apiary.bhyve.bhyve_nic
   - module: apiary.bhyve.bhyve_switch
+  - module: apiary.bhyve.dhcp_server
   - module: apiary.bhyve.bhyve_image
+  - module: apiary.bhyve.ipxe_image
   - module: apiary.bhyve.bhyve_vm_info
   - module: apiary.bhyve.bhyve_host
 author:
@@ -68,6 +72,24 @@ EXAMPLES = r"""
     disks: [{name: root, size: 20G, image: freebsd-14.3}]
     passthru:
       - {name: wan, selector: "pci0:4:0:0"}
+
+- name: A guest installs itself from the network, by a script of this host's TFTP server, and then boots from its disk
+  apiary.bhyve.bhyve_vm:
+    name: node7
+    state: started
+    os: linux
+    memory: 8G
+    disks: [{name: root, size: 80G}]
+    nics: [{name: lab, switch: lab, ip: 10.10.0.17}]
+    pxe: {script: ubuntu-autoinstall}
+
+- name: A guest without a disk boots from the network each time
+  apiary.bhyve.bhyve_vm:
+    name: thin1
+    state: started
+    memory: 2G
+    nics: [{name: lab, switch: lab}]
+    pxe: {script: freebsd-diskless, when: always}
 
 - name: A graphics card with its audio, in one slot of the guest
   apiary.bhyve.bhyve_vm:
@@ -113,6 +135,13 @@ EXAMPLES = r"""
     nics:
       - {name: wan, switch: customers, private: true}
       - {name: manage, switch: none, host_address: 10.1.1.1/30}
+
+- name: The guest has its address by DHCP, any of those that are kept for such on the other switch
+  apiary.bhyve.bhyve_vm:
+    name: web1
+    nics:
+      - {name: lab, switch: lab, ip: 10.10.0.11}
+      - {name: dmz, switch: dmz, ip: auto, hostname: www}
 
 - name: The guest answers on port 5901 with a German keyboard, and has a debug port
   apiary.bhyve.bhyve_vm:
@@ -231,6 +260,12 @@ vms:
           description: The port of each NIC on a VALE switch, or its link on a netgraph bridge.
           type: dict
           sample: {tenant: "vale0:1000"}
+        reservations:
+          description:
+            - What the host's own DHCP server has for each NIC, with the addresses that V(auto) has become. NICs without
+              a reservation are not in it.
+          type: dict
+          sample: {lab: {ip: 10.10.0.11, ip6: "", hostname: web1}}
         vnc:
           description: Where VNC listens.
           type: str
@@ -264,6 +299,12 @@ pending:
   returned: when the options are right
   type: dict
   sample: {web1: {memory.size: {running: 4G, next: 8G}}}
+reservations:
+  description: What was done about the host's own DHCP server, in order.
+  returned: when the options are right
+  type: list
+  elements: str
+  sample: [write /usr/local/etc/apiary/dhcpd.hosts, restart isc-dhcpd]
 shutdown_seconds:
   description: Seconds that all guests of the host may need to stop when it shuts down.
   returned: when the options are right

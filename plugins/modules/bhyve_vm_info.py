@@ -99,6 +99,10 @@ vms:
       type: list
       elements: dict
       sample: [{name: wan, state: present, selector: "pci0:4:0:0", slot: "", rom: ""}]
+    pxe:
+      description: How it boots from the network, none if it does not.
+      type: dict
+      sample: {state: present, image: ipxe, nic: "", script: installer, when: once}
     status:
       description:
         - What can be told of it and not asked for, as RV(apiary.bhyve.bhyve_vm#module:vms[].status). For guests of
@@ -115,6 +119,7 @@ vms:
         consoles: {com1: /dev/nmdm-web1.1B}
         taps: {lan: tap1000}
         ports: {}
+        reservations: {lab: {ip: 10.10.0.11, ip6: "", hostname: web1}}
         vnc: 127.0.0.1:5900
         disk_sizes: {data: 100G}
         pending: {memory.size: {running: 4G, next: 8G}}

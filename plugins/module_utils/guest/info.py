@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import pending_now
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import plugs_now
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import told
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
@@ -41,13 +42,12 @@ def entry(name: str, observed: Observed, now: float) -> Dict[str, Any]:
     own = observed.allocations.of(name)
     plugs = plugs_now(seen.record.guest, observed.allocations)
     options = view.options_of(seen.record)
+    details = {**_live(seen, now), "reservations": told(name, observed.dhcp.of(name))}
     for disk, shown in zip(seen.record.guest.disks, options["disks"]):
         size = actual_size(name, disk, observed)
         if size is not None:
             shown["size"] = format_size(size)
-    status = view.status_of(
-        seen.record.guest, seen.state, plugs, own.vnc.get(name), pending_now(seen), _live(seen, now)
-    )
+    status = view.status_of(seen.record.guest, seen.state, plugs, own.vnc.get(name), pending_now(seen), details)
     if seen.record.owner != observed.hostuuid:
         status["message"] = f"the record belongs to the host {seen.record.owner}"
     elif seen.record.origin is not None and seen.record.incomplete:

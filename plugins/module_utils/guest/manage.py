@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import SUBJECT
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import info, runtime
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.dependents import in_order
@@ -29,6 +30,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import read_chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.look import look_for_renames
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.references import with_followers
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.fleet import add_reservations
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
@@ -55,12 +57,12 @@ def manage(host: Host, requests: Sequence[Mapping[str, Any]], check_mode: bool) 
     read_conf(host)
     if check_mode:
         plan, observed = _plan(host, requests, lambda: UNALLOCATED, frozenset())
-        return Report(plan, observed, Outcome({one.name: one.describe() for one in plan.guests}))
+        return Report(plan, observed, plan.foretold())
     with host_lock(host):
         plan, observed = _plan(host, requests, _new_uuid, frozenset())
         report = Report(plan, observed)
         if not plan.stops:
-            report.outcome.add(plan.plan().apply(host))
+            report.outcome.add(plan.apply(host))
     if plan.stops:
         _stop_and_apply(host, requests, report)
     _start(host, report)
@@ -87,6 +89,7 @@ def _plan(
     plan = plan_fleet(desired, observed, stopped)
     check_disks(host, desired, observed, plan.stops, plan.plan().changes)
     check_roms(host, desired)
+    add_reservations(host, plan, desired, observed)
     return plan, observed
 
 
@@ -117,7 +120,8 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
                     raise ApiaryError(
                         f"guest {name} runs, though the runtime said that it was stopped; somebody may have started it"
                     )
-            report.outcome.add(plan.plan().apply(host))
+            report.outcome.add(plan.apply(host))
+            report.plan.reservations = plan.reservations
     except ApiaryError as error:
         # The guests are stopped already: say so, and do not leave those off that were only to be restarted.
         for name in (one.name for one in report.plan.guests):
@@ -131,6 +135,8 @@ def _start(host: Host, report: Report) -> None:
     was started here after all, is that a step of this task.
     """
     outcome = report.outcome
+    for name in report.plan.reservations.unserved(outcome):
+        outcome.failed.setdefault(name, ApiaryError("left off, since its reservation was not made"))
     wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}
     names: List[str] = []
     for name, step in wanted.items():
@@ -179,10 +185,11 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         "changed": outcome.changed,
         "vms": vms,
         "pending": _pending(vms),
+        "reservations": outcome.done.get(SUBJECT, []),
         "shutdown_seconds": report.plan.shutdown_seconds,
     }
     if with_diff:
-        result["diff"] = report.plan.plan().diff()
+        result["diff"] = report.plan.diff()
     if outcome.failed:
         result.update(failed_part(outcome))
     elif unread is not None:

@@ -29,6 +29,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import
     ObservedGuest,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import read_dhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, parse_wired
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
@@ -91,6 +92,7 @@ def observe(host: Host) -> Observed:
         processes=processes,
         allocations=allocations.load(host.read(ALLOCATIONS), ALLOCATIONS),
         free_bytes=datasets[conf.layout.dataset].size("available") if datasets else 0,
+        dhcp=read_dhcp(host),
     )
 
 

@@ -22,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import bh
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.state import Former
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import HostDhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import WiredMemory
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import Device
@@ -162,6 +163,8 @@ class Observed:
     chainload: Optional[Chainload] = None
     #: The former names of the task's guests, by the new ones, by which all that is observed goes already.
     formers: Mapping[str, Former] = field(default_factory=dict)
+    #: The host's own DHCP server, with its reservations.
+    dhcp: HostDhcp = HostDhcp()
 
     @property
     def renamed(self) -> Dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import further_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ALWAYS, ONCE
@@ -64,6 +65,10 @@ def nic_options() -> Dict[str, Any]:
         "slot": {"type": "int"},
         "host_address": {"type": "str"},
         "route": {"type": "list", "elements": "str"},
+        "ip": {"type": "str"},
+        "ip6": {"type": "str"},
+        "hostname": {"type": "str"},
+        "dhcp": {"type": "dict", "options": further_options()},
     }
 
 

@@ -35,9 +35,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe import scripts
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames import renaming
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import Wish, check_wired
-from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import parse_size
 
 
@@ -47,7 +49,7 @@ class GuestPlan:
 
     ``adopt``: it runs, but nobody supervises it any more; the runtime's start takes it on. ``awaits``: somebody else
     is about to start or to stop it; the runtime's start waits for what comes of that. ``slots``: where its devices sit
-    on its PCI bus, those that it loses included.
+    on its PCI bus, those that it loses included. ``reservations``: what is done about them, after its changes.
     """
 
     name: str
@@ -60,14 +62,15 @@ class GuestPlan:
     after: Mapping[str, Any] = field(default_factory=dict)
     entry: Dict[str, Any] = field(default_factory=dict)
     slots: Mapping[str, str] = field(default_factory=dict)
+    reservations: Sequence[str] = ()
 
     @property
     def changed(self) -> bool:
-        return bool(self.changes) or self.stop or self.start or self.adopt
+        return bool(self.changes or self.reservations) or self.stop or self.start or self.adopt
 
     def describe(self) -> List[str]:
         """The steps for humans, in order."""
-        steps = [change.describe() for change in self.changes]
+        steps = [*(change.describe() for change in self.changes), *self.reservations]
         return [*(["stop"] if self.stop else []), *steps, *([self.start_step] if self.start_step else [])]
 
     @property
@@ -89,6 +92,7 @@ class FleetPlan:
     warnings: List[str] = field(default_factory=list)
     shutdown_seconds: int = 0
     needs: Needs = field(default_factory=dict)
+    reservations: ReservationPlan = field(default_factory=ReservationPlan)
 
     @property
     def changed(self) -> bool:
@@ -117,6 +121,21 @@ class FleetPlan:
             plan.before[one.name] = one.before
             plan.after[one.name] = one.after
         return plan
+
+    def apply(self, host: Host) -> Outcome:
+        """Make the guests' changes, then those of their reservations."""
+        outcome = self.plan().apply(host)
+        self.reservations.apply(host, outcome)
+        return outcome
+
+    def foretold(self) -> Outcome:
+        """What becomes of it when nothing fails."""
+        done = {one.name: one.describe() for one in self.guests}
+        return Outcome({**done, **self.reservations.plan.descriptions()})
+
+    def diff(self) -> List[Dict[str, str]]:
+        """Ansible's diff: the guests, and the files of the DHCP server."""
+        return [*self.plan().diff(), *self.reservations.plan.diff()]
 
 
 @dataclass(frozen=True)

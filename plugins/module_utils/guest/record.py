@@ -86,7 +86,7 @@ def load(text: str, path: str, name: str, rolled_back: bool = False) -> Record:
             origin_from_json(data.get("origin")),
             renaming_from_json(data.get("renaming")),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (UnknownState, ValueError, KeyError, TypeError) as error:
         raise UnknownState(f"{path} cannot be read as a guest's record ({error!r}); put back a copy of it") from error
     if record.renaming == Renaming(record.guest.name, name) or (rolled_back and record.guest.name != name):
         # Its directory has the new name already, the record was not written since.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, from_json, to_json
+
 ZVOL = ("zvol", "sparse-zvol")
 FILE = ("file", "sparse-file")
 PATH = "path"
@@ -18,6 +20,8 @@ NONE = "none"
 #: When a guest boots from the network: as long as its first disk has no boot signature, or each time.
 ONCE = "once"
 ALWAYS = "always"
+#: The reservation of a NIC of which nothing is declared: name, owner and addresses follow from the NIC.
+FURTHER = Reservation("", "", "")
 
 #: Options of a guest that are fields of Guest and need no other form.
 PLAIN = (
@@ -90,6 +94,8 @@ class Nic:
     its side of the wire and reaches each ``route`` through the guest. ``private``: it passes no frames to other private
     members of its bridge. ``vlan``: that of its frames without a tag, 0 for none; ``tagged``: those of its frames with
     one, as numbers and ranges in order. ``slot``: the slot on PCI bus 0 that was asked for, 0 for none.
+
+    ``ip``, ``ip6``, ``hostname`` and ``dhcp`` are what a DHCP server is to tell the guest; ``ip`` may be AUTO.
     """
 
     name: str
@@ -103,6 +109,10 @@ class Nic:
     slot: int = 0
     host_address: str = ""
     route: Tuple[str, ...] = ()
+    ip: str = ""
+    ip6: str = ""
+    hostname: str = ""
+    dhcp: Reservation = FURTHER
 
     @property
     def is_plugged(self) -> bool:
@@ -253,11 +263,16 @@ def guest_to_json(guest: Guest) -> Dict[str, Any]:
     data["loader"]["env"] = dict(guest.loader.env)
     for disk, shown in zip(guest.disks, data["disks"]):
         shown["properties"] = dict(disk.properties)
+    # What is not there is not written: an older apiary.bhyve can read the record then.
     if not guest.passthru:
-        # An older apiary.bhyve can read the record then.
         del data["passthru"]
     if guest.pxe is None:
         del data["pxe"]
+    for nic, shown in zip(guest.nics, data["nics"]):
+        shown["dhcp"] = {key: value for key, value in to_json(nic.dhcp).items() if key not in ("owner", "mac")}
+        for option in ("ip", "ip6", "hostname", "dhcp"):
+            if not shown[option]:
+                del shown[option]
     return data
 
 
@@ -294,6 +309,7 @@ def _nic(data: Mapping[str, Any]) -> Nic:
     values = _known(Nic, data)
     values["route"] = tuple(values.get("route", ()))
     values["tagged"] = tuple(values.get("tagged", ()))
+    values["dhcp"] = from_json(FURTHER.name, {"owner": "", "mac": "", **values.get("dhcp", {})})
     return Nic(**values)
 
 

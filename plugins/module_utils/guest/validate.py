@@ -22,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import ci
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru import checks as passthru_checks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.image import check_image
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import check_scripts
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.claims import check_claims
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
 
@@ -55,6 +56,7 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
     after = guests_after(desired, observed)
     _check_unread(desired, observed)
     _check_macs(desired, observed)
+    check_claims(desired, after)
     check_host_addresses(desired, after, observed)
     check_vale_ports(desired, after, observed)
     _check_vnc_ports(desired)
@@ -65,7 +67,7 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
             check_sizes(one, observed)
             cloning.check(one, observed)
             check_image(one, observed)
-            check_scripts(one, observed)
+            check_scripts(one, after, observed)
     check_space(desired, observed)
     passthru_checks.check(desired, after, observed)
 

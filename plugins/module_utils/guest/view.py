@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import nmdm
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import shown_dhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, PLAIN, Disk, Guest, Passthru
@@ -95,6 +96,10 @@ def _nics(guest: Guest, identity: Identity) -> List[Dict[str, Any]]:
             "slot": nic.slot,
             "host_address": nic.host_address,
             "route": list(nic.route),
+            "ip": nic.ip,
+            "ip6": nic.ip6,
+            "hostname": nic.hostname,
+            "dhcp": shown_dhcp(nic.dhcp),
         }
         for nic in guest.nics
     ]
@@ -157,6 +162,7 @@ def status_of(
         "consoles": {f"com{port}": nmdm(guest.name, port, "B") for port, kind in ports if kind == "nmdm"},
         "taps": {nic: plug.name for nic, plug in plugs.items() if plug.outlet.kind == TAP},
         "ports": {nic: plug.name for nic, plug in plugs.items() if plug.outlet.kind != TAP},
+        "reservations": {},
         "vnc": None,
         "pending": {key: {"running": values[0], "next": values[1]} for key, values in pending.items()},
         "pid": None,

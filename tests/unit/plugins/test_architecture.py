@@ -26,10 +26,11 @@ MAY_USE: Dict[str, Set[str]] = {
     "network": {"system", "results", *DOING},
     "boot": {"storage", "system", "results", *DOING},
     "passthru": {"network", "storage", "system", "results", *DOING},
+    "dhcp": {"network", "system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "passthru", "boot", "system", "results", *DOING},
-    "modules": {"guest", "boot", "network", "passthru", "storage", "system", "module", "results", *DOING},
+    "guest": {"storage", "network", "passthru", "dhcp", "boot", "system", "results", *DOING},
+    "modules": {"guest", "boot", "dhcp", "network", "passthru", "storage", "system", "module", "results", *DOING},
 }
 
 

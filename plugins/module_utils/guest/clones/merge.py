@@ -13,6 +13,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.state import Source
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.merge import Present
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, with_eui64
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import of_a_copy
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.origin import Origin, split_option
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
@@ -23,7 +24,8 @@ def clone_of(record: Record, name: str, sizes: Mapping[str, Present]) -> Guest:
     """The source's declaration under a new name.
 
     New are the name, the MAC addresses (also explicit ones) and the VNC port; a clone is not protected, and has no
-    detached disks and no devices of the host, which only one guest can have. All else is as it is there.
+    detached disks, no devices of the host and no fixed addresses or host names, which only one guest can have. All else
+    is as it is there.
     """
     guest = record.guest
     return replace(
@@ -31,7 +33,7 @@ def clone_of(record: Record, name: str, sizes: Mapping[str, Present]) -> Guest:
         name=name,
         protected=False,
         disks=tuple(_disk(disk, sizes) for disk in guest.attached),
-        nics=tuple(replace(nic, mac="") for nic in guest.nics),
+        nics=tuple(of_a_copy(nic) for nic in guest.nics),
         passthru=(),
         vnc=replace(guest.vnc, port=0) if guest.vnc is not None else None,
     )

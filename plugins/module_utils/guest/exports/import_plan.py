@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checks import c
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.archive import STREAM, Manifest, Member
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.options import Import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import Identity, allocate, with_eui64
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import of_a_copy
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE, PATH, ZVOL, Disk, Guest
@@ -133,7 +134,7 @@ def _identity(incoming: Incoming, guest: Guest, new_uuid: Callable[[], str]) -> 
     if incoming.name != exported.guest.name:
         known = with_eui64(known, exported.guest)
     if not incoming.wanted.keep_identity:
-        guest = replace(guest, nics=tuple(replace(nic, mac="") for nic in guest.nics))
+        guest = replace(guest, nics=tuple(of_a_copy(nic) for nic in guest.nics))
         known = replace(known, uuid="", macs={})
     return guest, allocate(guest, known, None, new_uuid)
 

@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import SUBJECT
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, info, record, view
@@ -41,6 +42,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan, plan_wishes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.wishes import wishes_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import needs as reads_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -91,6 +94,7 @@ class Report:
     elements: List[Element]
     observed: Observed
     outcome: Outcome = field(default_factory=Outcome)
+    reservations: ReservationPlan = field(default_factory=ReservationPlan)
 
     @property
     def todo(self) -> List[Todo]:
@@ -99,7 +103,7 @@ class Report:
 
     @property
     def warnings(self) -> List[str]:
-        return [text for one in self.todo for text in one.adapted.warnings]
+        return [*(text for one in self.todo for text in one.adapted.warnings), *self.reservations.warnings]
 
 
 def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
@@ -117,8 +121,12 @@ def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
             for todo in report.todo:
                 todo.opened.verify(None)
                 report.outcome.done[todo.name] = describe(todo)
+            for name, steps in report.reservations.describe().items():
+                report.outcome.done.setdefault(name, []).extend(steps)
         else:
             _import_all(host, report)
+            if report.reservations.changed:
+                _reserve(host, report)
     return report
 
 
@@ -140,6 +148,24 @@ def _import_all(host: Host, report: Report) -> None:
             except ApiaryError as error:
                 report.outcome.failed[todo.name] = error
                 report.outcome.skipped[todo.name] = describe(todo)
+
+
+def _reserve(host: Host, report: Report) -> None:
+    """Make the reservations of the guests that are there now."""
+    outcome = report.outcome
+    try:
+        with host_lock(host):
+            observed = observe(host)
+            there = [one.name for one in report.elements if one.name not in outcome.failed]
+            desired = [_as_it_is(name, observed) for name in there if observed.guest(name).record is not None]
+            plan_wishes(host, wishes_of(desired, observed)).apply(host, outcome)
+    except ApiaryError as error:
+        outcome.failed[SUBJECT] = error
+
+
+def _as_it_is(name: str, observed: Observed) -> Desired:
+    seen = observed.guest(name)
+    return Desired(name, "present", {}, seen, seen.record)
 
 
 def _new_uuid() -> str:
@@ -176,14 +202,17 @@ def _read(host: Host, files: Sequence[Opened], new_uuid: Callable[[], str]) -> R
     report = Report([Element(one) for one in files], observed)
     check_once([one.name for one in report.elements], "imports")
     new = [one for one in report.elements if not _is_there(host, one.opened, observed)]
-    _plan(host, new, observed, new_uuid)
+    desired = _plan(host, new, observed, new_uuid)
+    # Those that are there may lack them, if the task that imported them broke off.
+    desired += [_as_it_is(one.name, observed) for one in report.elements if one not in new]
+    report.reservations = plan_wishes(host, wishes_of(desired, observed))
     for element in report.elements:
         element.entry = _entry(element, report.observed)
     return report
 
 
-def _plan(host: Host, new: Sequence[Element], observed: Observed, new_uuid: Callable[[], str]) -> None:
-    """Plan the guests that are not there, together, as if their disks were."""
+def _plan(host: Host, new: Sequence[Element], observed: Observed, new_uuid: Callable[[], str]) -> List[Desired]:
+    """Plan the guests that are not there, together, as if their disks were; returns what they are to be."""
     taken, wanted = taken_on(observed), []
     adapted: List[Adapted] = []
     desired: List[Desired] = []
@@ -202,6 +231,7 @@ def _plan(host: Host, new: Sequence[Element], observed: Observed, new_uuid: Call
     read_properties(host, desired, observed)
     for element, own, plan in zip(new, adapted, _planned(host, desired, observed)):
         element.todo = Todo(element.opened, own, plan)
+    return desired
 
 
 def _is_there(host: Host, opened: Opened, observed: Observed) -> bool:
@@ -315,5 +345,5 @@ def result_of(host: Host, report: Report, check_mode: bool, with_diff: bool) -> 
         entries.append(entry)
     result: Dict[str, Any] = {"changed": outcome.changed, "imports": entries, **failed_part(outcome)}
     if with_diff:
-        result["diff"] = diff.diff()
+        result["diff"] = [*diff.diff(), *report.reservations.plan.diff()]
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import check_addresses
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.host_side import check_host_side
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import NONE, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.lanes import VLANS
@@ -48,3 +49,4 @@ def check_nic(nic: Nic, at: str) -> None:
                     "bridge that has the host's address (bhyve_switch)"
                 )
     check_host_side(nic, at)
+    check_addresses(nic, at)

@@ -40,4 +40,12 @@ def _entry(task: PartTask, vm: Mapping[str, Any], slots: Mapping[str, str]) -> D
     if options is None:
         return {**common, "state": "absent", "pending": pending}
     port = {**(status.get("taps") or {}), **(status.get("ports") or {})}.get(task.name, "")
-    return {**options, **common, "port": port, "pci_address": address, "pending": pending}
+    reservation = (status.get("reservations") or {}).get(task.name)
+    return {
+        **options,
+        **common,
+        "port": port,
+        "pci_address": address,
+        "reservation": reservation,
+        "pending": pending,
+    }

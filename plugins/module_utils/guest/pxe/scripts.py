@@ -15,8 +15,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, SUFFIX, load, script_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import hostname_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
@@ -53,12 +55,23 @@ def _has_script(request: Mapping[str, Any], observed: Observed) -> bool:
     return request.get("pxe") is not None or any(guest.pxe is not None and guest.pxe.script for guest in guests)
 
 
-def check_scripts(one: Desired, observed: Observed) -> None:
-    """BadInput when the task gives a guest a script that it cannot have."""
-    if one.request.get("pxe") and observed.chainload is not None:
-        trouble = _trouble(one, observed.chainload)
-        if trouble:
-            raise BadInput(f"guest {one.name}: pxe.script: {trouble}")
+def check_scripts(one: Desired, after: Mapping[str, Guest], observed: Observed) -> None:
+    """BadInput when the task gives a guest a script that it cannot have. ``after``: all guests as they will be."""
+    guest = one.guest
+    if not one.request.get("pxe") or guest.pxe is None or not guest.pxe.script:
+        return
+    at = f"guest {one.name}: pxe.script: "
+    link = link_of(guest, guest.name)
+    if not link:
+        raise BadInput(
+            f"{at}the guest asks for its script by its host name, and {one.name} is none; give the NIC a hostname"
+        )
+    for name, other in after.items():
+        if name != one.name and other.pxe is not None and other.pxe.script and link_of(other, name) == link:
+            raise BadInput(f"{at}{link} is by what guest {name} asks for its own; give one of the two another hostname")
+    trouble = _trouble(one, observed.chainload) if observed.chainload is not None else ""
+    if trouble:
+        raise BadInput(f"{at}{trouble}")
 
 
 def _trouble(one: Desired, chainload: Chainload) -> str:
@@ -66,7 +79,7 @@ def _trouble(one: Desired, chainload: Chainload) -> str:
     pxe = one.guest.pxe
     if pxe is None or not pxe.script:
         return ""
-    script, link = script_name(pxe.script), _link(one.name)
+    script, link = script_name(pxe.script), link_of(one.guest, one.name)
     there = sorted(name for name, to in chainload.links.items() if not to.startswith(_OURS))
     if script not in there:
         known = ", ".join(there) or "none"
@@ -86,7 +99,7 @@ def warnings(one: Desired, observed: Observed) -> List[str]:
     pxe, old = one.guest.pxe, one.old
     if pxe is None or not pxe.script or (old is not None and old.pxe == pxe):
         return []
-    link = _link(one.name)
+    link = link_of(one.guest, one.name)
     return [
         f"guest {one.name}: pxe.script: this host serves no boot scripts (no {NOTE}); the server that does needs "
         f"{script_name(pxe.script)} as chainload/{link}"
@@ -100,13 +113,13 @@ def script_steps(one: Desired, observed: Observed) -> List[Change]:
         return []
     wanted: Dict[str, str] = {}
     if one.record is not None and one.guest.pxe is not None and one.guest.pxe.script and not _trouble(one, chainload):
-        link, script = _link(one.name), script_name(one.guest.pxe.script)
-        if link != script:
+        link, script = link_of(one.guest, one.name), script_name(one.guest.pxe.script)
+        if link and link != script:
             wanted[link] = _OURS + script
     former = observed.formers.get(one.name)
-    # Whatever the record says: an earlier task may have come no further than that.
+    # Whatever the record says of pxe: an earlier task may have come no further than that.
     names = [one.name, *([former.name] if former is not None else [])]
-    had = [_link(name) for name in names]
+    had = [link for name in names for link in _links(one.old, name)]
     steps: List[Change] = []
     for link in dict.fromkeys([*had, *wanted]):
         path, target = f"{chainload.directory}/{link}", chainload.links.get(link)
@@ -119,14 +132,23 @@ def script_steps(one: Desired, observed: Observed) -> List[Change]:
 
 def _keeps(one: Desired, link: str) -> bool:
     """Whether a link stays though its script is gone: the guest has not been given another."""
-    return (
-        one.record is not None and one.guest.pxe is not None and bool(one.guest.pxe.script) and link == _link(one.name)
-    )
+    if one.record is None or one.guest.pxe is None or not one.guest.pxe.script:
+        return False
+    return link == link_of(one.guest, one.name)
 
 
-def _link(name: str) -> str:
-    """The name by which a guest asks for its script: that of the guest."""
-    return f"{name}{SUFFIX}"
+def link_of(guest: Guest, name: str) -> str:
+    """By what a guest of that name asks for its script: the host name that DHCP gives to its NIC, '' if none."""
+    wanted = guest.pxe.nic if guest.pxe is not None else ""
+    nic = guest.nic(wanted) if wanted else next(iter(guest.nics), None)
+    host = hostname_of(name, nic) if nic is not None else ""
+    return f"{host}{SUFFIX}" if host else ""
+
+
+def _links(guest: Optional[Guest], name: str) -> List[str]:
+    """By what a guest may have asked for it, whichever NIC that was."""
+    hosts = [hostname_of(name, nic) for nic in guest.nics] if guest is not None else []
+    return [f"{host}{SUFFIX}" for host in dict.fromkeys(hosts) if host]
 
 
 @dataclass(frozen=True)

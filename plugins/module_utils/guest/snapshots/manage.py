@@ -18,6 +18,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.propertie
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan, plan_wishes
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.wishes import wishes_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import note as snapshot_note
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.note import Note
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.options import ROLLED_BACK, Wanted
@@ -48,6 +50,7 @@ class Report:
     """What was done, guest by guest; ``elements`` is the plan in the order of the task."""
 
     elements: List[Element]
+    reservations: ReservationPlan = field(default_factory=ReservationPlan)
     outcome: Outcome = field(default_factory=Outcome)
 
 
@@ -59,15 +62,17 @@ def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
     """
     conf = read_conf(host)
     if check_mode:
-        report = Report(_plan(host, wanted, frozenset()))
+        report = Report(*_plan(host, wanted, frozenset()))
+        report.outcome.done.update(report.reservations.plan.descriptions())
         for element in report.elements:
             report.outcome.done.setdefault(element.wanted.vm, []).extend(element.describe())
         return report
     with host_lock(host):
-        report = Report(_plan(host, wanted, frozenset()))
+        report = Report(*_plan(host, wanted, frozenset()))
         stops = [element.wanted.vm for element in report.elements if element.stop]
         if not stops:
             report.outcome.add(plan_of(report.elements).apply(host))
+            report.reservations.apply(host, report.outcome)
     starts = [element.wanted.vm for element in report.elements if element.start]
     if stops:
         starts = _stop_and_apply(host, wanted, stops, report)
@@ -75,28 +80,31 @@ def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
     return report
 
 
-def _plan(host: Host, wanted: Sequence[Wanted], stopped: FrozenSet[str]) -> List[Element]:
+def _plan(host: Host, wanted: Sequence[Wanted], stopped: FrozenSet[str]) -> Tuple[List[Element], ReservationPlan]:
     observed = observe(host)
     back = [one for one in wanted if one.state == ROLLED_BACK]
     storage = with_tags(host, read_storage(host, datasets_to_read(wanted, observed)))
     planner = Planner(observed, storage, time.time())
     planned = {id(one): planner.plan(one) for one in wanted if one.state != ROLLED_BACK}
     planner.check_space()
+    reservations = ReservationPlan()
     if back:
         observed = observe_more(host, observed, {"disks"})
         targets = [target_of(one, observed, storage, _note(host, one.vm, observed)) for one in back]
         for target in targets:
             _check_openers(host, target, observed)
         cases = [_case(host, target, observed) for target in targets]
-        observed = _with_properties(host, cases, observed)
-        planned.update((id(element.wanted), element) for element in plan_rollbacks(cases, observed, storage, stopped))
-    return [planned[id(one)] for one in wanted]
-
-
-def _with_properties(host: Host, cases: Sequence[Case], observed: Observed) -> Observed:
-    """What is observed, with the ZFS properties that the disks of the past declare."""
-    desired = [Desired(case.target.seen.name, "present", {}, case.target.seen, case.merged.record) for case in cases]
-    return read_properties(host, desired, observed)
+        desired = [
+            Desired(case.target.seen.name, "present", {}, case.target.seen, case.merged.record) for case in cases
+        ]
+        # The ZFS properties that the disks of the past declare.
+        observed = read_properties(host, desired, observed)
+        elements = plan_rollbacks(cases, observed, storage, stopped)
+        reservations = plan_wishes(host, wishes_of(desired, observed))
+        for element in elements:
+            element.reservations = reservations.steps.get(element.wanted.vm, ())
+        planned.update((id(element.wanted), element) for element in elements)
+    return [planned[id(one)] for one in wanted], reservations
 
 
 def _note(host: Host, guest: str, observed: Observed) -> Optional[Note]:
@@ -137,11 +145,12 @@ def _stop_and_apply(host: Host, wanted: Sequence[Wanted], stops: Sequence[str], 
     remaining = [one for one in wanted if one.vm not in outcome.failed]
     try:
         with host_lock(host):
-            elements = _plan(host, remaining, stopped)
+            elements, reservations = _plan(host, remaining, stopped)
             again = {element.wanted.vm for element in elements if element.stop}
             if again:
                 raise ApiaryError(f"{', '.join(sorted(again))} was started again by somebody; nothing was rolled back")
             outcome.add(plan_of(elements).apply(host))
+            reservations.apply(host, outcome)
             new = {id(element.wanted): element for element in elements}
             report.elements = [new.get(id(element.wanted), element) for element in report.elements]
             starts = [element.wanted.vm for element in elements if element.start]
@@ -188,10 +197,10 @@ def result_of(report: Report, with_diff: bool) -> Dict[str, Any]:
         entries.append(entry)
     result: Dict[str, Any] = {"changed": outcome.changed, "snapshots": entries, **failed_part(outcome)}
     if with_diff:
-        result["diff"] = plan_of(report.elements).diff()
+        result["diff"] = [*plan_of(report.elements).diff(), *report.reservations.plan.diff()]
     return result
 
 
 def warnings_of(report: Report) -> Tuple[str, ...]:
     """What the user should know."""
-    return tuple(text for element in report.elements for text in element.warnings)
+    return (*(text for element in report.elements for text in element.warnings), *report.reservations.warnings)

@@ -47,16 +47,17 @@ class Element:
     before: Dict[str, Any] = field(default_factory=dict)
     after: Dict[str, Any] = field(default_factory=dict)
     warnings: List[str] = field(default_factory=list)
+    reservations: Sequence[str] = ()
     stop: bool = False
     start: bool = False
 
     @property
     def changed(self) -> bool:
-        return bool(self.changes) or self.stop or self.start
+        return bool(self.changes or self.reservations) or self.stop or self.start
 
     def describe(self) -> List[str]:
         """The steps for humans, in order."""
-        steps = [change.describe() for change in self.changes]
+        steps = [*(change.describe() for change in self.changes), *self.reservations]
         return [*(["stop"] if self.stop else []), *steps, *(["start"] if self.start else [])]
 
 

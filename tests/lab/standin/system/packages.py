@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from .. import paths, state
 from . import cli
 
+_TREES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "packages")
+_SAMPLE = ".sample"
 _OVMF = "/usr/share/OVMF"
 _IPXE = "/usr/local/share/ipxe"
 #: Unpacked by tests/tools/setup-packages: Debian's package ipxe of the release after this one's.
@@ -23,7 +26,12 @@ _FIRMWARE = "/usr/local/share/uefi-firmware"
 
 
 class Package(NamedTuple):
-    """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here)."""
+    """A package of the catalogue: ``copies`` are (file of Debian's, path here), ``links`` (target, path here).
+
+    ``tree`` says that it has files of its own, which lie as they will below ``standin/packages/NAME``. A file
+    ``X.sample`` among them becomes ``X`` too, unless there is one. ``folders`` are (directory, mode),
+    ``users`` (name, number, full name), each with a group of its name; they stay when the package goes.
+    """
 
     name: str
     version: str
@@ -33,9 +41,22 @@ class Package(NamedTuple):
     needs: Tuple[str, ...] = ()
     copies: Tuple[Tuple[str, str], ...] = ()
     links: Tuple[Tuple[str, str], ...] = ()
+    tree: bool = False
+    folders: Tuple[Tuple[str, int], ...] = ()
+    users: Tuple[Tuple[str, int, str], ...] = ()
 
     def files(self) -> List[str]:
-        return [path for _source, path in self.copies] + [path for _target, path in self.links]
+        others = [path for _source, path in self.copies] + [path for _target, path in self.links]
+        return [*others, *self.own()]
+
+    def own(self) -> List[str]:
+        """The paths of its tree's files on the host."""
+        top = os.path.join(_TREES, self.name)
+        return sorted(
+            os.path.join(folder, name)[len(top) :]
+            for folder, _folders, names in (os.walk(top) if self.tree else ())
+            for name in names
+        )
 
 
 _FIRMWARE_FILES = ("BHYVE_UEFI.fd", "BHYVE_UEFI_CODE.fd", "BHYVE_UEFI_VARS.fd")
@@ -76,6 +97,43 @@ CATALOGUE: Dict[str, Package] = {
                 *((f"{_IPXE_FILES}/{name}", f"{_IPXE}/{name}") for name in ("ipxe.lkrn", "ipxe.pxe", "undionly.kpxe")),
             ),
         ),
+        Package(
+            "isc-dhcp44-server",
+            "4.4.3P1_5",
+            "net/isc-dhcp44-server",
+            "ISC Dynamic Host Configuration Protocol server",
+            7,
+            links=(
+                ("/usr/libdata/standin/dhcpd", "/usr/local/sbin/dhcpd"),
+                ("isc-dhcpd", "/usr/local/etc/rc.d/isc-dhcpd6"),
+            ),
+            tree=True,
+            users=(("dhcpd", 136, "ISC DHCP daemon"),),
+        ),
+        Package(
+            "dnsmasq",
+            "2.90_4,1",
+            "dns/dnsmasq",
+            "Lightweight DNS forwarder, DHCP, and TFTP server",
+            1,
+            links=(("/usr/libdata/standin/dnsmasq", "/usr/local/sbin/dnsmasq"),),
+            tree=True,
+        ),
+        Package(
+            "kea",
+            "2.2.0",
+            "net/kea",
+            "Alternative DHCP implementation by ISC",
+            39,
+            links=(
+                ("/usr/libdata/standin/kea-dhcp4", "/usr/local/sbin/kea-dhcp4"),
+                ("/usr/libdata/standin/kea-dhcp6", "/usr/local/sbin/kea-dhcp6"),
+                # Debian's Kea has it compiled in as the directory of the leases.
+                ("/var/db/kea", "/var/lib/kea"),
+            ),
+            tree=True,
+            folders=(("/var/db/kea", 0o750), ("/var/log/kea", 0o750), ("/var/run/kea", 0o750)),
+        ),
     )
 }
 #: What a host has before anybody asked for anything.
@@ -114,7 +172,22 @@ def wanted_with_needs(names: List[str]) -> List[Package]:
     return found
 
 
+def _add_line(path: str, name: str, line: str) -> None:
+    """Append a user's or a group's line unless there is one of that name."""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if any(one.startswith(f"{name}:") for one in file):
+                return
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
 def _put(package: Package, top: str) -> None:
+    for name, number, full in package.users:
+        rest = f"{full}:/nonexistent:/usr/sbin/nologin"
+        _add_line(f"{top}/etc/group", name, f"{name}:*:{number}:")
+        _add_line(f"{top}/etc/passwd", name, f"{name}:*:{number}:{number}:{rest}")
+        _add_line(f"{top}/etc/master.passwd", name, f"{name}:*:{number}:{number}::0:0:{rest}")
     for source, path in package.copies:
         if not os.path.exists(paths.LINUX + source):
             cli.not_built("pkg", f"{package.name} without {source} (tests/tools/setup-packages lab fetches it)")
@@ -126,6 +199,14 @@ def _put(package: Package, top: str) -> None:
         if os.path.lexists(real):
             os.unlink(real)
         os.symlink(target, real)
+    for folder, mode in package.folders:
+        os.makedirs(top + folder, exist_ok=True)
+        os.chmod(top + folder, mode)
+    for path in package.own():
+        os.makedirs(os.path.dirname(top + path), exist_ok=True)
+        shutil.copy(_TREES + "/" + package.name + path, top + path)
+        if path.endswith(_SAMPLE) and not os.path.lexists(top + path[: -len(_SAMPLE)]):
+            shutil.copy(top + path, top + path[: -len(_SAMPLE)])
 
 
 def install_below(top: str, package: Package) -> None:
@@ -153,7 +234,11 @@ def install(package: Package) -> None:
 
 
 def remove(name: str) -> None:
-    """Take the package's files away and forget it."""
+    """Take the package's files away and forget it; what was made of a sample and changed since stays."""
+    for path in CATALOGUE[name].own():
+        made = paths.root(path[: -len(_SAMPLE)])
+        if path.endswith(_SAMPLE) and os.path.isfile(made) and filecmp.cmp(paths.root(path), made, shallow=False):
+            os.unlink(made)
     for path in CATALOGUE[name].files():
         if os.path.lexists(paths.root(path)):
             os.unlink(paths.root(path))

@@ -183,6 +183,27 @@ def test_the_link_to_the_script_comes_changes_and_goes(host: Any, request_of: Ma
         assert scripts_of(serving(host, web1="./installer.ipxe").plan(request_of(**last))) == [gone]
 
 
+def test_the_guest_asks_by_the_host_name_of_its_nic(host: Any, request_of: Make) -> None:
+    nics = [LAN, {**LAN, "name": "boot", "hostname": "node7"}]
+    request = request_of(**{**NEW, "nics": nics}, pxe={"script": "installer", "nic": "boot"})
+    assert scripts_of(serving(host).plan(request)) == [f"link {SCRIPTS}/node7.ipxe to installer.ipxe"]
+    host.make(request)
+    serving(host, node7="./installer.ipxe")
+    moved = host.plan(request_of(nics=[{"name": "boot", "hostname": "node8"}]))
+    assert scripts_of(moved) == [
+        f"remove the link {SCRIPTS}/node7.ipxe to installer.ipxe",
+        f"link {SCRIPTS}/node8.ipxe to installer.ipxe",
+    ]
+    mine = {**LAN, "hostname": "node7", "mac": "5a:00:00:00:00:07"}
+    other = request_of(**{**NEW, "nics": [mine]}, name="web2", pxe={"script": "menu"})
+    with pytest.raises(BadInput, match=r"node7\.ipxe is by what guest web1 asks for its own"):
+        host.plan(other)
+    with pytest.raises(
+        BadInput, match="asks for its script by its host name, and a_b is none; give the NIC a hostname"
+    ):
+        host.plan(request_of(**NEW, name="a_b", pxe={"script": "menu"}))
+
+
 def test_what_is_not_ours_stays(host: Any, request_of: Make) -> None:
     request = request_of(**NEW, pxe={"script": "installer"})
     for somebody in ("", "menu.ipxe", "/elsewhere/web1.ipxe"):

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ISC's dhcpd: dhcpd.conf(5) with our file included, tried by ``dhcpd -t``, taken by a restart (it knows no reload)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from typing import List, Optional, Sequence, Tuple
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, Update
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.conf import Found, interpret
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.render import (
+    check_statements,
+    hooked_in,
+    rendered,
+    with_hook,
+    with_other_hook,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.statements import parse
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError, UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read_values
+
+DHCPD = "/usr/local/sbin/dhcpd"
+PACKAGE = "isc-dhcp44-server"
+CONF = "/usr/local/etc/dhcpd.conf"
+CONF6 = "/usr/local/etc/dhcpd6.conf"
+HOSTS = "/usr/local/etc/apiary/dhcpd.hosts"
+HOSTS6 = "/usr/local/etc/apiary/dhcpd6.hosts"
+
+_TIMEOUT = 120.0
+#: dhcpd(8) says these whatever it was asked, and its complaint stands between.
+_BANNER = re.compile(
+    r"(Internet Systems Consortium DHCP Server|Copyright |All rights reserved|For info, please visit|Config file:|"
+    r"Database file:|PID file:|exiting\.|$).*"
+)
+_BUG_REPORT = "If you think you have received this message due to a bug"
+
+
+class Isc(Backend):
+    """isc-dhcpd, and isc-dhcpd6 for IPv6."""
+
+    name = "isc"
+
+    def daemons(self) -> Tuple[Daemon, ...]:
+        return (Daemon(CONF, HOSTS, "isc-dhcpd"),)
+
+    def check(self, one: Reservation, daemons: Sequence[Daemon], at: str) -> None:
+        check_statements(one, at)
+
+    def read(self, host: Host, daemon: Daemon) -> Known:
+        require_dhcpd(host)
+        conf = host.read(daemon.conf)
+        if conf is None:
+            raise BadInput(
+                f"conf: {daemon.conf} does not exist; write the server's configuration first, by the role "
+                "apiary.bhyve.dhcp_server or by hand"
+            )
+        _check_conf_of_service(host, daemon)
+        statements = parse(conf, daemon.conf)
+        found = interpret(statements, daemon.conf)
+        found.includes = [
+            path for path in found.includes if os.path.normpath(path) != os.path.normpath(daemon.hosts_file)
+        ]
+        _read_included(host, daemon, found)
+        return Known(
+            daemon,
+            conf,
+            host.read(daemon.hosts_file),
+            bool(hooked_in(statements, daemon.hosts_file)),
+            is_running(host, daemon.service),
+            tuple(found.subnets),
+            tuple(found.hosts),
+        )
+
+    def hooked(self, conf: str, daemon: Daemon) -> str:
+        return with_hook(conf, daemon.hosts_file, daemon.conf)
+
+    def render(self, reservations: Sequence[Reservation], known: Known) -> str:
+        return rendered(reservations, known.daemon.family)
+
+    def validate(self, host: Host, update: Update) -> None:
+        validate_conf(host, update.daemon, update.conf, update.hosts_text)
+
+    def activation(self, update: Update) -> str:
+        return f"restart {update.daemon.service}"
+
+    def activate(self, host: Host, update: Update) -> None:
+        service = update.daemon.service
+        host.run(
+            ["service", service, "onerestart"],
+            what=f"cannot restart {service} with its new configuration",
+            timeout=_TIMEOUT,
+            hint="See /var/log/messages; the files are in place, and the next task tries again",
+        )
+
+
+def require_dhcpd(host: Host) -> None:
+    """BadInput unless the server is installed."""
+    if host.stat(DHCPD) is None:
+        raise BadInput(
+            f"backend: isc: {DHCPD} does not exist; install the package {PACKAGE}, which the role "
+            "apiary.bhyve.dhcp_server does"
+        )
+
+
+def is_running(host: Host, service: str) -> bool:
+    """What rc(8) knows. UnknownState when it does not say."""
+    argv = ["service", service, "onestatus"]
+    done = host.run(argv, what=f"cannot ask whether {service} runs", accept=(0, 1), timeout=_TIMEOUT)
+    if done.rc == 0 and " is running as pid " in done.stdout:
+        return True
+    if done.rc == 1 and " is not running" in done.stdout:
+        return False
+    said = (done.stderr or done.stdout).strip() or "nothing"
+    raise UnknownState(f"service: `{' '.join(argv)}` exited {done.rc} and said: {said}; nothing was changed")
+
+
+def validate_conf(host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
+    """``dhcpd -t`` on both texts together, before any of them is in its place. CommandError says what it minds."""
+    folder = tempfile.mkdtemp(prefix="apiary-dhcpd-")
+    try:
+        paths = {os.path.join(folder, "dhcpd.conf"): daemon.conf, os.path.join(folder, "hosts"): daemon.hosts_file}
+        staged_conf, staged_hosts = paths
+        host.write(staged_conf, with_other_hook(conf, daemon.hosts_file, staged_hosts, daemon.conf), mode=0o600)
+        host.write(staged_hosts, hosts_text, mode=0o600)
+        family = ["-6"] if daemon.family == 6 else []
+        argv = [DHCPD, *family, "-t", "-cf", staged_conf]
+        what = f"{DHCPD} refuses the new configuration"
+        try:
+            host.run(argv, what=what, timeout=_TIMEOUT)
+        except CommandError as error:
+            said = complaint(error.stderr or error.stdout, tuple(paths.items()))
+            raise CommandError(what, argv, error.rc, error.stdout, said, "Nothing was changed") from error
+    finally:
+        shutil.rmtree(folder)
+
+
+def complaint(text: str, paths: Sequence[Tuple[str, str]]) -> str:
+    """What dhcpd minds, without what it always says, with the files' real names."""
+    kept: List[str] = []
+    for line in text.splitlines():
+        if line.startswith(_BUG_REPORT):
+            break
+        if not _BANNER.fullmatch(line):
+            kept.append(line.rstrip())
+    said = "\n".join(kept)
+    for staged, real in paths:
+        said = said.replace(staged, real)
+    return said
+
+
+def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
+    """BadInput when rc.conf gives the service another configuration than the one that we are to change."""
+    variable = f"{daemon.service.rpartition('isc-')[2].replace('-', '_')}_conf"
+    told: Optional[str] = read_values(host, [variable]).values[variable]
+    if told and os.path.realpath(told) != os.path.realpath(daemon.conf):
+        raise BadInput(f"conf: rc.conf says that {daemon.service} reads {told} ({variable}), not {daemon.conf}")
+
+
+def _read_included(host: Host, daemon: Daemon, found: Found) -> None:
+    """What the other files say that the configuration includes, each once."""
+    seen = {daemon.conf}
+    waiting = list(found.includes)
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        text = host.read(path)
+        if text is None:
+            raise UnknownState(f"{daemon.conf} includes {path}, which does not exist; mend that first")
+        more = interpret(parse(text, path), path)
+        if any(os.path.normpath(one) == os.path.normpath(daemon.hosts_file) for one in more.includes):
+            raise BadInput(
+                f"hosts_file: {path} includes {daemon.hosts_file}; it has its place in {daemon.conf} itself, so take "
+                "that line out"
+            )
+        found.subnets += more.subnets
+        found.hosts += more.hosts
+        waiting += more.includes

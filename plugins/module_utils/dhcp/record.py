@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The record of all reservations, /var/db/apiary/reservations.json: by server, which is told by our file for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Dict, Mapping, Optional
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, from_json, to_json
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RESERVATIONS
+
+SCHEMA = 1
+
+#: By our file for the server, by name.
+Record = Mapping[str, Mapping[str, Reservation]]
+
+
+def load(text: Optional[str]) -> Record:
+    """Read the record; a missing one is empty. UnknownState for a newer schema or anything else."""
+    if text is None:
+        return {}
+    try:
+        data = json.loads(text)
+        if int(data["schema"]) > SCHEMA:
+            raise UnknownState(f"{RESERVATIONS} has schema {data['schema']}: update the collection on the controller")
+        return {
+            str(file): {str(name): from_json(str(name), one) for name, one in reservations.items()}
+            for file, reservations in data["servers"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnknownState(f"{RESERVATIONS} cannot be read ({error!r}); put back a copy of it") from error
+
+
+def dump(record: Record) -> str:
+    """The text of the record; servers without reservations are left out."""
+    servers: Dict[str, object] = {
+        file: {name: to_json(one) for name, one in reservations.items()}
+        for file, reservations in record.items()
+        if reservations
+    }
+    return json.dumps({"schema": SCHEMA, "servers": servers}, indent=1, sort_keys=True) + "\n"
