@@ -201,7 +201,7 @@ def test_the_guest_asks_by_the_host_name_of_its_nic(host: Any, request_of: Make)
     with pytest.raises(
         BadInput, match="asks for its script by its host name, and a_b is none; give the NIC a hostname"
     ):
-        host.plan(request_of(**NEW, name="a_b", pxe={"script": "menu"}))
+        host.plan(request_of(**{**NEW, "nics": [{**mine, "hostname": ""}]}, name="a_b", pxe={"script": "menu"}))
 
 
 def test_what_is_not_ours_stays(host: Any, request_of: Make) -> None:
