@@ -192,6 +192,47 @@ passthru:
     rom:
       description: A file with an option ROM for the guest's firmware to run, for some displays. V('') means none.
       type: path
+pxe:
+  description:
+    - The guest boots from the network, by a disk image with iPXE (M(apiary.bhyve.ipxe_image)) that it has, read-only,
+      before all others in the boot order of the UEFI firmware; its first disk comes next, or those with a
+      C(boot_order). By default it does not.
+    - The disk has a controller of another kind than the guest's own, and a slot behind them, so that these keep their
+      names. It is no element of O(disks).
+    - It gives the guest QEMU's firmware interface (C(lpc.fwcfg=qemu)), by which bhyve tells the firmware the order.
+    - What waits for the guest's next boot is told as any other change.
+  type: dict
+  suboptions:
+    state:
+      description: Whether it does.
+      type: str
+      choices: [present, absent]
+      default: present
+    image:
+      description: The image, made by M(apiary.bhyve.ipxe_image). The default is V(ipxe), and so is V('').
+      type: str
+    nic:
+      description:
+        - The NIC whose host name (C(hostname)) the boot script is asked for by. The default, and V(''), is the first
+          one. iPXE itself asks on all of them for an address, in the order of their slots.
+      type: str
+    script:
+      description:
+        - The boot script that the guest gets, a file of the TFTP server's directory C(chainload), with or without
+          C(.ipxe). A guest asks for the one with its host name, so that is made a link to it, changed when this
+          changes and removed with the guest, if the host is the server itself (role P(apiary.bhyve.pxe_server#role)).
+          For a server elsewhere the module says what that needs.
+        - A script that has the guest's host name already needs no link; a file of somebody's with that name is not
+          touched.
+        - V(''), the default, leaves to the server what the guest boots.
+      type: str
+    when:
+      description:
+        - V(once), the default, as long as the guest's first disk has no boot signature, looked at before each boot. An
+          installer that has written a partition table ends it, and the guest goes on from its own disk.
+        - V(always), at each boot.
+      type: str
+      choices: [once, always]
 console:
   description: Serial ports. On the host, C(apiary console NAME) opens the first.
   type: dict
@@ -349,6 +390,7 @@ _IN_LIST = (
     .replace("O(boot.", "O(vms[].boot.")
 )
 for _option in (
+    "disks",
     "passthru",
     "wired",
     "clone_from",

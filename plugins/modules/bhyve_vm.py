@@ -32,6 +32,7 @@ seealso:
   - module: apiary.bhyve.bhyve_switch
   - module: apiary.bhyve.dhcp_server
   - module: apiary.bhyve.bhyve_image
+  - module: apiary.bhyve.ipxe_image
   - module: apiary.bhyve.bhyve_vm_info
   - module: apiary.bhyve.bhyve_host
 author:
@@ -71,6 +72,24 @@ EXAMPLES = r"""
     disks: [{name: root, size: 20G, image: freebsd-14.3}]
     passthru:
       - {name: wan, selector: "pci0:4:0:0"}
+
+- name: A guest installs itself from the network, by a script of this host's TFTP server, and then boots from its disk
+  apiary.bhyve.bhyve_vm:
+    name: node7
+    state: started
+    os: linux
+    memory: 8G
+    disks: [{name: root, size: 80G}]
+    nics: [{name: lab, switch: lab, ip: 10.10.0.17}]
+    pxe: {script: ubuntu-autoinstall}
+
+- name: A guest without a disk boots from the network each time
+  apiary.bhyve.bhyve_vm:
+    name: thin1
+    state: started
+    memory: 2G
+    nics: [{name: lab, switch: lab}]
+    pxe: {script: freebsd-diskless, when: always}
 
 - name: A graphics card with its audio, in one slot of the guest
   apiary.bhyve.bhyve_vm:

@@ -99,6 +99,10 @@ vms:
       type: list
       elements: dict
       sample: [{name: wan, state: present, selector: "pci0:4:0:0", slot: "", rom: ""}]
+    pxe:
+      description: How it boots from the network, none if it does not.
+      type: dict
+      sample: {state: present, image: ipxe, nic: "", script: installer, when: once}
     status:
       description:
         - What can be told of it and not asked for, as RV(apiary.bhyve.bhyve_vm#module:vms[].status). For guests of

@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.looks import before_view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import FORMER, tap_description
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import script_steps
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.steps import EndRollback
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
@@ -28,6 +29,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     steps: List[Change] = []
     steps += _taps(one, observed)
     steps += _half_clone(one, observed)
+    steps += script_steps(one, observed)
     if one.destroy:
         steps += _destroy(one, observed)
     elif one.seen.exists:

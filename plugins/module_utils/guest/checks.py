@@ -20,6 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.keys import che
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import check_guest_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.checks import check_nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import check_address
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.merge import check_pxe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Vnc
 
 _MIB = 1 << 20
@@ -45,6 +46,7 @@ def check_guest(guest: Guest) -> None:
         check_path(one.rom, f"{where}passthru {one.name}: rom")
         if one.slot:
             check_address(one.slot, f"{where}passthru {one.name}: slot")
+    check_pxe(guest, where)
     if guest.vnc is not None:
         _check_vnc(guest.vnc, where)
     _check_boot(guest, where)

@@ -22,7 +22,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import (
     lpc_address,
     needs_further_bus,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.device import boot_keys, bootindex
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
+    ALWAYS,
     FILE,
     PATH,
     Disk,
@@ -83,6 +85,8 @@ def config_keys(
     for disk in guest.attached:
         if not disk.until_installed and not disk.is_empty:
             keys.update(disk_keys(disk, guest, identity, layout))
+    if guest.pxe is not None and guest.pxe.when == ALWAYS:
+        keys.update(boot_keys(guest, identity, layout))
     for nic in guest.nics:
         keys.update(_nic_keys(nic, identity, plugs[nic.name]))
     for one in guest.passthru:
@@ -148,7 +152,7 @@ def disk_keys(disk: Disk, guest: Guest, identity: Identity, layout: Layout) -> K
     """The keys of one disk or CD drive."""
     device = f"pci.{identity.slots['disk/' + disk.name]}"
     if disk.is_scsi:
-        return _scsi_keys(disk, device)
+        return _scsi_keys(disk, device, identity)
     node = device
     keys: Keys = {}
     if disk.controller.startswith("ahci-"):
@@ -167,18 +171,18 @@ def disk_keys(disk: Disk, guest: Guest, identity: Identity, layout: Layout) -> K
         if getattr(disk, name):
             keys[f"{node}.{name}"] = "true"
     if disk.boot_order:
-        keys[f"{node}.bootindex"] = str(disk.boot_order)
+        keys[bootindex(disk, identity)] = str(disk.boot_order)
     return keys
 
 
-def _scsi_keys(disk: Disk, device: str) -> Keys:
+def _scsi_keys(disk: Disk, device: str, identity: Identity) -> Keys:
     """A SCSI controller with the units of a CTL port: one key for bhyve of FreeBSD 14 and 15.0, one for later ones.
 
     Each ignores the other's.
     """
     keys: Keys = {f"{device}.device": "virtio-scsi", f"{device}.dev": disk.path, f"{device}.target.0": disk.path}
     if disk.boot_order:
-        keys[f"{device}.bootindex"] = str(disk.boot_order)
+        keys[bootindex(disk, identity)] = str(disk.boot_order)
     return keys
 
 

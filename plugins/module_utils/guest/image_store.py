@@ -12,6 +12,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import Unknown
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import not_prepared, read_conf
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import GUEST_NAME, Layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.device import image_path
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of
@@ -54,9 +55,12 @@ def _users(host: Host, layout: Layout) -> Dict[str, List[str]]:
         text = host.read(layout.record(name))
         if text is None:
             continue
-        for disk in record.load(text, layout.record(name), name).guest.disks:
+        guest = record.load(text, layout.record(name), name).guest
+        for disk in guest.disks:
             if disk.path:
                 users.setdefault(disk.path, []).append(f"guest {name} disk {disk.name}")
+        if guest.pxe is not None:
+            users.setdefault(image_path(guest.pxe.image, layout), []).append(f"guest {name} pxe")
     return users
 
 

@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.merge imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.merge import merge_nics
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.merge import merge_passthru
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.merge import merge_pxe
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import (
     PLAIN,
     Boot,
@@ -63,6 +64,7 @@ def merge(
     guest, removed = merge_disks(guest, options.get("disks"), exact, with_zfs, present or {})
     guest = merge_nics(guest, options.get("nics"), exact)
     guest = merge_passthru(guest, options.get("passthru"), where, exact)
+    guest = replace(guest, pxe=merge_pxe(guest.pxe, options.get("pxe")))
     return Merged(guest, removed)
 
 

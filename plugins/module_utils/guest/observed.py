@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
     HostConf,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import bhyve_title
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.state import Former
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import HostDhcp
@@ -158,6 +159,8 @@ class Observed:
     storage: Storage = Storage()
     #: The images by name, read if a disk is to be made from one.
     images: Mapping[str, Image] = field(default_factory=dict)
+    #: The boot scripts of the host's TFTP server, read if a guest of the task has one; None if it serves none.
+    chainload: Optional[Chainload] = None
     #: The former names of the task's guests, by the new ones, by which all that is observed goes already.
     formers: Mapping[str, Former] = field(default_factory=dict)
     #: The host's own DHCP server, with its reservations.

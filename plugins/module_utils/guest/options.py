@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import further_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.presets import PRESETS
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ALWAYS, ONCE
 
 STATES = ("present", "absent", "started", "stopped", "restarted")
 POLICIES = ("destroy", "restart", "preserve")
@@ -96,6 +97,17 @@ def vnc_options() -> Dict[str, Any]:
     }
 
 
+def pxe_options() -> Dict[str, Any]:
+    """The argument specification of ``pxe``."""
+    return {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "image": {"type": "str"},
+        "nic": {"type": "str"},
+        "script": {"type": "str"},
+        "when": {"type": "str", "choices": [ONCE, ALWAYS]},
+    }
+
+
 def loader_options() -> Dict[str, Any]:
     """The argument specification of ``loader``."""
     return {
@@ -143,6 +155,7 @@ def guest_options() -> Dict[str, Any]:
         "disks": {"type": "list", "elements": "dict", "options": disk_options()},
         "nics": {"type": "list", "elements": "dict", "options": nic_options()},
         "passthru": {"type": "list", "elements": "dict", "options": passthru_options(), "no_log": False},
+        "pxe": {"type": "dict", "options": pxe_options()},
         "console": {
             "type": "dict",
             "options": {port: {"type": "str", "choices": list(CONSOLES)} for port in COM_PORTS},

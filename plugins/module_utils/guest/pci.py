@@ -48,6 +48,9 @@ def wanted_devices(guest: Guest) -> List[str]:
     devices += [f"passthru/{one.name}" for one in guest.passthru]
     if guest.rng:
         devices.append("rng")
+    if guest.pxe is not None:
+        # The last: the others are where they would be without it.
+        devices.append("pxe")
     return devices
 
 

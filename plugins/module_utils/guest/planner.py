@@ -33,6 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs impo
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import shutdown_seconds
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe import scripts
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames import renaming
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.validate import guests_after, validate
@@ -178,6 +179,7 @@ def plan_fleet(desired: Sequence[Desired], observed: Observed, stopped: FrozenSe
             for key in unknown_keys(one.guest.options)
         ]
         warnings += cloning.warnings(one, observed)
+        warnings += scripts.warnings(one, observed)
     starting = {one.name for one in guests if one.start}
     check_wired((_wired_of(one) for one in desired if one.name in starting), observed.wired)
     needs = destroy_needs(desired, observed)
@@ -244,6 +246,7 @@ def _plan_present(
     plan.changes += cloning.last_steps(one, observed)
     _add_whole_record(plan, one, observed)
     _add_generation(plan, one, observed, files)
+    plan.changes += scripts.script_steps(one, observed)
     plan.changes += destroyed_disks(one, observed, plan.stop)
     if active and not plan.stop:
         plan.changes += tap_changes(one, observed, plugs)

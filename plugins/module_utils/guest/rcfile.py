@@ -14,7 +14,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout, nmdm
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import Plug, nic_line, switch_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pci import FBUF
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Disk, Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.device import boot_keys
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ONCE, Disk, Guest
 from ansible_collections.apiary.bhyve.plugins.module_utils.sizes import format_size
 
 SCHEMA = "1"
@@ -52,10 +53,12 @@ def rc_variables(
     attached = [disk for disk in there if not disk.until_installed]
     install = [disk for disk in there if disk.until_installed]
     paths = [disk_path(disk, guest, layout) for disk in attached]
-    hard = [disk_path(disk, guest, layout) for disk in attached if not disk.is_cd and not disk.is_scsi]
+    first = guest.first_disk
     args: List[str] = []
     for disk in install:
         args += words(disk_keys(disk, guest, identity, layout))
+    if guest.pxe is not None and guest.pxe.when == ONCE:
+        args += words(boot_keys(guest, identity, layout))
     ready = guest.boot.ready
     return {
         "schema": SCHEMA,
@@ -65,7 +68,7 @@ def rc_variables(
         "loader": guest.firmware,
         "bhyveload_args": "" if uefi else quoted(_bhyveload(guest, layout, "")),
         "bhyve_args": "",
-        "install_disk": hard[0] if install and hard else "",
+        "install_disk": disk_path(first, guest, layout) if args and first is not None else "",
         "install_args": quoted(args),
         "install_bhyveload_args": (quoted(_bhyveload(guest, layout, install[0].path)) if install and not uefi else ""),
         "firstboot_args": quoted(_first_boot(guest)),

@@ -17,6 +17,9 @@ PATH = "path"
 #: Values of a NIC's ``switch`` that are no names: the host's only switch, and the host itself.
 AUTO = "auto"
 NONE = "none"
+#: When a guest boots from the network: as long as its first disk has no boot signature, or each time.
+ONCE = "once"
+ALWAYS = "always"
 #: The reservation of a NIC of which nothing is declared: name, owner and addresses follow from the NIC.
 FURTHER = Reservation("", "", "")
 
@@ -174,6 +177,19 @@ class Boot:
 
 
 @dataclass(frozen=True)
+class Pxe:
+    """Booting from the network, by an image with iPXE and the NIC ``nic`` ('': the first one).
+
+    ``script``: the boot script of the TFTP server that the guest gets, '' for none but what bears its name already.
+    """
+
+    image: str = "ipxe"
+    nic: str = ""
+    script: str = ""
+    when: str = ONCE
+
+
+@dataclass(frozen=True)
 class Guest:
     """A guest as declared. Its identity (UUID, MACs, slots, serials) is kept beside it, in the record."""
 
@@ -211,10 +227,17 @@ class Guest:
     boot: Boot = Boot()
     options: Tuple[Tuple[str, str], ...] = ()
     protected: bool = False
+    pxe: Optional[Pxe] = None
 
     @property
     def attached(self) -> Tuple[Disk, ...]:
         return tuple(disk for disk in self.disks if not disk.detached)
+
+    @property
+    def first_disk(self) -> Optional[Disk]:
+        """The disk whose boot signature says whether a system is installed: the first one that the host can look at."""
+        disks = (disk for disk in self.attached if not (disk.is_cd or disk.is_scsi or disk.is_empty))
+        return next(disks, None)
 
     @property
     def wires(self) -> bool:
@@ -243,6 +266,8 @@ def guest_to_json(guest: Guest) -> Dict[str, Any]:
     # What is not there is not written: an older apiary.bhyve can read the record then.
     if not guest.passthru:
         del data["passthru"]
+    if guest.pxe is None:
+        del data["pxe"]
     for nic, shown in zip(guest.nics, data["nics"]):
         shown["dhcp"] = {key: value for key, value in to_json(nic.dhcp).items() if key not in ("owner", "mac")}
         for option in ("ip", "ip6", "hostname", "dhcp"):
@@ -259,6 +284,8 @@ def guest_from_json(data: Mapping[str, Any]) -> Guest:
     values["disks"] = tuple(_disk(disk) for disk in values.get("disks", ()))
     values["nics"] = tuple(_nic(nic) for nic in values.get("nics", ()))
     values["passthru"] = tuple(Passthru(**_known(Passthru, one)) for one in values.get("passthru", ()))
+    pxe = values.get("pxe")
+    values["pxe"] = None if pxe is None else Pxe(**_known(Pxe, pxe))
     vnc = values.get("vnc")
     values["vnc"] = None if vnc is None else Vnc(**_known(Vnc, vnc))
     loader = dict(_known(Loader, values.get("loader", {})))

@@ -20,6 +20,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plug_check
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.order import circle
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru import checks as passthru_checks
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.image import check_image
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import check_scripts
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.claims import check_claims
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH, Disk, Guest
 
@@ -64,6 +66,8 @@ def validate(desired: Sequence[Desired], observed: Observed) -> None:
             _check_capabilities(one, observed)
             check_sizes(one, observed)
             cloning.check(one, observed)
+            check_image(one, observed)
+            check_scripts(one, after, observed)
     check_space(desired, observed)
     passthru_checks.check(desired, after, observed)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
@@ -38,6 +39,7 @@ def options_of(record: Record) -> Dict[str, Any]:
         disks=[disk_options(disk, identity) for disk in guest.disks],
         nics=_nics(guest, identity),
         passthru=[_passthru(one) for one in guest.passthru],
+        pxe=_pxe(guest),
         console={"com1": guest.com1, "com2": guest.com2},
         vnc=_vnc(guest),
         boot=_boot(guest),
@@ -111,6 +113,10 @@ def _passthru(one: Passthru) -> Dict[str, Any]:
         "slot": one.slot.replace(".", ":"),
         "rom": one.rom,
     }
+
+
+def _pxe(guest: Guest) -> Optional[Dict[str, Any]]:
+    return None if guest.pxe is None else {"state": "present", **asdict(guest.pxe)}
 
 
 def _vnc(guest: Guest) -> Optional[Dict[str, Any]]:

@@ -50,7 +50,7 @@ def plan_images(host: Host, requests: Sequence[Request], seen: Seen) -> Plan:
         if request.present:
             _present(host, plan, request, image, seen)
         else:
-            _absent(plan, request, image, seen)
+            plan_absent(plan, request.name, image, seen)
     return plan
 
 
@@ -76,11 +76,11 @@ def _present(host: Host, plan: Plan, request: Request, image: Optional[Image], s
     if kind == ZVOL and not seen.store.dataset:
         raise BadInput(f"{at}kind: zvol needs ZFS, and this host is set up without; leave kind out or give file")
     if image is None:
-        _check_place(at, name, seen)
+        check_place(at, name, seen)
     _check_sources(host, at, request)
-    _add_place(host, plan, name, seen)
+    add_place(host, plan, name, seen)
     wanted = Wanted(name, kind, request.sources, request.checksum, request.volblocksize, request.limits, request.sets)
-    plan.add(changes.MakeImage(name, seen.store, wanted, image, _named(name, seen)))
+    plan.add(changes.MakeImage(name, seen.store, wanted, image, named(name, seen)))
     plan.after[name] = {
         "kind": kind,
         "source": list(request.sources),
@@ -154,17 +154,17 @@ def _check_unused(at: str, what: str, image: Image, seen: Seen) -> None:
         )
 
 
-def _check_place(at: str, name: str, seen: Seen) -> None:
+def check_place(at: str, name: str, seen: Seen) -> None:
     """A volume or file that bears the name of an image and is none: not ours to touch."""
     for entry in seen.images.unknown:
         if entry in (name, f"{name}.img", f"{name}.iso"):
             place = f"{seen.store.directory}/{entry}" if entry != name else seen.store.volume(name)
-            if _named(name, seen) is not None:
+            if named(name, seen) is not None:
                 continue
             raise BadInput(f"{at}{place} is there and belongs to no image; rename it or move it away first")
 
 
-def _named(name: str, seen: Seen) -> Optional[Image]:
+def named(name: str, seen: Seen) -> Optional[Image]:
     """An image that got its name a moment before its maker was interrupted, and has no record yet."""
     progress = seen.images.partial.get(name)
     if progress is None or progress.image is None or name in seen.images.images:
@@ -218,7 +218,7 @@ def _check_source(host: Host, at: str, request: Request) -> None:
         raise BadInput(f"{at}source: a qcow2 image is converted by qemu-img(1), which is missing; {QEMU_TOOLS}")
 
 
-def _add_place(host: Host, plan: Plan, name: str, seen: Seen) -> None:
+def add_place(host: Host, plan: Plan, name: str, seen: Seen) -> None:
     """The dataset or directory of images, once in a task."""
     if any(isinstance(change, changes.CreatePlace) for change in plan.changes):
         return
@@ -238,15 +238,15 @@ def _add_place(host: Host, plan: Plan, name: str, seen: Seen) -> None:
     plan.add(changes.CreatePlace(name, store, not inherited))
 
 
-def _absent(plan: Plan, request: Request, image: Optional[Image], seen: Seen) -> None:
-    name = request.name
+def plan_absent(plan: Plan, name: str, image: Optional[Image], seen: Seen) -> None:
+    """Plan that an image goes, and what is left of one that was never finished. BadInput while it is used or made."""
     at = f"image {name}: "
     partial = name in seen.images.partial
     if partial and busy(name):
         progress = seen.images.partial[name]
         how_far = f" ({progress.phase}, {progress.percent} %)" if progress is not None else ""
         raise BadInput(f"{at}another task is making it now{how_far}; wait for its end, or end it, and try again")
-    image = image or _named(name, seen)
+    image = image or named(name, seen)
     if image is not None:
         _check_unused(at, "removed", image, seen)
         plan.add(changes.RemoveImage(name, seen.store, image))

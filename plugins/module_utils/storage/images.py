@@ -75,7 +75,7 @@ class Store:
     def partial(self, name: str, what: str) -> str:
         """A file of an image that is being made: ``json`` (how far it is), ``download``, ``raw`` and others.
 
-        ``sets`` is a directory.
+        ``sets`` and ``tree`` are directories.
         """
         return f"{self.directory}/{PARTIAL}{name}.{what}"
 
@@ -91,7 +91,7 @@ class Image:
     the file there. ``size`` is what a disk made from it has at least, ``virtual_size`` that in the source.
     ``format`` is that of the source, such as ``qcow2`` or ``raw.xz``; ``made`` is in seconds since the epoch.
     ``sets`` is Sets.key() of one that was made of distribution sets, with the directories as sources and the digests of
-    their MANIFEST; empty for any other.
+    their MANIFEST; empty for any other. ``built`` is Builder.key() of one that was built on the host, else empty.
     """
 
     name: str
@@ -105,12 +105,14 @@ class Image:
     virtual_size: int
     made: int
     sets: Mapping[str, Any] = field(default_factory=dict)
+    built: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def declared(self) -> Dict[str, Any]:
         """What it was made from, in the form of Wanted.key()."""
         sets = {"sets": dict(self.sets)} if self.sets else {}
-        return {"kind": self.kind, "sources": list(self.sources), "checksum": self.checksum, **sets}
+        built = {"built": dict(self.built)} if self.built else {}
+        return {"kind": self.kind, "sources": list(self.sources), "checksum": self.checksum, **sets, **built}
 
 
 def dump_image(image: Image) -> str:
@@ -122,10 +124,11 @@ def load_image(text: str, path: str) -> Image:
     """The inverse of dump_image(). UnknownState if it cannot be read."""
     data = _load(text, path)
     try:
-        # Images that were made before there were sets have none in their record.
+        # Images that were made before there were such have none in their record.
         data.setdefault("sets", {})
+        data.setdefault("built", {})
         values = {one.name: data[one.name] for one in fields(Image)}
-        values["sets"] = dict(values["sets"])
+        values["sets"], values["built"] = dict(values["sets"]), dict(values["built"])
         values["sources"] = tuple(str(source) for source in values["sources"])
         values["digests"] = {str(key): str(value) for key, value in values["digests"].items()}
         for number in ("size", "virtual_size", "made"):

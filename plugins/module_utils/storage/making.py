@@ -11,13 +11,15 @@ one goes on with a download, finishes what needs no more than its name, and clea
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any, ContextManager, Dict, Optional, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import formats, set_image
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.building import Builder
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.decompress import convert_qcow2, is_full, uncompress
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
@@ -31,6 +33,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching impo
     room,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import (
+    BUILDING,
     CONVERTING,
     DOWNLOADING,
     ISO,
@@ -60,7 +63,10 @@ _SAY_EVERY = 2.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image to be made. With ``sets`` the sources are their directories, and the checksum that of their MANIFEST."""
+    """An image to be made. With ``sets`` the sources are their directories, and the checksum that of their MANIFEST.
+
+    With ``builder`` it is a file that this builds.
+    """
 
     name: str
     kind: str
@@ -69,6 +75,7 @@ class Wanted:
     volblocksize: int = 0
     limits: Limits = Limits()
     sets: Optional[Sets] = None
+    builder: Optional[Builder] = None
 
     def key(self) -> Dict[str, Any]:
         """What must be the same for the work of an earlier run to be of use."""
@@ -77,6 +84,7 @@ class Wanted:
             "sources": list(self.sources),
             "checksum": str(self.checksum or ""),
             **({"sets": self.sets.key()} if self.sets is not None else {}),
+            **({"built": self.builder.key()} if self.builder is not None else {}),
         }
 
 
@@ -145,6 +153,7 @@ class Maker:
         for what in ("raw", "qcow2") if keep_download else ("raw", "qcow2", "download", "json"):
             self._host.unlink(store.partial(name, what))
         set_image.clear(self._host, store, name, keep_download)
+        self._host.rmtree(store.partial(name, "tree"))
 
     def _clear_after(self, error: ApiaryError) -> None:
         try:
@@ -159,7 +168,7 @@ class Maker:
 
     def _build(self, part: Part) -> Image:
         name, wanted = self._wanted.name, self._wanted
-        fetched, path, kind = self._from_source(part) if wanted.sets is None else self._from_sets(wanted.sets, part)
+        fetched, path, kind = self._bytes(part)
         size = self._size_of(path)
         if size % _SECTOR:
             raise ApiaryError(
@@ -179,14 +188,20 @@ class Maker:
             virtual_size=size,
             made=int(time.time()),
             sets=wanted.sets.key() if wanted.sets is not None else {},
+            built=wanted.builder.key() if wanted.builder is not None else {},
         )
         self._write(fetched, path, image)
         self._progress = replace(self._progress, phase=READY, percent=100, image=image)
         self._save()
         return image
 
-    def _from_source(self, part: Part) -> Tuple[Fetched, str, str]:
+    def _bytes(self, part: Part) -> Tuple[Fetched, str, str]:
         """What was at the source, the file with the bytes of the disk, and in which form they came."""
+        if self._wanted.builder is not None:
+            return self._from_builder(self._wanted.builder)
+        return self._from_source(part) if self._wanted.sets is None else self._from_sets(self._wanted.sets, part)
+
+    def _from_source(self, part: Part) -> Tuple[Fetched, str, str]:
         store, wanted = self._store, self._wanted
         fetcher = Fetcher(self._host, store, wanted.name, wanted.sources, wanted.checksum, wanted.limits, self._say)
         fetched = fetcher.fetch(store.partial(wanted.name, "download"), part)
@@ -200,6 +215,16 @@ class Maker:
         )
         fetched = builder.build(store.partial(wanted.name, "raw"), part)
         return fetched, fetched.path, "sets"
+
+    def _from_builder(self, builder: Builder) -> Tuple[Fetched, str, str]:
+        store, name = self._store, self._wanted.name
+        self._say(BUILDING, 0, None)
+        check_space(self._host, store, f"image {name}: its parts and the disk of them take", builder.space())
+        directory = store.partial(name, "tree")
+        self._host.mkdir(directory, 0o700)
+        fetched = builder.build(self._host, directory, store.partial(name, "raw"))
+        _sync(fetched.path)
+        return fetched, fetched.path, "built"
 
     # out of its wrappings
 
@@ -328,6 +353,18 @@ class Maker:
     def _save(self) -> None:
         path = self._store.partial(self._wanted.name, "json")
         self._host.write(path, dump_progress(self._progress), mode=0o600)
+
+
+def _sync(path: str) -> None:
+    """See to it that a file outlives a power failure from now on. FileError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise FileError("write to the disk", path, error) from error
 
 
 def remove_data(host: Host, store: Store, image: Image) -> None:

@@ -17,6 +17,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, FileError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import sets
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.building import run_makefs
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import Checksum, digests_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import DownloadError, Limits, Part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import (
@@ -213,7 +214,8 @@ class SetBuilder:
         esp, root = f"{self._here}/esp.img", f"{self._here}/root.img"
         self._make_esp(esp)
         self._say(BUILDING, 10, None)
-        self._run_makefs(
+        run_makefs(
+            self._host,
             sets.make_root(root, self._tree, self._wanted.size),
             root,
             self._wanted.size,
@@ -232,15 +234,7 @@ class SetBuilder:
         status = self._host.stat(loader)
         copy_sparse(loader, f"{top}/EFI/BOOT/BOOTX64.EFI", status.st_size if status else 0, regular=True)
         what = "cannot make the EFI system partition"
-        self._run_makefs(sets.make_esp(image, top), image, sets.ESP_KIB << 10, what, "")
-
-    def _run_makefs(self, argv: List[str], image: str, size: int, what: str, hint: str) -> None:
-        """Run makefs(8), whose exit status is 0 also where there is no image, or half of one."""
-        result = self._host.run(argv, what=what, hint=hint)
-        status = self._host.stat(image)
-        if status is None or status.st_size != size or f"Image `{image}' complete" not in result.stdout:
-            said = result.stderr.strip() or result.stdout.strip() or "it said nothing"
-            raise ApiaryError(f"{what}: `{' '.join(argv)}` made none and exited 0: {said}")
+        run_makefs(self._host, sets.make_esp(image, top), image, sets.ESP_KIB << 10, what)
 
     def _remove(self, path: str) -> None:
         _clear_flags(path)

@@ -24,6 +24,7 @@ LIBRARY = os.path.dirname(PACKAGE)
 _DIRECTORIES = (
     ".linux/dev",
     ".linux/etc",
+    ".linux/packages",
     ".linux/proc",
     ".linux/sys",
     ".linux/usr",

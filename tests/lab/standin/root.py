@@ -97,6 +97,10 @@ def _mounts(directory: str, lower: str, library: str) -> str:
     linux = root + "/.linux"
     bind("/usr", linux + "/usr", writable=False, recursive=True)
     bind("/etc", linux + "/etc", writable=False)
+    packages = os.path.join(library, "..", "..", "build", "cache", "packages")
+    if os.path.isdir(packages):
+        # What tests/tools/setup-packages unpacked, since this Debian's own is another version.
+        bind(os.path.realpath(packages), linux + "/packages", writable=False)
     mount("/dev", linux + "/dev", flags=_MS_BIND | _MS_REC)
     mount("proc", linux + "/proc", "proc")
     mount("sysfs", linux + "/sys", "sysfs", _MS_RDONLY)

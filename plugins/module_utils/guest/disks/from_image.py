@@ -33,11 +33,12 @@ def store_of(observed: Observed) -> Store:
 
 
 def read_disk_images(host: Host, requests: Sequence[Mapping[str, Any]], observed: Observed) -> Observed:
-    """What is observed, with the host's images if a disk of the task's guests is still to be made from one.
+    """What is observed, with the host's images if a disk of the task's guests is still to be made from one, or the task
+    says by which of them a guest boots.
 
     No command is started. UnknownState when the images cannot be read.
     """
-    if not any(_needs_images(request, observed) for request in requests):
+    if not any(_needs_images(request, observed) or request.get("pxe") for request in requests):
         return observed
     found = read_images(host, store_of(observed), observed.datasets)
     whole = {name: image for name, image in found.images.items() if name not in found.broken}

@@ -13,10 +13,14 @@ import time
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from .. import paths, state
+from . import cli
 
 _TREES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "packages")
 _SAMPLE = ".sample"
 _OVMF = "/usr/share/OVMF"
+_IPXE = "/usr/local/share/ipxe"
+#: Unpacked by tests/tools/setup-packages: Debian's package ipxe of the release after this one's.
+_IPXE_FILES = "/packages/ipxe/usr/lib/ipxe"
 _EDK2 = "/usr/local/share/edk2-bhyve"
 _FIRMWARE = "/usr/local/share/uefi-firmware"
 
@@ -81,6 +85,17 @@ CATALOGUE: Dict[str, Package] = {
             "QEMU CPU Emulator - tools",
             33,
             links=(("/usr/libdata/standin/qemu-img", "/usr/local/bin/qemu-img"),),
+        ),
+        Package(
+            "ipxe",
+            "1.21.1",
+            "net/ipxe",
+            "Open source network boot firmware",
+            5,
+            copies=(
+                (f"{_IPXE_FILES}/ipxe-amd64.efi", f"{_IPXE}/ipxe.efi-x86_64"),
+                *((f"{_IPXE_FILES}/{name}", f"{_IPXE}/{name}") for name in ("ipxe.lkrn", "ipxe.pxe", "undionly.kpxe")),
+            ),
         ),
         Package(
             "isc-dhcp44-server",
@@ -174,6 +189,8 @@ def _put(package: Package, top: str) -> None:
         _add_line(f"{top}/etc/passwd", name, f"{name}:*:{number}:{number}:{rest}")
         _add_line(f"{top}/etc/master.passwd", name, f"{name}:*:{number}:{number}::0:0:{rest}")
     for source, path in package.copies:
+        if not os.path.exists(paths.LINUX + source):
+            cli.not_built("pkg", f"{package.name} without {source} (tests/tools/setup-packages lab fetches it)")
         os.makedirs(os.path.dirname(top + path), exist_ok=True)
         shutil.copyfile(paths.LINUX + source, top + path)
     for target, path in package.links:

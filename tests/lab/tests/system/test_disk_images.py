@@ -77,3 +77,30 @@ def test_pkg_installs_into_another_root_and_the_host_knows_nothing_of_it(host: S
     firmware = "/usr/local/share/uefi-firmware/BHYVE_UEFI_CODE.fd"
     assert host.sh(f"test -e {_TREE}{firmware} -a ! -e {firmware}").returncode == 0
     assert host.run(["pkg", "info", "-e", "edk2-bhyve"]).returncode == 1
+
+
+_PARTITION = "makefs -t msdos -T 1000000000 -o fat_type=12 -o sectors_per_cluster=1 -o volume_id=1 -s 2000k"
+
+
+def test_a_manifest_says_what_is_in_a_fat_and_in_which_order(host: StandinHost) -> None:
+    host.sh("rm -rf /var/tmp/m; mkdir /var/tmp/m; cd /var/tmp/m; echo one > a; echo two > b", check=True)
+    lines = (". type=dir", "./EFI type=dir mode=0755", "./EFI/x.efi type=file contents=/var/tmp/m/b")
+    host.write("/var/tmp/m/spec", "#mtree\n" + "".join(f"{line}\n" for line in (*lines, "./b contents=/var/tmp/m/a")))
+    host.sh(f"cd /var/tmp/m && {_PARTITION} one.img spec && touch a b && {_PARTITION} two.img spec", check=True)
+    assert host.sh("cd /var/tmp/m && cmp one.img two.img").returncode == 0
+    listed = host.sh("/.linux/usr/bin/mdir -b -/ -i /var/tmp/m/one.img ::").stdout.split()
+    assert listed == ["::/EFI/", "::/b", "::/EFI/x.efi"]
+    assert host.sh("/.linux/usr/bin/mtype -i /var/tmp/m/one.img ::/EFI/x.efi").stdout == "two\n"
+
+
+def test_a_manifest_with_something_wrong_makes_no_image(host: StandinHost) -> None:
+    host.sh("rm -rf /var/tmp/m; mkdir /var/tmp/m", check=True)
+    host.write("/var/tmp/m/spec", ". type=dir\n./a type=file contents=/nosuch\n./a type=dir\n")
+    done = host.sh(f"cd /var/tmp/m && {_PARTITION} one.img spec")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "spec:2: error: a: contents file '/nosuch' not found\n"
+        "spec:3: error: duplicate definition of a\n"
+        "makefs: 2 error(s) and 0 warning(s) in mtree manifest\n"
+    )
+    assert not host.exists_in("/var/tmp/m/one.img")

@@ -14,7 +14,7 @@ from typing import Callable, Dict, Sequence
 
 from ... import paths
 from ...system import cli
-from . import debian, msdos
+from . import debian, manifest, msdos
 from .options import USAGE, Request, UsageError, number
 
 PATHS = ("/usr/sbin/makefs",)
@@ -75,7 +75,9 @@ def main(argv: Sequence[str]) -> int:
         except OSError as error:
             cli.fail("makefs", f"Can't stat `{request.tree}': {cli.strerror(error)}")
         if not os.path.isdir(paths.root(request.tree)):
-            cli.not_built("makefs", "a manifest")
+            if request.type != "msdos":
+                cli.not_built("makefs", f"a manifest with -t {request.type}")
+            request.nodes = manifest.read(request.tree)
         return _WORK[request.type](request)
     except UsageError:
         return _usage()

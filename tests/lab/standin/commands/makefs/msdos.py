@@ -11,13 +11,13 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from ... import paths
 from ...bsd.native import program
 from ...system import cli
 from .debian import at_time
-from .options import Request
+from .options import Node, Request
 
 _SECTOR = 512
 #: The first moment that FAT can hold: 1980.
@@ -187,20 +187,25 @@ def _format(image: str, layout: _Layout, label: str, serial: int, seconds: Optio
 
 
 def _populate(request: Request, image: str, layout: _Layout) -> bool:
-    tree = paths.root(request.tree)
     free = layout.clusters - (1 if layout.type == 32 else 0)
-    if not _fits(tree, request.tree, layout.cluster * _SECTOR, free):
-        return False
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(image))) as scratch:
-        source = tree
-        if request.time is not None:
+        source, name = paths.root(request.tree), request.tree
+        # As the directory has them, or the manifest.
+        names = os.listdir(source) if request.nodes is None else _top(request.nodes)
+        if request.time is not None or request.nodes is not None:
             source = os.path.join(scratch, "tree")
-            shutil.copytree(tree, source, symlinks=True)
-            at_time(source, max(request.time, _FIRST))
-        entries = sorted(os.path.join(source, name) for name in os.listdir(source))
-        if not entries:
+            if request.nodes is None:
+                shutil.copytree(paths.root(request.tree), source, symlinks=True)
+            else:
+                _stage(request.nodes, source)
+                name = "."
+            if request.time is not None:
+                at_time(source, max(request.time, _FIRST))
+        if not _fits(source, name, layout.cluster * _SECTOR, free):
+            return False
+        if not names:
             return True
-        argv = ["mcopy", "-s", "-Q", "-m", "-i", image, *entries, "::"]
+        argv = ["mcopy", "-s", "-Q", "-m", "-i", image, *(os.path.join(source, one) for one in names), "::"]
         done = subprocess.run(
             argv,
             executable=program("mcopy"),
@@ -212,6 +217,25 @@ def _populate(request: Request, image: str, layout: _Layout) -> bool:
     if done.returncode:
         cli.not_built("makefs", f"what mcopy refuses: {done.stderr.strip()}")
     return True
+
+
+def _stage(nodes: Sequence[Node], top: str) -> None:
+    """Put together what a manifest names."""
+    os.mkdir(top)
+    for node in nodes:
+        place = os.path.join(top, node.path)
+        if node.contents:
+            shutil.copyfile(paths.root(node.contents), place)
+        else:
+            os.mkdir(place)
+
+
+def _top(nodes: Sequence[Node]) -> List[str]:
+    """The names in the root directory, in order; below it mcopy keeps to the order of the directory."""
+    below = [node.path.rpartition("/")[0] for node in nodes if "/" in node.path]
+    if len(set(below)) != len(below):
+        cli.not_built("makefs", "a manifest with several entries in a directory that is not the root")
+    return [node.path for node in nodes if "/" not in node.path]
 
 
 def _fits(tree: str, name: str, cluster: int, free: int) -> bool:

@@ -20,13 +20,24 @@ Usage: makefs [-xZ] [-B endian] [-b free-blocks] [-d debug-mask]
 _UNITS = {"b": 512, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "w": 4}
 
 
+@dataclass(frozen=True)
+class Node:
+    """An entry of a manifest: its path in the file system, and the file with its content, "" for a directory."""
+
+    path: str
+    contents: str
+
+
 class UsageError(Exception):
     """The usage goes to stderr, and the exit status is 1."""
 
 
 @dataclass
 class Request:
-    """One image. ``options`` are those of ``-o``; ``words`` what Debian's program takes as it is."""
+    """One image. ``options`` are those of ``-o``; ``words`` what Debian's program takes as it is.
+
+    ``nodes`` is what a manifest says, None if a directory was given.
+    """
 
     type: str = "ffs"
     options: List[str] = field(default_factory=list)
@@ -37,6 +48,7 @@ class Request:
     sparse: bool = False
     image: str = ""
     tree: str = ""
+    nodes: Optional[List[Node]] = None
 
 
 def number(text: str) -> int:

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, Apiary contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which script a guest boots by from this host's TFTP server: a link with the guest's host name to the script's file.
+
+Links of ours lead to ``./NAME.ipxe``, which nobody writes by hand; anything else of that name is somebody's, and stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, SUFFIX, load, script_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import hostname_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+
+_OURS = "./"
+
+
+def read_chainload(host: Host, requests: Sequence[Mapping[str, Any]], observed: Observed) -> Observed:
+    """What is observed, with the boot scripts of this host's TFTP server if a guest of the task has or had one.
+
+    No command is started. UnknownState when they cannot be read.
+    """
+    if not any(_has_script(request, observed) for request in requests):
+        return observed
+    note = load(host.read(NOTE))
+    if note is None:
+        return observed
+    links: Dict[str, str] = {}
+    for name in host.listdir(note.chainload) or ():
+        if name.endswith(SUFFIX):
+            links[name] = _target(host, f"{note.chainload}/{name}")
+    return replace(observed, chainload=Chainload(note.chainload, links))
+
+
+def _target(host: Host, path: str) -> str:
+    """Where a link leads, '' for a file."""
+    status = host.lstat(path)
+    return (host.readlink(path) or "") if status is not None and status.st_mode & 0o170000 == 0o120000 else ""
+
+
+def _has_script(request: Mapping[str, Any], observed: Observed) -> bool:
+    record = observed.guest(request["name"]).record
+    source = observed.sources.get(request["name"])
+    guests = [one.guest for one in (record, source.record if source is not None else None) if one is not None]
+    return request.get("pxe") is not None or any(guest.pxe is not None and guest.pxe.script for guest in guests)
+
+
+def check_scripts(one: Desired, after: Mapping[str, Guest], observed: Observed) -> None:
+    """BadInput when the task gives a guest a script that it cannot have. ``after``: all guests as they will be."""
+    guest = one.guest
+    if not one.request.get("pxe") or guest.pxe is None or not guest.pxe.script:
+        return
+    at = f"guest {one.name}: pxe.script: "
+    link = link_of(guest, guest.name)
+    if not link:
+        raise BadInput(
+            f"{at}the guest asks for its script by its host name, and {one.name} is none; give the NIC a hostname"
+        )
+    for name, other in after.items():
+        if name != one.name and other.pxe is not None and other.pxe.script and link_of(other, name) == link:
+            raise BadInput(f"{at}{link} is by what guest {name} asks for its own; give one of the two another hostname")
+    trouble = _trouble(one, observed.chainload) if observed.chainload is not None else ""
+    if trouble:
+        raise BadInput(f"{at}{trouble}")
+
+
+def _trouble(one: Desired, chainload: Chainload) -> str:
+    """Why a guest cannot have its script: there is none, or somebody's is in the way. '' if it can."""
+    pxe = one.guest.pxe
+    if pxe is None or not pxe.script:
+        return ""
+    script, link = script_name(pxe.script), link_of(one.guest, one.name)
+    there = sorted(name for name, to in chainload.links.items() if not to.startswith(_OURS))
+    if script not in there:
+        known = ", ".join(there) or "none"
+        return f"there is no {chainload.directory}/{script} on this host; there are: {known}"
+    if link in there and link != script:
+        return (
+            f"{chainload.directory}/{link}, by which the guest asks for its script, is there and none of ours; "
+            f"give script: {link[: -len(SUFFIX)]} to boot by it, or move it away"
+        )
+    return ""
+
+
+def warnings(one: Desired, observed: Observed) -> List[str]:
+    """What a task should know of a script that this host does not serve."""
+    if one.record is None or observed.chainload is not None:
+        return []
+    pxe, old = one.guest.pxe, one.old
+    if pxe is None or not pxe.script or (old is not None and old.pxe == pxe):
+        return []
+    link = link_of(one.guest, one.name)
+    return [
+        f"guest {one.name}: pxe.script: this host serves no boot scripts (no {NOTE}); the server that does needs "
+        f"{script_name(pxe.script)} as chainload/{link}"
+    ]
+
+
+def script_steps(one: Desired, observed: Observed) -> List[Change]:
+    """The link to the guest's script, made, changed or removed; also that of the name it had before."""
+    chainload = observed.chainload
+    if chainload is None:
+        return []
+    wanted: Dict[str, str] = {}
+    if one.record is not None and one.guest.pxe is not None and one.guest.pxe.script and not _trouble(one, chainload):
+        link, script = link_of(one.guest, one.name), script_name(one.guest.pxe.script)
+        if link and link != script:
+            wanted[link] = _OURS + script
+    former = observed.formers.get(one.name)
+    # Whatever the record says of pxe: an earlier task may have come no further than that.
+    names = [one.name, *([former.name] if former is not None else [])]
+    had = [link for name in names for link in _links(one.old, name)]
+    steps: List[Change] = []
+    for link in dict.fromkeys([*had, *wanted]):
+        path, target = f"{chainload.directory}/{link}", chainload.links.get(link)
+        if link in wanted and target != wanted[link]:
+            steps.append(LinkScript(one.name, path, wanted[link], target))
+        elif link not in wanted and target is not None and target.startswith(_OURS) and not _keeps(one, link):
+            steps.append(UnlinkScript(one.name, path, target))
+    return steps
+
+
+def _keeps(one: Desired, link: str) -> bool:
+    """Whether a link stays though its script is gone: the guest has not been given another."""
+    if one.record is None or one.guest.pxe is None or not one.guest.pxe.script:
+        return False
+    return link == link_of(one.guest, one.name)
+
+
+def link_of(guest: Guest, name: str) -> str:
+    """By what a guest of that name asks for its script: the host name that DHCP gives to its NIC, '' if none."""
+    wanted = guest.pxe.nic if guest.pxe is not None else ""
+    nic = guest.nic(wanted) if wanted else next(iter(guest.nics), None)
+    host = hostname_of(name, nic) if nic is not None else ""
+    return f"{host}{SUFFIX}" if host else ""
+
+
+def _links(guest: Optional[Guest], name: str) -> List[str]:
+    """By what a guest may have asked for it, whichever NIC that was."""
+    hosts = [hostname_of(name, nic) for nic in guest.nics] if guest is not None else []
+    return [f"{host}{SUFFIX}" for host in dict.fromkeys(hosts) if host]
+
+
+@dataclass(frozen=True)
+class LinkScript(Change):
+    """The link by which a guest finds its script; ``before`` is where it led, None if it was not there."""
+
+    path: str
+    target: str
+    before: Optional[str]
+
+    def describe(self) -> str:
+        return f"link {self.path} to {self.target[len(_OURS) :]}"
+
+    def apply(self, host: Host) -> None:
+        host.symlink(self.target, self.path)
+
+    def undo(self, host: Host) -> bool:
+        if self.before is None:
+            host.unlink(self.path)
+        else:
+            host.symlink(self.before, self.path)
+        return True
+
+
+@dataclass(frozen=True)
+class UnlinkScript(Change):
+    """The link goes; the script stays."""
+
+    path: str
+    target: str
+
+    def describe(self) -> str:
+        return f"remove the link {self.path} to {self.target[len(_OURS) :]}"
+
+    def apply(self, host: Host) -> None:
+        host.unlink(self.path)
+
+    def undo(self, host: Host) -> bool:
+        host.symlink(self.target, self.path)
+        return True
