@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
-from harness import Modules, Playbooks
+from harness import Modules
 from standin.host import StandinHost
 
 CONF = "/usr/local/etc/dhcpd.conf"
