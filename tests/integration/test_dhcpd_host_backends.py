@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Dict, Iterator, List, Type
+from typing import Any, Dict, Iterator, List, Tuple, Type
 
 import pytest
 from compare import comparable, differences
@@ -273,7 +273,7 @@ def test_what_somebody_did_by_hand_is_set_right(server: Server, modules: Modules
     assert until(lambda: (Clients(server.host, "bridge0").lease(MAC(1)) or {}).get("ip") == "10.10.0.11", 10)
 
 
-BAD = [
+BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"ip": "10.10.0.200"}, "is in the range 10.10.0.200 - 10.10.0.209"),
     ({"ip": "10.10.0.1"}, "is the router of 10.10.0.0/24"),
     ({"ip": "10.11.0.1"}, "it has 10.10.0.0/24"),

@@ -129,7 +129,7 @@ def test_an_address_that_is_not_there_in_time_is_refused(
         "em0": replace(EM0, inet6=("2001:db8::1/64",)),
         "ngeth1000": Interface("ngeth1000", UP, 1500, inet=("10.7.0.1/24",)),
     }
-    switch = replace(OVER, vxlan=Vxlan(42, interface="vxlan1000", **changed))
+    switch = replace(OVER, vxlan=replace(Vxlan(42, interface="vxlan1000"), **changed))
     with pytest.raises(BadInput, match=f"^switch over: vxlan: .*{says}"):
         judged(task(switch), interfaces=interfaces, rc=rc)
 
