@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -122,14 +122,14 @@ def test_an_ipv4_group_is_joined_by_the_address_of_the_interface_that_is_named()
     ],
 )
 def test_an_address_that_is_not_there_in_time_is_refused(
-    changed: Dict[str, str], rc: Dict[str, str], says: str
+    changed: Dict[str, Any], rc: Dict[str, str], says: str
 ) -> None:
     interfaces = {
         **HOST,
         "em0": replace(EM0, inet6=("2001:db8::1/64",)),
         "ngeth1000": Interface("ngeth1000", UP, 1500, inet=("10.7.0.1/24",)),
     }
-    switch = replace(OVER, vxlan=replace(Vxlan(42, interface="vxlan1000"), **changed))
+    switch = replace(OVER, vxlan=Vxlan(42, interface="vxlan1000", **changed))
     with pytest.raises(BadInput, match=f"^switch over: vxlan: .*{says}"):
         judged(task(switch), interfaces=interfaces, rc=rc)
 
