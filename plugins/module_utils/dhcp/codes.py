@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import options
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, is_hostname
@@ -42,7 +42,12 @@ class Coded:
 
 def coded(one: Reservation, backend: str, at: str) -> List[Coded]:
     """The further options of a reservation in their order. BadInput for one that is none, and for a wrong value."""
-    return [_coded(name, value, backend, f"{at}options: {name}") for name, value in one.options]
+    return coded_options(one.options, backend, at)
+
+
+def coded_options(given: Sequence[Tuple[str, str]], backend: str, at: str) -> List[Coded]:
+    """The same of any options by name, with their values."""
+    return [_coded(name, value, backend, f"{at}options: {name}") for name, value in given]
 
 
 def _coded(name: str, value: str, backend: str, at: str) -> Coded:

@@ -30,7 +30,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_processes
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read_values
 
-_PROGRAM = "/usr/local/sbin/dnsmasq"
+PROGRAM = "/usr/local/sbin/dnsmasq"
 _PID_FILE = "/var/run/dnsmasq.pid"
 _CONF_VARIABLE = "dnsmasq_conf"
 _ETHERS = "/etc/ethers"
@@ -55,9 +55,9 @@ class Dnsmasq(Backend):
         hosts.check(one, at)
 
     def read(self, host: Host, daemon: Daemon) -> Known:
-        if host.stat(_PROGRAM) is None:
+        if host.stat(PROGRAM) is None:
             raise BadInput(
-                f"backend: dnsmasq: {_PROGRAM} does not exist; install the package dnsmasq, which the role "
+                f"backend: dnsmasq: {PROGRAM} does not exist; install the package dnsmasq, which the role "
                 "apiary.bhyve.dhcp_server does"
             )
         text = host.read(daemon.conf)
@@ -82,7 +82,7 @@ class Dnsmasq(Backend):
             text,
             host.read(daemon.hosts_file),
             configuration.is_hooked(options, daemon),
-            running=_pid(host, daemon) is not None,
+            running=is_running(host, daemon),
             subnets=configuration.subnets(options, own),
             hosts=tuple(_hosts(host, options, daemon, load)),
             files=files,
@@ -116,13 +116,12 @@ class Dnsmasq(Backend):
             host.write(tags, update.beside[configuration.tags_file(daemon)], mode=0o600)
             host.write(staged, f"{configuration.with_other_tags(update.conf, daemon, tags)}\n{ours}", mode=0o600)
             host.run(
-                [_PROGRAM, "--test", "-C", staged],
+                [PROGRAM, "--test", "-C", staged],
                 what=f"dnsmasq does not take {daemon.conf} with the reservations",
                 hint="Nothing was changed.",
             )
         finally:
-            host.unlink(staged)
-            host.unlink(tags)
+            host.rmtree(_STAGED)
 
     def activation(self, update: Update) -> str:
         if _needs_restart(update):
@@ -133,13 +132,21 @@ class Dnsmasq(Backend):
         service = update.daemon.service
         pid = None if _needs_restart(update) else _pid(host, update.daemon)
         if pid is None:
-            host.run(["service", service, "onerestart"], what=f"cannot restart {service}")
-            if _pid(host, update.daemon) is None:
-                raise ApiaryError(
-                    f"{service} does not run after its restart; look at what it says in /var/log/messages"
-                )
+            restart(host, update.daemon)
         else:
             host.run(["kill", "-HUP", str(pid)], what=f"cannot have {service} read its reservations")
+
+
+def restart(host: Host, daemon: Daemon) -> None:
+    """Have it run with its files as they are now, also if it did not. CommandError, ApiaryError."""
+    host.run(["service", daemon.service, "onerestart"], what=f"cannot restart {daemon.service}")
+    if not is_running(host, daemon):
+        raise ApiaryError(f"{daemon.service} does not run after its restart; look at what it says in /var/log/messages")
+
+
+def is_running(host: Host, daemon: Daemon) -> bool:
+    """Whether it runs with its configuration."""
+    return _pid(host, daemon) is not None
 
 
 def _needs_restart(update: Update) -> bool:
@@ -176,7 +183,7 @@ def _is_of(daemon: Daemon, command: str) -> bool:
     except ValueError:
         return False
     named = [after for word, after in zip(words, words[1:]) if word == "-C"]
-    return words[:1] in ([_PROGRAM], [os.path.basename(_PROGRAM)]) and daemon.conf in named
+    return words[:1] in ([PROGRAM], [os.path.basename(PROGRAM)]) and daemon.conf in named
 
 
 def _hosts(host: Host, options: Sequence[Option], daemon: Daemon, load: Load) -> List[KnownHost]:

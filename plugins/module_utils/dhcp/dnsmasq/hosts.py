@@ -81,20 +81,20 @@ def _host_lines(one: Reservation) -> List[str]:
 def _option_lines(one: Reservation) -> List[str]:
     lines: List[str] = []
     if one.filename:
-        lines.append(f"option:bootfile-name,{_quoted(one.filename)}")
+        lines.append(f"option:bootfile-name,{quoted(one.filename)}")
     if one.next_server:
         lines.append(f"option:server-ip-address,{one.next_server}")
     if one.server_name:
-        lines.append(f"option:tftp-server,{_quoted(one.server_name)}")
+        lines.append(f"option:tftp-server,{quoted(one.server_name)}")
     if one.root_path:
-        lines.append(f"option:root-path,{_quoted(one.root_path)}")
-    return lines + [f"{option.code},{_value(option)}" for option in coded(one, "dnsmasq", "")]
+        lines.append(f"option:root-path,{quoted(one.root_path)}")
+    return lines + [f"{option.code},{option_value(option)}" for option in coded(one, "dnsmasq", "")]
 
 
-def _value(option: Coded) -> str:
+def option_value(option: Coded) -> str:
     """A value in a form that leaves dnsmasq nothing to guess."""
     if option.kind in (options.TEXT, options.DATA):
-        return _quoted(option.parts[0])
+        return quoted(option.parts[0])
     if option.kind == options.FLAG:
         return "1b" if option.parts[0] == "true" else "0b"
     if option.kind == options.NUMBER:
@@ -118,6 +118,7 @@ def _lease_option(one: Reservation) -> str:
     return "default_lease_time" if one.default_lease_time else "max_lease_time"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text that is nothing else to dnsmasq."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -46,9 +46,9 @@ class Kea(Backend):
         hosts.check(one, at)
 
     def read(self, host: Host, daemon: Daemon) -> Known:
-        if host.stat(_program(daemon)) is None:
+        if host.stat(program(daemon)) is None:
             raise BadInput(
-                f"backend: kea: {_program(daemon)} does not exist; install the package kea, which the role "
+                f"backend: kea: {program(daemon)} does not exist; install the package kea, which the role "
                 "apiary.bhyve.dhcp_server does"
             )
         text, hosts_text = host.read(daemon.conf), host.read(daemon.hosts_file)
@@ -67,8 +67,9 @@ class Kea(Backend):
             return found
 
         conf = read_conf(text, daemon, load)
-        running = any(_is_of(daemon, process) for process in read_processes(host))
-        return Known(daemon, text, hosts_text, conf.hooked, running, conf.subnets(), conf.hosts(), files=files)
+        return Known(
+            daemon, text, hosts_text, conf.hooked, is_running(host, daemon), conf.subnets(), conf.hosts(), files=files
+        )
 
     def take_over(self, known: Known) -> Tuple[Known, Tuple[Reservation, ...]]:
         raise BadInput("adopt: CBSD's hook writes hosts for isc, and for no other server")
@@ -90,13 +91,12 @@ class Kea(Backend):
             text = with_other_file(update.conf, daemon, f"{staged}.reservations")
             host.write(f"{staged}.conf", text, mode=0o600)
             host.run(
-                [_program(daemon), "-t", f"{staged}.conf"],
+                [program(daemon), "-t", f"{staged}.conf"],
                 what=f"kea does not take {daemon.conf} with the reservations",
                 hint="Nothing was changed.",
             )
         finally:
-            for path in (f"{staged}.reservations", f"{staged}.conf"):
-                host.unlink(path)
+            host.rmtree(_STAGED)
 
     def activation(self, update: Update) -> str:
         return f"have kea-dhcp{update.daemon.family} take its reservations, without a restart"
@@ -107,8 +107,14 @@ class Kea(Backend):
             control.reload()
 
 
-def _program(daemon: Daemon) -> str:
+def program(daemon: Daemon) -> str:
+    """The path of a daemon's program."""
     return f"{_SBIN}/kea-dhcp{daemon.family}"
+
+
+def is_running(host: Host, daemon: Daemon) -> bool:
+    """Whether it runs with its configuration."""
+    return any(_is_of(daemon, process) for process in read_processes(host))
 
 
 def _is_of(daemon: Daemon, process: Process) -> bool:
@@ -118,7 +124,7 @@ def _is_of(daemon: Daemon, process: Process) -> bool:
     except ValueError:
         return False
     named = [after for word, after in zip(words, words[1:]) if word == "-c"]
-    return bool(words) and words[0] in (_program(daemon), os.path.basename(_program(daemon))) and named == [daemon.conf]
+    return bool(words) and words[0] in (program(daemon), os.path.basename(program(daemon))) and named == [daemon.conf]
 
 
 def _control(host: Host, update: Update) -> Control:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Dict, List, Mapping, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.codes import coded, is_ipv4
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.codes import Coded, coded, is_ipv4
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.options import DATA, TEXT
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -73,10 +73,14 @@ def entry(one: Reservation, family: int) -> Dict[str, object]:
 
 
 def _options(one: Reservation) -> List[Mapping[str, object]]:
+    root: List[Mapping[str, object]] = [{"code": _ROOT_PATH, "data": _escaped(one.root_path)}] if one.root_path else []
+    return [*root, *option_data(coded(one, "kea", ""))]
+
+
+def option_data(options: Sequence[Coded]) -> List[Mapping[str, object]]:
+    """Options as Kea has them everywhere."""
     found: List[Mapping[str, object]] = []
-    if one.root_path:
-        found.append({"code": _ROOT_PATH, "data": _escaped(one.root_path)})
-    for option in coded(one, "kea", ""):
+    for option in options:
         parts = [_escaped(part) for part in option.parts] if option.kind in (TEXT, DATA) else option.parts
         found.append({"code": option.code, "data": ", ".join(parts)})
     return found
