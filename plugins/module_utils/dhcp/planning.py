@@ -129,7 +129,7 @@ def _check_owners(book: Book, wanted: Sequence[Reservation], gone: Mapping[str, 
 
 def _update(book: Book, known: Known, after: Mapping[str, Reservation]) -> Optional[Update]:
     """What becomes of a daemon; None where there is nothing of ours, neither now nor then."""
-    before, mine = (_of(known, reservations) for reservations in (book.reservations, after))
+    before, mine = (concerned(known, reservations) for reservations in (book.reservations, after))
     if not mine and known.hosts_text is None and not known.hooked:
         return None
     start = known.conf if known.taken_over is None else known.taken_over
@@ -137,7 +137,7 @@ def _update(book: Book, known: Known, after: Mapping[str, Reservation]) -> Optio
     return Update(known, conf, book.backend.render(mine, known), before, mine)
 
 
-def _of(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Reservation, ...]:
+def concerned(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Reservation, ...]:
     """The reservations that concern a daemon; one without addresses concerns those that serve IPv4."""
     return tuple(
         reservations[name]

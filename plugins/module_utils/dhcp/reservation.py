@@ -117,14 +117,22 @@ def laid_over(old: Optional[Reservation], name: str, owner: str, given: Mapping[
     if given.get("mac") is not None:
         changes["mac"] = normalise_mac(given["mac"], f"{at}mac")
     if given.get("options") is not None:
-        changes["options"] = tuple(
-            sorted((str(option), _value(value, f"{at}options: {option}")) for option, value in given["options"].items())
-        )
+        changes["options"] = option_texts(given["options"], at)
     if given.get("statements") is not None:
         changes["statements"] = tuple(text.strip() for text in given["statements"] if text.strip())
     result = replace(base, **changes)
     check_reservation(result, at)
     return result
+
+
+def option_texts(given: Mapping[str, Any], at: str) -> Tuple[Tuple[str, str], ...]:
+    """Options of DHCP by name, with their values as texts. BadInput."""
+    found = tuple(sorted((str(name), _value(value, f"{at}options: {name}")) for name, value in given.items()))
+    for name, value in found:
+        if not _OPTION.fullmatch(name):
+            raise BadInput(f"{at}options: {name!r} is not the name of an option, such as domain-name-servers")
+        _check_text(value, f"{at}options: {name}")
+    return found
 
 
 def check_name(name: str, at: str) -> None:
@@ -160,10 +168,6 @@ def check_reservation(one: Reservation, at: str) -> None:
         raise BadInput(
             f"{at}default_lease_time: {one.default_lease_time} is more than max_lease_time {one.max_lease_time}"
         )
-    for option, value in one.options:
-        if not _OPTION.fullmatch(option):
-            raise BadInput(f"{at}options: {option!r} is not the name of an option, such as domain-name-servers")
-        _check_text(value, f"{at}options: {option}")
     if one.publish_arp and not one.ip:
         raise BadInput(f"{at}publish_arp: of which address? Give ip as well")
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -26,6 +25,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation impo
     reservation_options,
     to_json,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import parse_range
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -98,7 +98,7 @@ def task_of(params: Mapping[str, Any]) -> Task:
     return Task(
         tuple(hosts),
         {key: params.get(key) for key in _SERVER},
-        tuple(_range(str(text)) for text in params.get("auto_range") or ()),
+        tuple(parse_range(text, "auto_range") for text in params.get("auto_range") or ()),
         owner_of(params.get("group") or ""),
         bool(params.get("purge")),
         bool(params.get("adopt")),
@@ -202,19 +202,3 @@ def _wanted(
             raise BadInput(f"host {name}: it belongs to {old.owner} and is left to it; take another name")
         wanted[name] = laid_over(old, name, task.owner, given, f"host {name}: ")
     return list(wanted.values()), gone
-
-
-def _range(text: str) -> Range:
-    """``FIRST-LAST``. BadInput."""
-    first, dash, last = (part.strip() for part in text.partition("-"))
-    try:
-        if not dash:
-            raise ValueError
-        low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
-        if low.version != high.version or int(low) > int(high):
-            raise ValueError
-    except ValueError as error:
-        raise BadInput(
-            f"auto_range: {text!r}; a range is FIRST-LAST, two addresses, such as 10.0.0.20-10.0.0.99"
-        ) from error
-    return Range(str(low), str(high))

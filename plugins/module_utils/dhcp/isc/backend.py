@@ -103,13 +103,7 @@ class Isc(Backend):
         return f"restart {update.daemon.service}"
 
     def activate(self, host: Host, update: Update) -> None:
-        service = update.daemon.service
-        host.run(
-            ["service", service, "onerestart"],
-            what=f"cannot restart {service} with its new configuration",
-            timeout=_TIMEOUT,
-            hint="See /var/log/messages; the files are in place, and the next task tries again",
-        )
+        restart(host, update.daemon.service)
 
 
 def require_dhcpd(host: Host) -> None:
@@ -131,6 +125,16 @@ def is_running(host: Host, service: str) -> bool:
         return False
     said = (done.stderr or done.stdout).strip() or "nothing"
     raise UnknownState(f"service: `{' '.join(argv)}` exited {done.rc} and said: {said}; nothing was changed")
+
+
+def restart(host: Host, service: str) -> None:
+    """Have it run with its files as they are now, also if it did not. CommandError."""
+    host.run(
+        ["service", service, "onerestart"],
+        what=f"cannot restart {service} with its new configuration",
+        timeout=_TIMEOUT,
+        hint="See /var/log/messages; the files are in place, and the next task tries again",
+    )
 
 
 def validate_conf(host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
