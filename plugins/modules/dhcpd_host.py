@@ -164,10 +164,16 @@ options:
       publish_arp:
         description: *publish_arp
         type: bool
+  group:
+    description:
+      - What the reservations belong to, letters, digits, C(.), C(_) and C(-). One of another group, or of none, is left
+        to it, which is an error.
+      - So that tasks for several hosts, each with its own O(purge), share a server.
+    type: str
   purge:
     description:
-      - Whether reservations that this module has made on this server and that are not in O(hosts) go. Those of guests
-        and of the administrator stay.
+      - Whether reservations that this module has made on this server, for the same O(group) or without one, and that
+        are not in O(hosts) go. Those of other groups, of guests and of the administrator stay.
     type: bool
     default: false
   adopt:
@@ -255,6 +261,13 @@ EXAMPLES = r"""
           domain-name-servers: [10.10.0.1, 10.10.0.2]
     purge: true
     auto_range: [10.10.0.20-10.10.0.99]
+
+- name: A server that several hosts share has of this one what its guests declare
+  apiary.bhyve.dhcpd_host:
+    hosts: "{{ guests.vms | apiary.bhyve.reservations }}"
+    group: "{{ inventory_hostname }}"
+    purge: true
+  delegate_to: router1
 
 - name: What CBSD's hook wrote into the configuration is ours from now on
   apiary.bhyve.dhcpd_host:

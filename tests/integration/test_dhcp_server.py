@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
-from harness import Modules
+from harness import Modules, Playbooks
 from standin.host import StandinHost
 
 CONF = "/usr/local/etc/dhcpd.conf"

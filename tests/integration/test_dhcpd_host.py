@@ -313,6 +313,22 @@ def test_the_host_answers_arp_for_a_machine_now_and_after_a_boot(server: Standin
     assert server.read("/etc/rc.conf").replace('static_arp_pairs=""\n', "") == before
 
 
+@pytest.mark.usefixtures("server")
+def test_a_group_has_reservations_of_its_own(modules: Modules) -> None:
+    modules.good(
+        "dhcpd_host", {"hosts": [{"name": "a", "mac": MAC(1)}, {"name": "b", "mac": MAC(2)}], "group": "hive1"}
+    )
+    for task in ({"name": "a", "group": "hive2"}, {"name": "a"}, {"name": "a", "state": "absent"}):
+        assert "a: it belongs to dhcpd_host hive1" in refusal(modules, task)
+    assert "group: 'hive 1'" in refusal(modules, {"name": "a", "group": "hive 1"})
+    modules.good("dhcpd_host", {"name": "c", "mac": MAC(3)})
+    purged = modules.good("dhcpd_host", {"hosts": [{"name": "a", "mac": MAC(1)}], "group": "hive1", "purge": True})
+    assert purged["changes"]["reservations"][-1] == f"release b in {RECORD}"
+    assert modules.good("dhcpd_host", {"hosts": [], "purge": True})["changes"]["reservations"][-1].startswith(
+        "release c "
+    )
+
+
 def test_a_guests_reservation_is_left_to_it(server: StandinHost, modules: Modules) -> None:
     modules.good("dhcpd_host", STORY[0])
     record = json.loads(str(server.read(RECORD)))

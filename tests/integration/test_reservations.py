@@ -6,20 +6,31 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Optional
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from compare import fingerprint, unforetold
+from dhcp_clients import Clients
 from faults import Sweep, sample
 from guests import state_of, the, tiny
-from harness import Modules
-from leases import CONF, HOSTS, RECORD, card, serve
+from harness import Modules, Playbooks
 from standin.host import StandinHost
+
+CONF = "/usr/local/etc/dhcpd.conf"
+HOSTS = "/usr/local/etc/apiary/dhcpd.hosts"
+NOTE = "/usr/local/etc/apiary/dhcp.json"
+RECORD = "/var/db/apiary/reservations.json"
+
+SWITCHES = {"lab": "10.10.0", "dmz": "10.20.0"}
+SUBNETS = [
+    {"switch": switch, "subnet": f"{net}.0/24", "auto": [f"{net}.20-{net}.199"]} for switch, net in SWITCHES.items()
+]
 
 
 def lab(name: str = "lan", **options: Any) -> Dict[str, Any]:
     """A NIC on the switch that is served."""
-    return {"name": name, "switch": "bridge0", **options}
+    return {"name": name, "switch": "lab", **options}
 
 
 def off(name: str, *nics: Dict[str, Any], **options: Any) -> Dict[str, Any]:
@@ -36,15 +47,26 @@ def reserved(host: StandinHost) -> Dict[str, str]:
     return {name: "".join(one.get("ip", [])) for name, one in sorted(record.items())}
 
 
+def lease(cards: Clients, mac: str) -> Tuple[str, str, str]:
+    """Address, host name and boot file that a card is given."""
+    given = cards.lease(mac)
+    assert given is not None
+    return given["ip"], given["hostname"], given.get("boot_file", "")
+
+
 def restarts(host: StandinHost) -> int:
     return sum(" ".join(call.argv) == "service isc-dhcpd onerestart" for call in host.commands())
 
 
 @pytest.fixture(scope="module")
 def modules(shared_host: StandinHost) -> Modules:
-    """Modules on a host that serves DHCP on bridge0 and bridge1, for all tests here."""
-    serve(shared_host)
-    return Modules(shared_host)
+    """Modules on a host that serves DHCP on two switches, for all tests here."""
+    shared_host.run(["pkg", "install", "-y", "isc-dhcp44-server"], check=True)
+    modules = Modules(shared_host)
+    switches = [{"name": switch, "addresses": [f"{net}.1/24"]} for switch, net in SWITCHES.items()]
+    modules.good("bhyve_switch", {"switches": switches})
+    modules.good("dhcp_server", {"subnets": SUBNETS, "default_lease_time": 600})
+    return modules
 
 
 @pytest.fixture
@@ -60,9 +82,9 @@ def host(modules: Modules) -> Iterator[StandinHost]:
 STORY: List[Dict[str, Any]] = [
     off("web1", lab(ip="10.10.0.11"), lab("dmz", ip="auto", hostname="www")),
     {"vms": [off("web2", lab(ip="auto", dhcp={"filename": "boot.ipxe", "next_server": "10.10.0.1"})), off("web3")]},
-    {"name": "web1", "nics": [lab(ip="10.10.0.12", mac="5a:00:00:00:00:11"), lab("dmz", switch="bridge1")]},
+    {"name": "web1", "nics": [lab(ip="10.10.0.12", mac="5a:00:00:00:00:11"), lab("dmz", switch="dmz")]},
     {"name": "web2", "nics": [lab(switch="")]},
-    {"vms": [{"name": "web4", "clone_from": "web1"}, {"name": "web2", "nics": [lab(switch="bridge0")]}]},
+    {"vms": [{"name": "web4", "clone_from": "web1"}, {"name": "web2", "nics": [lab(switch="lab")]}]},
     {"name": "shop1", "rename_from": "web1"},
     {"name": "web2", "nics": [lab(state="absent")]},
     {"vms": [{"name": "shop1", "nics": [lab(ip="")]}, off("web3", lab(ip="10.10.0.12"))]},
@@ -80,22 +102,20 @@ def test_a_card_is_given_what_was_declared_until_the_guest_is_gone(host: Standin
     first = modules.good("bhyve_vm", off("web1", lab(ip="10.10.0.11", dhcp={"filename": "boot.ipxe"})))
     mac = the(first, "web1")["nics"][0]["mac"]
     assert state_of(modules, "web1")["reservations"] == {"lan": {"ip": "10.10.0.11", "ip6": "", "hostname": "web1"}}
-    with card(host, "bridge0") as guest:
-        assert guest.lease(mac) == {"ip": "10.10.0.11", "hostname": "web1", "boot_file": "boot.ipxe"}
-        changed = modules.good(
-            "bhyve_nic", {"vm": "web1", **lab(ip="10.10.0.12", hostname="www", dhcp={"filename": ""})}
-        )
-        assert changed["nics"][0]["reservation"] == {"ip": "10.10.0.12", "ip6": "", "hostname": "www"}
-        assert changed["reservations"][-2:] == ["restart isc-dhcpd", "change web1.lan in " + RECORD]
-        assert guest.lease(mac) == {"ip": "10.10.0.12", "hostname": "www", "boot_file": ""}
-        modules.good("bhyve_nic", {"vm": "web1", "name": "lan", "mac": "5a:00:00:00:00:11"})
-        assert guest.lease("5a:00:00:00:00:11")["ip"] == "10.10.0.12"
-        modules.good("bhyve_vm", {"name": "web1", "state": "absent"})
-        assert guest.lease("5a:00:00:00:00:11") == {}
+    cards = Clients(host, "bridge1000")
+    assert lease(cards, mac) == ("10.10.0.11", "web1", "boot.ipxe")
+    changed = modules.good("bhyve_nic", {"vm": "web1", **lab(ip="10.10.0.12", hostname="www", dhcp={"filename": ""})})
+    assert changed["nics"][0]["reservation"] == {"ip": "10.10.0.12", "ip6": "", "hostname": "www"}
+    assert changed["reservations"][-2:] == ["restart isc-dhcpd", "change web1.lan in " + RECORD]
+    assert lease(cards, mac) == ("10.10.0.12", "www", "")
+    modules.good("bhyve_nic", {"vm": "web1", "name": "lan", "mac": "5a:00:00:00:00:11"})
+    assert lease(cards, "5a:00:00:00:00:11") == ("10.10.0.12", "www", "")
+    modules.good("bhyve_vm", {"name": "web1", "state": "absent"})
+    assert cards.lease("5a:00:00:00:00:11", 3) is None
 
 
 def test_the_server_is_told_once_before_the_guests_start(host: StandinHost, modules: Modules) -> None:
-    names = [f"g{number}" for number in range(100)]
+    names = [f"g{number}" for number in range(40)]
     vms = [off(name, lab(ip="auto")) for name in names]
     for vm in vms[:2]:
         vm["state"] = "started"
@@ -108,7 +128,7 @@ def test_the_server_is_told_once_before_the_guests_start(host: StandinHost, modu
     )
     assert restarts(host) == 1 and told < started
     addresses = [vm["status"]["reservations"]["lan"]["ip"] for vm in made["vms"]]
-    assert sorted(addresses, key=lambda ip: int(ip.rpartition(".")[2])) == [f"10.10.0.{20 + n}" for n in range(100)]
+    assert sorted(addresses, key=lambda ip: int(ip.rpartition(".")[2])) == [f"10.10.0.{20 + n}" for n in range(40)]
     host.clear_commands()
     many = modules.good("bhyve_vm", {"vms": vms})
     one = modules.good("bhyve_vm", vms[0])
@@ -223,5 +243,37 @@ def test_a_task_that_fails_or_loses_power_half_way_is_completed_by_the_next(modu
     # Those of rc(8) within them are its own affair.
     ours = ("zfs ", "ifconfig ", "service ", "dhcpd -t -cf /tmp/")
     numbers = [number for number, line in enumerate(sweep.commands, 1) if line.startswith(ours)]
-    sweep.go("fail", sample(numbers, 6))
-    sweep.go("cut", sample(numbers[-3:], 2))
+    sweep.go("fail", sample(numbers))
+    sweep.go("cut", numbers[-1:])
+
+
+def test_a_server_elsewhere_has_what_all_guests_of_the_host_declare(
+    host: StandinHost, modules: Modules, tmp_path: Path
+) -> None:
+    note = host.read(NOTE)
+    host.run(["rm", NOTE], check=True)
+    modules.good("bhyve_vm", off("other", lab(ip="10.10.0.13")))
+    stale = {"hosts": [{"name": "gone.lan", "mac": "5a:00:00:00:00:66"}], "group": host.name}
+    modules.good("dhcpd_host", {**stale, "backend": "isc"})
+    play = [{"hosts": "hives", "gather_facts": False, "roles": ["apiary.bhyve.bhyve_guests"]}]
+    (tmp_path / "role.yml").write_text(json.dumps(play))
+    guests = [tiny("web1", nics=[lab(ip="10.10.0.11"), lab("dmz", ip="10.20.0.11", switch="dmz")])]
+    guests += [tiny("web2", nics=[lab(ip="auto")])]
+    variables = {
+        # It stands for a host of the inventory that has the server and no guests.
+        "bhyve_guests_dhcp_host": host.name,
+        "bhyve_guests_dhcp_switches": ["lab"],
+        "bhyve_guests_dhcp_server": {"backend": "isc", "auto_range": ["10.10.0.50-10.10.0.59"]},
+        "bhyve_guests_vms": guests,
+    }
+    host.clear_commands()
+    run = Playbooks(host, tmp_path).play(str(tmp_path / "role.yml"), extra=variables)
+    assert run.rc == 0, run.output
+    assert reserved(host) == {"other.lan": "10.10.0.13", "web1.lan": "10.10.0.11", "web2.lan": "10.10.0.50"}
+    done = [" ".join(call.argv) for call in host.commands()]
+    told, started = (
+        next(index for index, line in enumerate(done) if text in line) for text in ("onerestart", "apiary start")
+    )
+    assert told < started, "the guests find their reservations when they start"
+    modules.good("dhcpd_host", {"hosts": [], "group": host.name, "purge": True})
+    host.write(NOTE, note)

@@ -16,13 +16,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import no
 
 #: Asks for any address that is free in the range for such; resolved by ``planning``, the address is kept.
 AUTO = "auto"
-#: Whose reservations are those of the module of this name; a guest's are ``guest NAME`` (:func:`guest_owner`).
+#: Whose reservations are those of the module of this name, without a group (:func:`owner_of`); a guest's are
+#: ``guest NAME`` (:func:`guest_owner`).
 DHCPD_HOST = "dhcpd_host"
 
 _LONGEST_TIME = 2**32 - 1
 #: What all servers take as the name of a host's entry.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_GROUP = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
@@ -30,9 +32,10 @@ _OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 class Reservation:
     """What one card is given. Empty and 0 mean: not set.
 
-    ``owner`` is ``dhcpd_host`` or ``guest NAME``. ``ip`` and ``ip6`` may hold :data:`AUTO` while it is asked for, never
-    in the record. ``options`` are options of DHCP by name (dhcp-options(5)) and their values, ``statements`` words of
-    the server's own configuration language. ``publish_arp``: the host answers ARP for its addresses.
+    ``owner`` is ``dhcpd_host``, ``dhcpd_host GROUP`` or ``guest NAME``. ``ip`` and ``ip6`` may hold :data:`AUTO` while
+    it is asked for, never in the record. ``options`` are options of DHCP by name (dhcp-options(5)) and their values,
+    ``statements`` words of the server's own configuration language. ``publish_arp``: the host answers ARP for its
+    addresses.
     """
 
     name: str
@@ -55,6 +58,13 @@ class Reservation:
     def addresses(self) -> Tuple[str, ...]:
         """Those of both families."""
         return (*self.ip, *self.ip6)
+
+
+def owner_of(group: str) -> str:
+    """The owner of the reservations that dhcpd_host makes for a group of machines, '' for none. BadInput."""
+    if group and not _GROUP.fullmatch(group):
+        raise BadInput(f"group: {group!r}; 1 to 253 letters, digits, '.', '_' and '-' are allowed")
+    return f"{DHCPD_HOST} {group}" if group else DHCPD_HOST
 
 
 def guest_owner(guest: str) -> str:

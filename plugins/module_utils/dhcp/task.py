@@ -18,10 +18,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import 
     read_reservations,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import (
-    DHCPD_HOST,
     Reservation,
     check_name,
     laid_over,
+    owner_of,
     reservation_options,
     to_json,
 )
@@ -57,6 +57,7 @@ def module_options() -> Dict[str, Any]:
         **FORM.spec(),
         **_SERVER,
         "auto_range": {"type": "list", "elements": "str"},
+        "group": {"type": "str"},
         "purge": {"type": "bool", "default": False},
         "adopt": {"type": "bool", "default": False},
     }
@@ -64,11 +65,12 @@ def module_options() -> Dict[str, Any]:
 
 @dataclass(frozen=True)
 class Task:
-    """What a task asks for: its hosts, those of them that are to go, and which server it is about."""
+    """What a task asks for: its hosts, whose they are, which server it is about, and what it does with others."""
 
     hosts: Tuple[Mapping[str, Any], ...]
     server: Mapping[str, Any]
     ranges: Tuple[Range, ...]
+    owner: str
     purge: bool
     adopt: bool
 
@@ -97,6 +99,7 @@ def task_of(params: Mapping[str, Any]) -> Task:
         tuple(hosts),
         {key: params.get(key) for key in _SERVER},
         tuple(parse_range(text, "auto_range") for text in params.get("auto_range") or ()),
+        owner_of(params.get("group") or ""),
         bool(params.get("purge")),
         bool(params.get("adopt")),
     )
@@ -126,7 +129,8 @@ def plan_task(host: Host, task: Task) -> Report:
     book = read_reservations(host, server_of(task.server, read_server(host)))
     adopted: Dict[str, Reservation] = {}
     if task.adopt:
-        book, adopted = _adopted(book)
+        book, found = _adopted(book)
+        adopted = {name: replace(one, owner=task.owner) for name, one in found.items()}
     wanted, gone = _wanted(task, book, adopted)
     plan = Plan()
     ranges = None if not task.ranges else (lambda _one: task.ranges)
@@ -186,15 +190,15 @@ def _wanted(
     gone: Dict[str, str] = {}
     listed = {str(one["name"]) for one in task.hosts}
     if task.purge:
-        gone = {name: DHCPD_HOST for name in book.owned_by(DHCPD_HOST) if name not in listed and name not in adopted}
+        gone = {name: task.owner for name in book.owned_by(task.owner) if name not in listed and name not in adopted}
     for given in task.hosts:
         name = str(given["name"])
         if given.get("state") == "absent":
-            gone[name] = DHCPD_HOST
+            gone[name] = task.owner
             wanted.pop(name, None)
             continue
         old = adopted.get(name) or book.reservations.get(name)
-        if old is not None and old.owner != DHCPD_HOST:
+        if old is not None and old.owner != task.owner:
             raise BadInput(f"host {name}: it belongs to {old.owner} and is left to it; take another name")
-        wanted[name] = laid_over(old, name, DHCPD_HOST, given, f"host {name}: ")
+        wanted[name] = laid_over(old, name, task.owner, given, f"host {name}: ")
     return list(wanted.values()), gone
