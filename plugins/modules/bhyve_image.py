@@ -332,7 +332,7 @@ images:
       description: The SHA-256 digest of the file at the source; of distribution sets that of their C(MANIFEST).
       type: str
     format:
-      description: How it came; V(sets) if it was made of distribution sets.
+      description: How it came; V(sets) if it was made of distribution sets, V(built) by M(apiary.bhyve.ipxe_image).
       type: str
       sample: raw.xz
     size:

@@ -27,7 +27,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.passthru.checks import check_roms
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import FleetPlan, plan_fleet
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import read_chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.look import look_for_renames
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.renames.references import with_followers
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.fleet import add_reservations
@@ -80,7 +79,6 @@ def _plan(
     observed = read_sources(host, requests, look_for_renames(host, requests, observed))
     requests = with_followers(requests, observed)
     observed = read_disk_images(host, requests, observed)
-    observed = read_chainload(host, requests, observed)
     desired: List[Desired] = resolve(requests, observed, new_uuid)
     wanted = needs(desired)
     if wanted:

@@ -28,6 +28,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import
     Observed,
     ObservedGuest,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.read import read_chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import read_dhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.wired import SYSCTLS, parse_wired
@@ -90,6 +91,7 @@ def observe(host: Host) -> Observed:
         datasets=datasets,
         interfaces=read_interfaces(host),
         processes=processes,
+        chainload=read_chainload(host),
         allocations=allocations.load(host.read(ALLOCATIONS), ALLOCATIONS),
         free_bytes=datasets[conf.layout.dataset].size("available") if datasets else 0,
         dhcp=read_dhcp(host),

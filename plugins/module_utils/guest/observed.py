@@ -159,7 +159,7 @@ class Observed:
     storage: Storage = Storage()
     #: The images by name, read if a disk is to be made from one.
     images: Mapping[str, Image] = field(default_factory=dict)
-    #: The boot scripts of the host's TFTP server, read if a guest of the task has one; None if it serves none.
+    #: The boot scripts of the host's TFTP server, None if it serves none.
     chainload: Optional[Chainload] = None
     #: The former names of the task's guests, by the new ones, by which all that is observed goes already.
     formers: Mapping[str, Former] = field(default_factory=dict)

@@ -54,6 +54,8 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # where memory and device nodes come to lie
         (r"(frame buffer base:) 0x[0-9a-f]+", r"\1 ADDRESS"),
         (r"^(c[rwx-]{9} .*) 0x[0-9a-f]+ ", r"\1 DEVICE "),
+        # the serial number of a FAT follows from the time, and one of its bytes may be a line end
+        (r"(differ: char) 4[0-3], line \d+", r"\1 SERIAL"),
         # identifiers of pools and datasets
         (r"\b\d{17,20}\b", "GUID"),
         # how fast this machine is

@@ -9,10 +9,10 @@ Links of ours lead to ``./NAME.ipxe``, which nobody writes by hand; anything els
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, SUFFIX, load, script_name
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, SUFFIX, script_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import hostname_of
@@ -23,36 +23,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
 _OURS = "./"
-
-
-def read_chainload(host: Host, requests: Sequence[Mapping[str, Any]], observed: Observed) -> Observed:
-    """What is observed, with the boot scripts of this host's TFTP server if a guest of the task has or had one.
-
-    No command is started. UnknownState when they cannot be read.
-    """
-    if not any(_has_script(request, observed) for request in requests):
-        return observed
-    note = load(host.read(NOTE))
-    if note is None:
-        return observed
-    links: Dict[str, str] = {}
-    for name in host.listdir(note.chainload) or ():
-        if name.endswith(SUFFIX):
-            links[name] = _target(host, f"{note.chainload}/{name}")
-    return replace(observed, chainload=Chainload(note.chainload, links))
-
-
-def _target(host: Host, path: str) -> str:
-    """Where a link leads, '' for a file."""
-    status = host.lstat(path)
-    return (host.readlink(path) or "") if status is not None and status.st_mode & 0o170000 == 0o120000 else ""
-
-
-def _has_script(request: Mapping[str, Any], observed: Observed) -> bool:
-    record = observed.guest(request["name"]).record
-    source = observed.sources.get(request["name"])
-    guests = [one.guest for one in (record, source.record if source is not None else None) if one is not None]
-    return request.get("pxe") is not None or any(guest.pxe is not None and guest.pxe.script for guest in guests)
 
 
 def check_scripts(one: Desired, after: Mapping[str, Guest], observed: Observed) -> None:

@@ -141,7 +141,7 @@ class Arguments:
             f"id={ident},if=none,format=raw,media={media},readonly={read_only},file.locking=off,"
             f"file.filename={_quote(paths.root(disk.path))}",
         )
-        order = f"drive={ident},bootindex={self.boot_order}"
+        order = f"drive={ident}{self._boot_index(disk)}"
         self.boot_order += 1
         place = _place(disk.slot)
         if disk.model == "ahci":
@@ -155,6 +155,14 @@ class Arguments:
         else:
             serial = f",serial={_quote(disk.serial)}" if disk.serial else ""
             self._add("-device", f"virtio-blk-pci,{order}{serial}{place}")
+
+    def _boot_index(self, disk: Disk) -> str:
+        """The disk's place in the boot order: as bhyve tells the firmware, if it does, else that of its slot."""
+        told = self.machine.boot_order
+        if not told:
+            return f",bootindex={self.boot_order}"
+        device = ".".join(disk.slot.split(".")[:3])
+        return f",bootindex={told.index(device)}" if device in told else ""
 
     def _nic(self, slot: str, model: str, mac: str, fd: Optional[int]) -> None:
         ident = "n" + slot.replace(".", "_")
