@@ -227,7 +227,8 @@ nat:
 forward:
   description:
     - Ports of the outside interface that lead to guests of the switch, all of them. By default, and with V([]), none.
-    - One by which somebody is connected to the host by ssh is refused, and so is one that another switch has.
+    - One by which somebody is connected to the host by ssh, or on which its sshd listens there, is refused, and so is
+      one that another switch has.
   type: list
   elements: dict
   suboptions:

@@ -45,6 +45,8 @@ class SwitchSweep(Sweep):
         super().__init__(modules, "bhyve_switch", TASKS[number])
         self.earlier = TASKS[:number]
         self.goal: List[str] = []
+        # A group of vxlan(4) is joined by it.
+        self.host.sh("sysrc ifconfig_em0='inet 192.0.2.10/24'; service netif start em0", check=True)
 
     def begin(self) -> None:
         self.modules.good("bhyve_switch", TASKS[-1])

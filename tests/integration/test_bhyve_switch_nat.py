@@ -174,6 +174,7 @@ BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"forward": [{"port": 80, "to": "10.10.0.255"}]}, "10.10.0.255 cannot be a guest's"),
     ({"forward": [FORWARD, {"port": 2222, "to": "10.10.0.12"}]}, "forward: tcp port 2222 is there twice"),
     ({"forward": [{"port": 8022, "to": "10.10.0.9"}]}, "tcp port 8022 of em0 is forwarded by the switch other already"),
+    ({"forward": [{"port": 22, "to": "10.10.0.11"}]}, "tcp port 22 is where sshd of the host listens"),
     ({"name": "x" * 57}, "longer than the 56 characters"),
     ({"name": "m", "interface": "bridge9", "manual": True, "addresses": None}, "nat: not with manual: true"),
 ]
@@ -183,6 +184,7 @@ def test_bad_input_is_one_error_and_changes_nothing(administered: StandinHost) -
     host, modules = administered, Modules(administered)
     other = lab(name="other", addresses=["10.20.0.1/24"], forward=[{"port": 8022, "to": "10.20.0.9"}])
     modules.good("bhyve_switch", other)
+    host.sh("sysrc sshd_enable=YES; service sshd start", check=True)
     before = everything(host)
     wrong = []
     for options, text in BAD:

@@ -163,8 +163,13 @@ def check_forwards_apart(
                 raise BadInput(f"{at}forward: {forward.shown} of {nat} is forwarded by the switch {name} already")
 
 
-def check_lifeline(at: str, forwards: Sequence[Forward], connected: Collection[int]) -> None:
-    """BadInput when a forwarded port is one by which somebody is ``connected`` by ssh."""
+def check_lifeline(at: str, forwards: Sequence[Forward], connected: Collection[int], served: Collection[int]) -> None:
+    """BadInput for ports by which somebody is ``connected`` by ssh, or would be: sshd has ``served`` on the outside."""
     for forward in forwards:
         if forward.proto == "tcp" and forward.port in connected:
             raise BadInput(f"{at}forward: {forward.shown} is that of an ssh connection; it would be cut off")
+        if forward.proto == "tcp" and forward.port in served:
+            raise BadInput(
+                f"{at}forward: {forward.shown} is where sshd of the host listens, which nobody would reach any more; "
+                "take another port, or let sshd listen elsewhere first (Port or ListenAddress in sshd_config)"
+            )

@@ -19,7 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_part i
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.boot_files import plan_boot_files
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_ssh_sockets
+from ansible_collections.apiary.bhyve.plugins.module_utils.processes import read_listeners, read_ssh_sockets
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
 
@@ -65,8 +65,11 @@ class NatPart:
         opening = [switch for switch in self._wanted if switch.forwards != self._opened.get(switch.name, ())]
         if opening:
             connected = {one.port for one in read_ssh_sockets(host)}
+            sshd = [one for one in read_listeners(host) if one.command.startswith("sshd")]
             for switch in opening:
-                nat.check_lifeline(f"switch {switch.name}: ", switch.forwards, connected)
+                own = [text.partition("/")[0] for text in self._interfaces[switch.nat].inet]
+                served = {one.port for one in sshd if one.address in ("*", *own)}
+                nat.check_lifeline(f"switch {switch.name}: ", switch.forwards, connected, served)
         if not self._wanted and not self._gone:
             return
         if self._wanted and host.stat(NETWORK) is None:

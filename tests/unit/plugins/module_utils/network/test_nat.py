@@ -49,10 +49,12 @@ def test_a_place_that_is_none_is_refused(to: str) -> None:
 
 
 def test_the_port_by_which_one_is_connected_is_not_forwarded() -> None:
-    check_lifeline("", [Forward(2222, "10.0.0.2", 22), Forward(22, "10.0.0.2", 22, "udp")], {22})
-    check_lifeline("", [Forward(22, "10.0.0.2", 22)], ())
+    check_lifeline("", [Forward(2222, "10.0.0.2", 22), Forward(22, "10.0.0.2", 22, "udp")], {22}, {22})
+    check_lifeline("", [Forward(22, "10.0.0.2", 22)], (), ())
     with pytest.raises(BadInput, match="tcp port 22 is that of an ssh connection"):
-        check_lifeline("", [Forward(22, "10.0.0.2", 22)], {22})
+        check_lifeline("", [Forward(22, "10.0.0.2", 22)], {22}, {22})
+    with pytest.raises(BadInput, match="tcp port 22 is where sshd of the host listens"):
+        check_lifeline("", [Forward(22, "10.0.0.2", 22)], (), {22})
 
 
 def test_what_is_on_its_way_out_is_noted_until_it_is_out() -> None:
