@@ -185,7 +185,11 @@ def test_a_guest_whose_switch_cannot_be_made_says_so(host: StandinHost, modules:
     host.sh("ngctl shutdown mesh: && ngctl mkpeer em1: bridge lower link7 && ngctl name em1:lower other", check=True)
     said = modules.run("bhyve_vm", {"name": "web1", "state": "started"})
     assert "the hook lower of em1 is connected to other bridge link7" in said["msg"], said
-    host.sh("ngctl shutdown other:", check=True)
+    host.sh("ngctl shutdown other:; /usr/local/libexec/apiary.network start mesh", check=True)
+    host.sh("ngctl mkpeer mesh: eiface link1000 ether", check=True)
+    said = modules.run("bhyve_vm", {"name": "web1", "state": "started"})
+    assert "switch mesh: its link1000 is the guest's, and ngeth0 (eiface) is connected to it" in said["msg"], said
+    host.sh("ngctl shutdown ngeth0:", check=True)
     modules.good("bhyve_vm", {"name": "web1", "state": "started"})
     assert the(modules.good("bhyve_switch", mesh()))["members"] == ["apiary1000", "em1"]
 

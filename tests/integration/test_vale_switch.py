@@ -137,6 +137,8 @@ def test_what_was_changed_by_hand_shows_and_is_set_right(host: StandinHost, modu
         "ifconfig epair1000a destroy",
         "ifconfig epair1000b inet 10.30.0.1 -alias; ifconfig epair1000b inet 10.39.0.1/24 down",
         "ifconfig epair1000b ether 5a:00:00:00:00:99; ifconfig epair1000a -descr down",
+        "ifconfig epair1000b down; ifconfig epair1000b ether 5a:00:00:00:00:98; ifconfig epair1000b inet6"
+        " $(ifconfig epair1000b | awk '/fe80/ { print $2 }') -alias; ifconfig epair1000b up",
         "ifconfig em1 txcsum tso4 lro -promisc down",
         "rm /usr/local/etc/apiary/switches/fast; sysrc -x ifconfig_epair1000b ifconfig_em1",
         "sysrc cloned_interfaces=bridge0",

@@ -23,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.manage impor
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
-from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import RemoveFile, plan_directory, plan_file
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_directory, plan_file, plan_removal
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.kld import read_modules
 
 _FILES = "iovctl_files"
@@ -89,36 +89,37 @@ def _plan(host: Host, requests: Sequence[Request], users: Users) -> Report:
     with_ppt = PPT in read_modules(host)
     variables = rc.read_values(host, [_FILES])
     plan = Plan()
-    creates: List[Change] = []
-    removed: List[str] = []
+    making: List[Request] = []
     for request in requests:
         device = _device(request, devices)
-        text = host.read(request.path)
-        made = device.virtual.now if device is not None else 0
-        same = text == (render(request) if request.present else None)
+        new = host.read(request.path) != (render(request) if request.present else None)
         if request.present and device is not None:
-            _check(host, request, device, with_ppt, not same)
+            _check(host, request, device, with_ppt, new)
+        made = device.virtual.now if device is not None else 0
         plan.before[request.device] = _entry(request, device, made, guests)
         plan.after[request.device] = _entry(request, device, request.num_vfs, guests)
-        if made and not (same and made == request.num_vfs and request.present):
+        if made and (new or made != request.num_vfs):
             _check_guests(request, device, guests)
             # Before its file is written: a task that was interrupted in between finds something left to do.
             plan.add(Delete(request.device, made))
             plan.needs[request.path] = (request.device,)
             made = 0
         if request.present and not made:
-            creates.append(Create(request.device, request.path, request.num_vfs))
-        if not request.present and text is not None:
-            removed.append(request.path)
+            making.append(request)
     _plan_files(host, plan, requests, variables)
-    written = tuple(path for path in plan.before if path.startswith("/"))
-    for step in creates:
-        plan.needs[step.subject] = written
-        plan.add(step)
-    for path in removed:
-        plan.before[path], plan.after[path] = host.read(path) or "", ""
-        plan.add(RemoveFile(path))
+    _plan_making(plan, making)
+    for request in requests:
+        if not request.present:
+            plan_removal(host, plan, request.path)
     return Report(requests, plan, Outcome(plan.descriptions()), devices, guests)
+
+
+def _plan_making(plan: Plan, requests: Sequence[Request]) -> None:
+    """Made once all files are written, so that now and the next boot are alike."""
+    written = tuple(path for path in plan.before if path.startswith("/"))
+    for request in requests:
+        plan.needs[request.device] = written
+        plan.add(Create(request.device, request.path, request.num_vfs))
 
 
 def _plan_files(host: Host, plan: Plan, requests: Sequence[Request], variables: rc.Values) -> None:
