@@ -9,10 +9,11 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import outside
 import pytest
-from compare import differences, fingerprint, unforetold
-from faults import Sweep, tried
+from compare import fingerprint, unforetold
+from faults import tried
 from harness import Modules
 from standin.host import StandinHost
+from switch_sweep import SwitchSweep
 
 PF_CONF = """\
 ext = "em0"
@@ -282,30 +283,12 @@ def test_ipfw_translates_as_well(ipfw_host: StandinHost, server: outside.Node) -
     assert host.run(["ipfw", "list"]).stdout == rules and not host.run(["ipfw", "nat", "show", "config"]).stdout
 
 
-class NatSweep(Sweep):
-    """A task of STORY; in the end all is as it is without a fault."""
-
-    polls = True
+class NatSweep(SwitchSweep):
     tasks = [lab(forward=[FORWARD]), lab(nat={})]
+    tidy = "sysrc -x pf_enable gateway_enable; rm -f /etc/pf.conf; pfctl -d; sysctl net.inet.ip.forwarding=0"
 
-    def __init__(self, modules: Modules, number: int) -> None:
-        super().__init__(modules, "bhyve_switch", self.tasks[number])
-        self.number = number
-        self.goal = ""
-
-    def begin(self) -> None:
-        self.modules.good("bhyve_switch", {"name": "lab", "addresses": ["10.10.0.1/24"], "nat": {}})
-        self.host.sh("sysrc -x pf_enable gateway_enable; rm -f /etc/pf.conf; pfctl -d; sysctl net.inet.ip.forwarding=0")
-        for task in self.tasks[: self.number]:
-            self.modules.good("bhyve_switch", task)
-
-    def record(self) -> None:
-        super().record()
-        self.goal = everything(self.host)
-
-    def reached(self, _again: Dict[str, Any]) -> List[str]:
-        now = everything(self.host)
-        return differences(sorted(self.goal.splitlines()), sorted(now.splitlines()))
+    def state(self) -> List[str]:
+        return everything(self.host).splitlines()
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -28,6 +28,7 @@ _DIRECTORIES = (
     ".linux/proc",
     ".linux/sys",
     ".linux/usr",
+    ".standin/bytecode",
     ".standin/disk",
     ".standin/kernel",
     ".standin/lib",
@@ -127,7 +128,10 @@ def ensure(cache: str) -> str:
 
 
 def _prune(cache: str) -> None:
-    """Remove trees that no host below the lab was booted with and that nobody asked for within the hour."""
+    """Remove trees that no host below the lab was booted with and that nobody asked for within the hour.
+
+    What Python has compiled (``site/sitecustomize.py``) goes after a day.
+    """
     used = set()
     for boot in glob.glob(os.path.join(os.path.dirname(cache), "*", "boot.json")):
         with open(boot, encoding="utf-8") as stream:
@@ -135,6 +139,9 @@ def _prune(cache: str) -> None:
     for path in glob.glob(os.path.join(cache, "base-*")):
         if path not in used and os.stat(path).st_mtime < time.time() - 3600:
             shutil.rmtree(path, ignore_errors=True)
+    for path in glob.glob(os.path.join(cache, "bytecode", "*")):
+        if os.stat(path).st_mtime < time.time() - 24 * 3600:
+            os.unlink(path)
 
 
 def _generate(root: str) -> None:

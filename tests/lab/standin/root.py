@@ -107,6 +107,10 @@ def _mounts(directory: str, lower: str, library: str) -> str:
     for name in ("disk", "kernel", "log"):
         bind(f"{directory}/{name}", f"{root}/.standin/{name}", writable=True, recursive=True)
     bind(library, f"{root}/.standin/lib", writable=False)
+    # Beside the tree, so that hosts with the same tree share it.
+    bytecode = os.path.dirname(lower) + "/bytecode"
+    os.makedirs(bytecode, exist_ok=True)
+    bind(bytecode, f"{root}/.standin/bytecode", writable=True)
     return root
 
 

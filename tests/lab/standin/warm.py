@@ -33,8 +33,8 @@ _FIRST = (*(_COMMANDS + name for name in ("ifconfig", "ps", "sysctl", "zfs")), "
 #: The commands that have forks. They ask ``notes`` who they are, and leave no child of theirs behind that anybody
 #: should see.
 _SERVED = (
-    "base bhyvectl devctl devinfo df diskinfo dmesg fstat geom glabel ifconfig iovctl ipfw kenv kld logger mount ngctl"
-    " pciconf pfctl pgrep ps rcorder route sockstat sysctl sysrc valectl versions zfs zpool"
+    "base bhyvectl devctl devinfo df diskinfo dmesg fstat geom glabel ifconfig iovctl ipfw kenv kld logger mount"
+    " newsyslog ngctl pciconf pfctl pgrep ps rcorder route sockstat sysctl sysrc valectl versions zfs zpool"
 )
 #: The tools of ``base`` that have none: they see to children of theirs, to their terminal, signals or process group.
 _ALONE = "chroot dd env fsync kill nice nohup su sync tail tee time timeout tty xargs yes"

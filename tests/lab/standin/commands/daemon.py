@@ -205,11 +205,25 @@ def _execute(plan: Plan, child_pidfile: Optional[PidFile]) -> NoReturn:
     cli.become("daemon", plan.command)
 
 
-def _detach(plan: Plan) -> None:
-    """daemon(3)."""
+def _found(command: str) -> bool:
+    """Whether execvp(3) will find the command."""
+    folders = [""] if "/" in command else os.environ.get("PATH", "").split(":")
+    return any(os.access(os.path.join(folder, command), os.X_OK) for folder in folders)
+
+
+def _detach(plan: Plan) -> int:
+    """daemon(3). The descriptor that is given back keeps the caller until it is closed.
+
+    On FreeBSD nobody waits. But there the command runs, or the end of one that does not is seen to, before the caller's
+    shell gets to its next command; here that takes a Python its time.
+    """
     cli.flush()
+    reading, keeping = os.pipe()
     if os.fork():
+        os.close(keeping)
+        os.read(reading, 1)
         raise SystemExit(0)
+    os.close(reading)
     os.setsid()
     if plan.change_directory:
         os.chdir("/")
@@ -218,15 +232,22 @@ def _detach(plan: Plan) -> None:
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         os.close(null)
+    return keeping
 
 
 class Supervisor:
     """The parent of a supervised command."""
 
     def __init__(
-        self, plan: Plan, output: Optional[int], child_pidfile: Optional[PidFile], parent_pidfile: Optional[PidFile]
+        self,
+        plan: Plan,
+        keeping: int,
+        output: Optional[int],
+        child_pidfile: Optional[PidFile],
+        parent_pidfile: Optional[PidFile],
     ) -> None:
         self.plan = plan
+        self.keeping: Optional[int] = keeping
         self.output = output
         self.child_pidfile = child_pidfile
         self.parent_pidfile = parent_pidfile
@@ -249,6 +270,7 @@ class Supervisor:
             self._watch_one(waking)
             if not self.restart:
                 break
+            self._let_go()
             self._pause(waking)
             if not self.restart:
                 break
@@ -256,6 +278,12 @@ class Supervisor:
             if pidfile is not None:
                 pidfile.remove()
         os._exit(1)
+
+    def _let_go(self) -> None:
+        """Who has started this goes on."""
+        if self.keeping is not None:
+            os.close(self.keeping)
+            self.keeping = None
 
     def _watch_one(self, waking: int) -> None:
         """One life of the child."""
@@ -270,6 +298,8 @@ class Supervisor:
             _execute(self.plan, self.child_pidfile)
         os.close(writing)
         processes.set_title(f"daemon: {self.plan.title}[{self.child}]")
+        if _found(self.plan.command[0]):
+            self._let_go()  # the child has its copy until it is the command
         poll = select.poll()
         poll.register(reading, select.POLLIN)
         poll.register(waking, select.POLLIN)
@@ -358,9 +388,9 @@ def main(argv: Sequence[str]) -> int:
         if child_pidfile is not None:
             child_pidfile.remove()
         raise
-    _detach(plan)
+    keeping = _detach(plan)
     if not plan.supervise:
         _execute(plan, None)
     if parent_pidfile is not None:
         parent_pidfile.write()
-    Supervisor(plan, output, child_pidfile, parent_pidfile).run()
+    Supervisor(plan, keeping, output, child_pidfile, parent_pidfile).run()

@@ -13,6 +13,7 @@ import sys
 import time
 from typing import List, Optional, Sequence, Tuple
 
+from .. import notes
 from ..system import cli, newsyslogconf, syslog
 from ..system.newsyslogconf import ConfError, Entry
 
@@ -103,7 +104,7 @@ def turn_over(entry: Entry, why: str) -> None:
     if "B" not in entry.flags:
         host = os.uname().nodename.partition(".")[0]
         due = f" due to {why}" if why != "time" else ""
-        line = f"{syslog.timestamp(time.time())} {host} newsyslog[{os.getpid()}]: logfile turned over{due}\n"
+        line = f"{syslog.timestamp(time.time())} {host} newsyslog[{notes.pid()}]: logfile turned over{due}\n"
     _create(entry, ids, line)
 
 
