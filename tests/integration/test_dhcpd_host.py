@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from faults import Sweep, sample
-from harness import Modules
+from harness import ROOT, Modules, Playbooks
 from standin.host import StandinHost
 
 CONF = "/usr/local/etc/dhcpd.conf"
@@ -294,6 +295,24 @@ def test_a_configuration_of_the_users_that_is_broken_is_not_replaced(server: Sta
     assert "install the package isc-dhcp44-server" in said
 
 
+def test_the_host_answers_arp_for_a_machine_now_and_after_a_boot(server: StandinHost, modules: Modules) -> None:
+    before = server.read("/etc/rc.conf")
+    task = {"hosts": [{"name": "web1", "mac": MAC(1), "ip": "10.10.0.11", "publish_arp": True}]}
+    predicted = modules.good("dhcpd_host", task, check=True)
+    applied = modules.good("dhcpd_host", task)
+    assert not differences(comparable(predicted), comparable(applied))
+    said = f"? (10.10.0.11) at {MAC(1)} on bridge0 permanent published [bridge]\n"
+    assert server.sh("arp -n 10.10.0.11").stdout == said
+    assert not modules.good("dhcpd_host", task)["changed"]
+    server.sh("arp -d 10.10.0.11; service static_arp start", check=True)
+    assert server.sh("arp -n 10.10.0.11").stdout == said
+    modules.good("dhcpd_host", {"name": "web1", "ip": "10.10.0.12"})
+    assert server.sh("arp -n 10.10.0.11").returncode == 1 and server.sh("arp -n 10.10.0.12").returncode == 0
+    modules.good("dhcpd_host", {"name": "web1", "state": "absent"})
+    assert "published" not in server.sh("arp -an").stdout
+    assert server.read("/etc/rc.conf").replace('static_arp_pairs=""\n', "") == before
+
+
 @pytest.mark.usefixtures("server")
 def test_a_group_has_reservations_of_its_own(modules: Modules) -> None:
     modules.good(
@@ -321,6 +340,12 @@ def test_a_guests_reservation_is_left_to_it(server: StandinHost, modules: Module
     assert modules.good("dhcpd_host", {"hosts": [], "purge": True})["changed"]
     assert list(json.loads(str(server.read(RECORD)))["servers"][OURS]) == ["web1.lan"]
     assert "host web1.lan {" in str(server.read(OURS))
+
+
+def test_the_target_that_runs_on_a_real_host_as_well(server: StandinHost, tmp_path: Path) -> None:
+    target = ROOT / "tests" / "integration" / "targets" / "dhcpd_host" / "tasks" / "main.yml"
+    run = Playbooks(server, tmp_path).tasks([{"ansible.builtin.include_tasks": str(target)}])
+    assert run.rc == 0, run.output
 
 
 class HostSweep(Sweep):

@@ -18,6 +18,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.allocation import Ranges, allocate
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.arp import plan_arp, published
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, Update
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backends import find_backend
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.checks import check
@@ -105,6 +106,8 @@ def plan_reservations(
     for update in updates:
         if update is not None and (update.changes_conf or update.changes_hosts):
             book.backend.validate(host, update)
+    # Before the record, which tells the next task what there is to take back, should this one break off.
+    plan_arp(host, plan, SUBJECT, published(book.reservations), published(after))
     warnings: List[str] = []
     for known, update in zip(book.known, updates):
         if update is not None:

@@ -82,6 +82,7 @@ def plan_server(host: Host, params: Mapping[str, Any], check_mode: bool) -> Repo
 def _absent(host: Host, kind: ServerKind, before: Optional[Server]) -> Report:
     daemons = before.daemons if before is not None else find_backend(kind.name).daemons()
     plan = Plan()
+    _plan_rc(host, plan, kind.variables_off(_ours(host, daemons)))
     _plan_gone(host, plan, kind, daemons)
     text = host.read(RESERVATIONS)
     whole = record.load(text)
@@ -99,15 +100,7 @@ def _absent(host: Host, kind: ServerKind, before: Optional[Server]) -> Report:
 
 def _plan_gone(host: Host, plan: Plan, kind: ServerKind, daemons: Sequence[Daemon]) -> None:
     """Plan that daemons of ours end, and that their files go; a configuration that is not ours stays."""
-    ours = [daemon for daemon in daemons if is_ours(host.read(daemon.conf))]
-    if not ours:
-        return
-    variables = kind.variables_off(ours)
-    mine = Plan()
-    values = rc.read_values(host, [one.name for one in variables])
-    rc.plan_read(host, mine, variables, values)
-    _adopt(plan, mine)
-    for daemon in ours:
+    for daemon in _ours(host, daemons):
         if kind.installed(host) and kind.running(host, daemon):
             plan.add(Stop(SUBJECT, kind, daemon))
         for path in (daemon.hosts_file, daemon.conf):
@@ -117,19 +110,27 @@ def _plan_gone(host: Host, plan: Plan, kind: ServerKind, daemons: Sequence[Daemo
                 plan.before[path], plan.after[path] = text, ""
 
 
+def _ours(host: Host, daemons: Sequence[Daemon]) -> List[Daemon]:
+    """Those whose configuration is one that we have written."""
+    return [daemon for daemon in daemons if is_ours(host.read(daemon.conf))]
+
+
 def is_ours(conf: Optional[str]) -> bool:
     """Whether a configuration is one that we have written."""
     return conf is not None and conf.startswith(HEAD)
 
 
-def _adopt(plan: Plan, other: Plan) -> None:
-    """Make the changes of rc.conf, which are each file's own, first of all; ours are not made without them."""
-    for change in other.changes:
+def _plan_rc(host: Host, plan: Plan, variables: Sequence[rc.Wanted]) -> None:
+    """Plan what rc.conf says, in one go; it comes first, and the rest of the plan is not made without it."""
+    if not variables:
+        return
+    mine = Plan()
+    rc.plan_read(host, mine, variables, rc.read_values(host, [one.name for one in variables]))
+    for change in mine.changes:
         plan.add(change)
-    plan.before.update(other.before)
-    plan.after.update(other.after)
-    subjects = tuple(dict.fromkeys(change.subject for change in other.changes))
-    plan.needs[SUBJECT] = (*plan.needs.get(SUBJECT, ()), *subjects)
+    plan.before.update(mine.before)
+    plan.after.update(mine.after)
+    plan.needs[SUBJECT] = tuple(dict.fromkeys(change.subject for change in mine.changes))
 
 
 class _Present:
@@ -160,8 +161,9 @@ class _Present:
         reservations = whole.get(server_key(server), {})
         plan = Plan()
         gone = [] if before is None else [one for one in before.daemons if one.conf not in self._confs(server)]
+        off = kind.variables_off(_ours(host, gone))
+        _plan_rc(host, plan, [*kind.variables(declared, server.daemons), *off])
         _plan_gone(host, plan, kind, gone)
-        self._plan_rc(plan, declared, server.daemons)
         knowns = [self._known(declared, daemon) for daemon in server.daemons]
         check(list(reservations.values()), reservations, knowns)
         for known in knowns:
@@ -235,13 +237,6 @@ class _Present:
         daemons = tuple(one for one in defaults if declared.of(one.family))
         domain = declared.scope.domain_name
         return Server(self._kind.name, daemons, domain, tuple(one.subnet for one in declared.subnets))
-
-    def _plan_rc(self, plan: Plan, declared: Declared, daemons: Sequence[Daemon]) -> None:
-        variables = self._kind.variables(declared, daemons)
-        mine = Plan()
-        values = rc.read_values(self._host, [one.name for one in variables])
-        rc.plan_read(self._host, mine, variables, values)
-        _adopt(plan, mine)
 
     def _known(self, declared: Declared, daemon: Daemon) -> Known:
         """A daemon as it will be, with the configuration that it is to have."""
