@@ -43,7 +43,8 @@ clone_from:
       and its file of firmware variables.
     - That file has the content of the source's, for the boot entries of most systems are in it and the clone would not
       boot without them. When the task gives O(uefi), with C(vars), it begins with that template instead.
-    - The clone is not O(protected), and has no detached disks, no O(passthru) and no C(hooks).
+    - The clone is not O(protected), and has no detached disks, no O(passthru) and no C(hooks). Of its NICs C(ip), but
+      for V(auto), C(ip6) and C(hostname) are unset.
     - All else stays. Disks keep content, size, controller, slot and serial; memory, CPUs, tags and the rest are those
       of the source. What the task gives besides is laid over that, for instance more O(memory) or a larger disk.
     - A disk on a C(path) that is read-only, such as an ISO image, is shared. One that is written to is an error, unless

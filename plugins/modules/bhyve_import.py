@@ -33,7 +33,8 @@ options:
     description:
       - Whether the guest keeps its UUID and its MAC addresses. If another guest of this host has one of them, that is
         an error. The default is V(true).
-      - With V(false) it gets new ones, also in place of MAC addresses that were declared.
+      - With V(false) it gets new ones, also in place of MAC addresses that were declared, and its NICs have no C(ip),
+        but for V(auto), no C(ip6) and no C(hostname).
       - PCI addresses and serial numbers of disks stay in any case, so that the firmware finds what it boots.
     type: bool
   backing: &backing
@@ -55,6 +56,8 @@ options:
       keep_identity: *keep_identity
       backing: *backing
 notes:
+  - Where the host serves DHCP itself (M(apiary.bhyve.dhcp_server)), it has the reservations of the guest's NICs in the
+    end. Addresses that are in none of its subnets are left out, with a warning.
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role).
   - Large guests take long. With C(async) and C(poll) the connection need not last, and M(apiary.bhyve.bhyve_vm_info)
     tells from another task how far it is.

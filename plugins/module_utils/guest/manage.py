@@ -133,9 +133,10 @@ def _start(host: Host, report: Report) -> None:
     was started here after all, is that a step of this task.
     """
     outcome = report.outcome
-    for name in report.plan.reservations.unserved(outcome):
-        outcome.failed.setdefault(name, ApiaryError("left off, since its reservation was not made"))
     wanted = {one.name: one.start_step for one in report.plan.guests if one.start_step}
+    for name in report.plan.reservations.unserved(outcome):
+        left = ", so it is left off" if name in wanted and name not in report.stages else ""
+        outcome.failed.setdefault(name, ApiaryError(f"its reservation was not made{left}"))
     names: List[str] = []
     for name, step in wanted.items():
         if name not in outcome.failed or name in report.stages:

@@ -240,6 +240,7 @@ def test_a_guest_without_its_reservation_is_not_started(stage: Stage, request_of
     assert stage.deeds[-1] == "apiary start web2"
     assert [one["name"] for one in result["failures"]] == [SUBJECT, "web1"]
     assert "it does not start" in result["failures"][0]["msg"]
+    assert result["failures"][1]["msg"] == "its reservation was not made, so it is left off"
     assert result["failures"][1]["not_done"] == ["make the reservation", "start"]
 
 
