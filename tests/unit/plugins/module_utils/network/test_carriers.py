@@ -20,7 +20,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.carri
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.desired import Desired, after
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.rc_lines import CLONES, names
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Moved, Switch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan, parse_vxlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan_checks import check_vxlans
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 
@@ -129,7 +129,9 @@ def test_an_address_that_is_not_there_in_time_is_refused(
         "em0": replace(EM0, inet6=("2001:db8::1/64",)),
         "ngeth1000": Interface("ngeth1000", UP, 1500, inet=("10.7.0.1/24",)),
     }
-    switch = replace(OVER, vxlan=Vxlan(42, interface="vxlan1000", **changed))
+    vxlan = parse_vxlan({"id": 42, **changed}, "switch over: ")
+    assert vxlan is not None
+    switch = replace(OVER, vxlan=replace(vxlan, interface="vxlan1000"))
     with pytest.raises(BadInput, match=f"^switch over: vxlan: .*{says}"):
         judged(task(switch), interfaces=interfaces, rc=rc)
 
