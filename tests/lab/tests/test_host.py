@@ -97,6 +97,27 @@ def test_it_says_that_it_is_freebsd(host: StandinHost) -> None:
     assert host.run(["/usr/local/bin/python3.11", "-c", code]).stdout == "FreeBSD FreeBSD 14.3-RELEASE freebsd14\n"
 
 
+def test_what_ansible_sends_is_compiled_once_and_knows_where_it_lies(host: StandinHost) -> None:
+    make = (
+        "import sys, zipfile; name, text = sys.argv[1:];"
+        " zipfile.ZipFile(f'/tmp/{name}.zip', 'w').writestr('sent.py', f'import sys\\nraise OSError({text!r})')"
+    )
+    use = "import sys; sys.path.insert(0, '/tmp/' + sys.argv[1] + '.zip'); import sent"
+    kept = Path(host.directory).parent / ".base" / "bytecode"
+    before = len(list(kept.iterdir()))
+    counts, said = [], []
+    for name, text in (("a", "first"), ("b", "first"), ("c", "second")):
+        host.run(["/usr/local/bin/python3.11", "-c", make, name, text], check=True)
+        done = host.run(["/usr/local/bin/python3.11", "-c", use, name])
+        said.append([line.strip() for line in done.stderr.splitlines() if "sent.py" in line or "OSError:" in line])
+        counts.append(len(list(kept.iterdir())) - before)
+    assert counts == [1, 1, 2]
+    assert said == [
+        [f'File "/tmp/{name}.zip/sent.py", line 2, in <module>', f"OSError: {text}"]
+        for name, text in (("a", "first"), ("b", "first"), ("c", "second"))
+    ]
+
+
 def test_another_release_and_machine(lab: Path) -> None:
     with StandinHost("old", str(lab / "old"), Settings("old", release="15.0-RELEASE", machine="arm64")) as host:
         assert host.sh("uname -rmp; uname -U").stdout == "15.0-RELEASE arm64 aarch64\n1500000\n"

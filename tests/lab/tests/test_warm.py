@@ -88,6 +88,41 @@ def test_the_log_has_the_pid_of_the_call(host: StandinHost) -> None:
     assert [(call.ppid, call.exit) for call in calls] == [(int(parent), 0)] * 2
 
 
+def test_a_program_of_this_machine_takes_the_place_of_the_call(host: StandinHost) -> None:
+    script = 'cd /etc; umask 027; echo one two | awk \'{print $2, ENVIRON["GIVEN"]; system("umask")}\''
+    said = host.sh(f"export GIVEN=it; {script}; sort /nonexistent; echo $?").stdout.split()
+    assert said == ["two", "it", "0027", "2"]
+    sleeping = host.spawn(["sleep", "1000"])
+    deadline = time.monotonic() + 30
+    while "sleep 1000\n" not in host.sh("ps -axww -o command").stdout or len(forks(host)) > 1:
+        assert time.monotonic() < deadline
+    host.run(["pkill", "-TERM", "-x", "sleep"])
+    assert sleeping.wait() != 0
+
+
+@pytest.mark.parametrize("words", ["sort /etc/rc.conf", "zfs list -H -o name", "ps -axo comm"])
+def test_faults_happen_to_calls_with_forks(host: StandinHost, words: str) -> None:
+    whole = host.sh(words).stdout
+    for mode, status in (("fail", 7), ("half", 7)):
+        host.set_faults([{"match": [words.split()[0]], "mode": mode, "exit": status, "stderr": "it failed"}])
+        done = host.sh(words)
+        assert (done.returncode, done.stderr) == (status, "it failed")
+        assert done.stdout == "" if mode == "fail" else 0 < len(done.stdout) < len(whole)
+        assert len(host.fired_faults()) == 1
+    host.set_faults([{"match": [words.split()[0]], "mode": "hang"}])
+    hanging = host.spawn(words.split())
+    deadline = time.monotonic() + 30
+    while not host.fired_faults():
+        assert time.monotonic() < deadline
+    pid = host.fired_faults()[0]["pid"]
+    host.set_faults([])
+    assert host.sh(f"ps -o args= -p {pid}").stdout == words + "\n"
+    host.sh(f"kill -9 {pid}", check=True)
+    assert hanging.wait() != 0
+    while len(forks(host)) > 1:
+        assert time.monotonic() < deadline
+
+
 def test_a_user_who_may_not_reach_it_runs_the_command_himself(host: StandinHost) -> None:
     done = host.run(["su", "-m", "nobody", "-c", "sysctl -n kern.ostype; zfs list -H -o name zroot"])
     assert done.stdout.split() == ["FreeBSD", "zroot"], done.stderr
