@@ -130,6 +130,18 @@ def test_clients_are_served_and_strangers_on_the_lan_are_not(server: StandinHost
     assert not modules.good("dhcp_server", task)["changed"]
 
 
+def test_a_machine_gets_its_ipv6_address_as_well(server: StandinHost, modules: Modules) -> None:
+    six = {"subnet": "fd00:10::/64", "switch": "lab"}
+    assert "has no link-local address" in str(modules.good("dhcp_server", {"subnets": [LAB, six]})["warnings"])
+    server.sh(f"ifconfig {bridge(server, 'lab')} inet6 fe80::1/64", check=True)
+    assert "warnings" not in modules.good("dhcp_server", {"subnets": [LAB, six]})
+    modules.good("dhcpd_host", {"name": "web1", "mac": MAC(1), "ip": "10.10.0.11", "ip6": "fd00:10::11"})
+    clients = Clients(server, bridge(server, "lab"))
+    assert (clients.lease6(MAC(1)) or {})["new_ip6_address"] == "fd00:10::11"
+    assert (clients.lease(MAC(1)) or {})["ip"] == "10.10.0.11"
+    server.sh(f"ifconfig {bridge(server, 'lab')} inet6 fe80::1 delete", check=True)
+
+
 def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules: Modules) -> None:
     before = files(server)
     wrong: List[str] = []
