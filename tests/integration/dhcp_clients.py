@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines on a bridge of a stand-in host that ask for an address by DHCP, as busybox's udhcpc does."""
+"""Machines on a bridge of a stand-in host that ask by DHCP, as busybox's udhcpc and ISC's dhclient do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ _SCRIPT = """\
 import json, os, sys
 if sys.argv[1] == "bound":
     print(json.dumps({key: value for key, value in os.environ.items() if key.islower()}), flush=True)
+"""
+_SCRIPT6 = """\
+#!/.linux/usr/bin/python3 -IS
+import json, os, sys
+if os.environ["reason"] == "BOUND6":
+    print(json.dumps({key: value for key, value in os.environ.items() if key.startswith("new_")}), flush=True)
 """
 _NUMBERS = itertools.count(1)
 _IP = "/.linux/usr/bin/ip"
@@ -36,25 +42,44 @@ class Clients:
 
     def lease(self, mac: str, patience: int = 5) -> Optional[Dict[str, str]]:
         """What a card of this address is given; None: nobody offers anything, asked that often."""
-        # A port goes with its other end, a little after the client, so each has a name of its own.
-        port = f"asks{next(_NUMBERS)}"
         asked = " ".join(f"-O {option}" for option in _ASKED)
         words = f"udhcpc -i eth0 -n -q -f -t {patience} -T 1 -A 1 -s /var/tmp/leased {asked}"
+        client = self._plugged(f"{_IP} link set eth0 up; exec {_BUSYBOX} {words}", mac)
+        said, complaints = client.communicate(timeout=60)
+        assert client.returncode == 0 or "no lease" in complaints, complaints
+        return None if client.returncode else dict(json.loads(said))
+
+    def lease6(self, mac: str) -> Optional[Dict[str, str]]:
+        """What a card of this address is given by DHCP for IPv6, as dhclient asks; None: nothing in 20 seconds."""
+        self._host.write("/var/tmp/leased6", _SCRIPT6, 0o755)
+        self._host.sh("rm -f /var/tmp/leases6; touch /var/tmp/leases6", check=True)
+        files = "-sf /var/tmp/leased6 -cf /dev/null -lf /var/tmp/leases6 -pf /var/tmp/dhclient6.pid"
+        # A link-local address that need not be checked for duplicates is there at once.
+        script = f"""
+            {_IP} link set eth0 addrgenmode none
+            {_IP} link set eth0 up
+            {_IP} addr add fe80::2/64 dev eth0 nodad
+            exec {_BUSYBOX} timeout 20 /.linux/usr/sbin/dhclient -6 -1 -d -D LL {files} eth0
+        """
+        client = self._plugged(script, mac)
+        assert client.stdout is not None
+        said = client.stdout.readline()
+        client.kill()
+        client.communicate(timeout=60)
+        return dict(json.loads(said)) if said else None
+
+    def _plugged(self, script: str, mac: str) -> subprocess.Popen[str]:
+        """A machine on the bridge that runs a script, whose eth0 has this address."""
+        # A port goes with its other end, a little after the client, so each has a name of its own.
+        port = f"asks{next(_NUMBERS)}"
         client = self._host.spawn(
-            [
-                "/.linux/usr/bin/unshare",
-                "-n",
-                _BUSYBOX,
-                "sh",
-                "-c",
-                f"echo $$; read go; {_IP} link set eth0 up; exec {_BUSYBOX} {words}",
-            ],
+            ["/.linux/usr/bin/unshare", "-n", _BUSYBOX, "sh", "-c", f"echo $$; read go; {script}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert client.stdout is not None
+        assert client.stdin is not None and client.stdout is not None
         number = client.stdout.readline().strip()
         self._host.sh(
             f"""set -e
@@ -63,6 +88,6 @@ class Clients:
             """,
             check=True,
         )
-        said, complaints = client.communicate("go\n", timeout=60)
-        assert client.returncode == 0 or "no lease" in complaints, complaints
-        return None if client.returncode else dict(json.loads(said))
+        client.stdin.write("go\n")
+        client.stdin.flush()
+        return client
