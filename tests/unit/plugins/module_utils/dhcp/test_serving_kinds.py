@@ -28,7 +28,7 @@ EVERYWHERE = Scope(
     filename="boot.efi",
     next_server="10.10.0.2",
     max_lease_time=900,
-    options=(("interface-mtu", "1400"),),
+    options=(("interface-mtu", "1400"), ("root-path", "10.10.0.2:/r")),
 )
 DECLARED = Declared(
     EVERYWHERE,
@@ -68,6 +68,7 @@ def test_kea_for_ipv4() -> None:
         {"name": "domain-name", "data": "lab"},
         {"name": "domain-name-servers", "data": "10.10.0.1"},
         {"code": 26, "data": "1400"},
+        {"code": 17, "data": "10.10.0.2:/r"},
     ]
     assert [server[key] for key in ("boot-file-name", "next-server", "valid-lifetime", "max-valid-lifetime")] == [
         "boot.efi",
@@ -116,6 +117,7 @@ def test_dnsmasq() -> None:
         'dhcp-option=option:bootfile-name,"boot.efi"',
         "dhcp-option=option:server-ip-address,10.10.0.2",
         "dhcp-option=26,05:78",
+        'dhcp-option=17,"10.10.0.2:/r"',
         "dhcp-range=set:subnet-10.10.0.0,10.10.0.100,10.10.0.199,255.255.255.0,900",
         "dhcp-option=tag:subnet-10.10.0.0,option:router,10.10.0.1",
         "dhcp-range=tag:known,set:subnet-198.51.100.0,198.51.100.100,198.51.100.110,255.255.255.0,300",
@@ -136,6 +138,7 @@ def test_dnsmasq() -> None:
         (Scope(statements=("x;",)), "statements: words of dhcpd.conf"),
         (Scope(next_server="boot.lab"), "next_server: 'boot.lab'"),
         (Scope(options=(("no-such", "1"),)), "options: no-such: "),
+        (Scope(options=(("domain-name", "lab"),)), "options: domain-name: there is domain_name for that"),
     ],
 )
 def test_what_they_cannot_be_told_is_refused(kind: Any, scope: Scope, says: str) -> None:
