@@ -136,11 +136,9 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
     for task, says in (
         ({}, "subnets: which ones are to be served?"),
         ({"subnets": [{**LAB, "switch": "lob"}]}, "switch: lob is not declared on this host; there are lab, lan"),
-        ({"subnets": [{**LAB, "interface": "em0"}]}, "switch, interface: give one of them"),
         ({"subnets": [{"subnet": "10.10.0.0/24"}]}, "switch, interface: give one of them"),
         ({"subnets": [{"subnet": "10.10.0.0/24", "interface": "em9"}]}, "interface: em9 does not exist"),
         ({"subnets": [{"subnet": "10.10.0.0/24", "interface": "em0"}]}, "em0 has no address"),
-        ({"subnets": [{"subnet": "10.99.0.0/24", "switch": "lab"}]}, "has no address in it"),
         ({"subnets": [LAB, LAB]}, "it overlaps"),
         ({"subnets": [{"subnet": "fd00:10::/64", "switch": "lab"}]}, "at least one must be of IPv4"),
         ({"subnets": [{**LAB, "options": {"nonsense": 1}}]}, "unknown option dhcp.nonsense"),
@@ -167,7 +165,7 @@ def test_somebody_elses_configuration_is_not_replaced_unasked(server: StandinHos
     assert server.read(CONF) == theirs and not server.exists_in(NOTE)
 
 
-@pytest.mark.parametrize("kth", [2, 8])
+@pytest.mark.parametrize("kth", [2, 5])
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(server: StandinHost, modules: Modules, kth: int) -> None:
     server.set_faults([{"match": ["*"], "kth": kth, "mode": "fail", "exit": 1, "stderr": "it failed"}])
     broken = modules.run("dhcp_server", STORY[0])

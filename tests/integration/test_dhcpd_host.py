@@ -235,32 +235,15 @@ def test_a_server_that_is_off_stays_off_and_the_task_says_so(server: StandinHost
     assert (Clients(server, "bridge0").lease(MAC(1)) or {})["ip"] == "10.10.0.11"
 
 
+#: The tables of what the module itself finds are in the unit tests.
 BAD: List[Tuple[Dict[str, Any], str]] = [
-    ({"name": "a", "ip": "10.10.0.11"}, "mac: is needed"),
-    ({"name": "a", "mac": MAC(0x99)}, f"mac: {MAC(0x99)} is that of host printer in {CONF} already"),
-    ({"name": "a", "mac": MAC(1), "ip": "10.10.0.9"}, "ip: 10.10.0.9 is that of host printer"),
-    (
-        {"name": "a", "mac": MAC(1), "ip": "10.11.0.9"},
-        "is in no subnet of the server, so nobody would get it; it has 10.10.0.0/24",
-    ),
+    ({"name": "a", "mac": MAC(1), "ip": "10.10.0.9"}, f"ip: 10.10.0.9 is that of host printer in {CONF} already"),
     ({"name": "a", "mac": MAC(1), "ip": "10.10.0.200"}, "is in the range 10.10.0.200 - 10.10.0.209"),
-    ({"name": "a", "mac": MAC(1), "ip": "10.10.0.1"}, "is the router of 10.10.0.0/24"),
-    ({"name": "a", "mac": MAC(1), "ip": "10.10.0.255"}, "of its broadcasts"),
-    ({"name": "a", "mac": MAC(1), "ip": "auto"}, "no range to take an address from was declared"),
-    ({"name": "a", "mac": MAC(1), "ip6": "fd00::1"}, "ip6: fd00::1 is in no subnet"),
     ({"name": "printer", "mac": MAC(1)}, f"{CONF} has a host of that name already"),
-    ({"name": "a", "mac": MAC(1), "hostname": "a_b"}, "is not a host name"),
     ({"name": "a", "mac": MAC(1), "options": {"no-such-option": 1}}, "unknown option dhcp.no-such-option"),
     ({"name": "a", "mac": MAC(1), "statements": ["nonsense 1;"]}, f"{OURS} line"),
-    ({"name": "a", "mac": MAC(1), "statements": ["} host b {"]}, "is no whole statement"),
-    (
-        {"hosts": [{"name": "a", "mac": MAC(1)}, {"name": "b", "mac": MAC(1)}]},
-        f"mac: {MAC(1)} is that of reservation b",
-    ),
-    ({"hosts": [{"name": "a", "mac": MAC(1)}, {"name": "a", "mac": MAC(2)}]}, "a is there twice"),
-    ({"name": "a", "mac": MAC(1), "purge": True}, "purge: only with hosts"),
     ({"name": "a", "mac": MAC(1), "conf": "/usr/local/etc/no.conf"}, "/usr/local/etc/no.conf does not exist"),
-    ({"name": "a", "mac": MAC(1), "auto_range": ["10.0.0.1"]}, "a range is FIRST-LAST"),
+    ({"name": "a", "mac": MAC(1), "conf": f"{CONF}.sample"}, f"isc-dhcpd reads {CONF} (dhcpd_conf)"),
     ({"name": "a", "mac": MAC(1), "inet6": {}}, "/usr/local/etc/dhcpd6.conf"),
     ({"name": "a", "mac": MAC(1), "service": "isc-dhcp"}, "said: isc-dhcp does not exist in /etc/rc.d"),
 ]
@@ -288,7 +271,7 @@ def test_a_configuration_of_the_users_that_is_broken_is_not_replaced(server: Sta
         server.write(CONF, conf)
         assert says in refusal(modules, task)
     server.sh(f"sysrc dhcpd_conf=/root/dhcpd.conf; mv {CONF} {CONF}.away; cp {CONF}.sample {CONF}", check=True)
-    assert "reads /root/dhcpd.conf (dhcpd_conf)" in refusal(modules, task)
+    assert "by rc.conf isc-dhcpd reads /root/dhcpd.conf (dhcpd_conf)" in refusal(modules, task)
     server.sh("mv /usr/local/sbin/dhcpd /usr/local/sbin/dhcpd.away", check=True)
     said = refusal(modules, task)
     server.sh("mv /usr/local/sbin/dhcpd.away /usr/local/sbin/dhcpd", check=True)
@@ -327,6 +310,7 @@ def test_a_guests_reservation_is_left_to_it(server: StandinHost, modules: Module
 
 
 def test_the_target_that_runs_on_a_real_host_as_well(server: StandinHost, tmp_path: Path) -> None:
+    server.sh("service isc-dhcpd stop", check=True)
     target = ROOT / "tests" / "integration" / "targets" / "dhcpd_host" / "tasks" / "main.yml"
     run = Playbooks(server, tmp_path).tasks([{"ansible.builtin.include_tasks": str(target)}])
     assert run.rc == 0, run.output
@@ -365,6 +349,5 @@ class HostSweep(Sweep):
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(server: StandinHost) -> None:
     sweep = HostSweep(Modules(server))
     sweep.record()
-    sweep.go("fail", sample(sweep.numbers(), 4))
-    sweep.go("half", sample(sweep.numbers(), 2))
+    sweep.go("fail", sample(sweep.numbers(), 3))
     sweep.go("cut", sample(sweep.numbers(), 2))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
@@ -164,17 +164,15 @@ def check_reservation(one: Reservation, at: str) -> None:
 
 def to_json(one: Reservation) -> Dict[str, Any]:
     """For a record: what is set, without the name, which is the key there."""
-    data: Dict[str, Any] = {}
-    for key, value in asdict(one).items():
-        if key != "name" and value not in ("", (), 0, False):
-            data[key] = value
-    return {**data, **({"options": dict(one.options)} if one.options else {})}
+    data = {key: value for key, value in vars(one).items() if value and key != "name"}
+    if one.options:
+        data["options"] = dict(one.options)
+    return data
 
 
 def from_json(name: str, data: Mapping[str, Any]) -> Reservation:
     """The reverse of :func:`to_json`. UnknownState when the record says what we do not know."""
-    known = {field.name for field in fields(Reservation)}
-    unknown = sorted(set(data) - known)
+    unknown = sorted(data.keys() - _FIELDS)
     if unknown:
         raise UnknownState(f"the record of reservation {name} has {', '.join(unknown)}, which is not known here")
     values: Dict[str, Any] = dict(data)
@@ -186,6 +184,7 @@ def from_json(name: str, data: Mapping[str, Any]) -> Reservation:
     return Reservation(name, **values)
 
 
+_FIELDS = frozenset(field.name for field in fields(Reservation))
 _TEXTS = ("hostname", "filename", "next_server", "server_name", "root_path")
 
 
