@@ -29,9 +29,14 @@ extends_documentation_fragment:
 options:
   backend:
     description:
-      - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server).
+      - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server), V(kea) ISC's Kea, of the package C(kea),
+        V(dnsmasq) dnsmasq, of the package C(dnsmasq).
+      - dnsmasq also answers DNS on the interfaces that it serves; the names of machines that have an address are then
+        known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others. Nobody else may
+        answer DNS there.
+      - Kea takes a new configuration without a restart.
     type: str
-    choices: [isc]
+    choices: [isc, kea, dnsmasq]
     default: isc
   state:
     description:
@@ -43,8 +48,8 @@ options:
   subnets:
     description:
       - The networks that are served. Needed with O(state=present), one at least of IPv4.
-      - Those of IPv6 are served by a daemon of their own (C(isc-dhcpd6)), from a link-local address, which a bridge has
-        only when it was given one.
+      - Those of IPv6 are served by a daemon of their own, C(isc-dhcpd6) or C(kea-dhcp6); dnsmasq is one for both. They are
+        served from a link-local address, which a bridge has only when it was given one.
     type: list
     elements: dict
     suboptions:
@@ -108,11 +113,11 @@ options:
       options: &options
         description:
           - Further options by their names in dhcp-options(5), each with a text, a number, V(true) or V(false), or a
-            list. Those of IPv6 begin with C(dhcp6.).
+            list. Those of IPv6 begin with C(dhcp6.), and are only for V(isc).
         type: dict
       statements: &statements
         description:
-          - Statements of the server's own configuration language for IPv4, each whole, with its semicolon or block.
+          - Statements of dhcpd.conf(5) for IPv4, each whole, with its semicolon or block. Only for V(isc).
         type: list
         elements: str
   authoritative:
@@ -156,6 +161,20 @@ EXAMPLES = r"""
       - subnet: 192.0.2.0/24
         switch: lan
         routers: [192.0.2.1]
+
+- name: The same by dnsmasq, which also knows the guests by their names, such as web1.lab
+  apiary.bhyve.dhcp_server:
+    backend: dnsmasq
+    domain_name: lab
+    subnets:
+      - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199], auto: [10.10.0.20-10.10.0.99]}
+
+- name: Kea, for IPv4 and IPv6
+  apiary.bhyve.dhcp_server:
+    backend: kea
+    subnets:
+      - {subnet: 10.10.0.0/24, switch: lab, auto: [10.10.0.20-10.10.0.99]}
+      - {subnet: 'fd00:10::/64', switch: lab, auto: ['fd00:10::20-fd00:10::99']}
 
 - name: The host serves no DHCP any more
   apiary.bhyve.dhcp_server:

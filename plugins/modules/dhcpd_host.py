@@ -191,19 +191,28 @@ options:
     elements: str
   backend:
     description:
-      - The DHCP server. V(isc) is ISC's dhcpd.
+      - The DHCP server. V(isc) is ISC's dhcpd, V(kea) ISC's Kea, V(dnsmasq) dnsmasq.
+      - Kea goes on while it takes its reservations, by C(config-reload) through its unix control socket, or only those
+        that differ where it has the commands of C(host_cmds). They are global reservations (C(reservations-global)), in
+        whose place there can be none of others. It has no lease times of reservations, and one IPv4 address for a card.
+      - dnsmasq goes on while it reads its reservations again (C(SIGHUP)). It is restarted when its configuration does
+        not know of them yet, and when a card has options (O(filename), O(next_server), O(server_name), O(root_path),
+        O(options)) that had none; leases outlive that. It has one lease time, of 120 seconds at least.
+      - Neither knows O(statements), host names in O(next_server), nor other O(options) than those of dhcp-options(5).
       - By default that of the host's note, or V(isc).
     type: str
-    choices: [isc]
+    choices: [isc, kea, dnsmasq]
   conf:
     description:
-      - The server's configuration, which must exist. By default that of the note, or C(/usr/local/etc/dhcpd.conf).
+      - The server's configuration, which must exist. By default that of the note, or C(/usr/local/etc/dhcpd.conf),
+        C(/usr/local/etc/kea/kea-dhcp4.conf), C(/usr/local/etc/dnsmasq.conf).
       - One other than the service reads, by rc.conf, is refused.
     type: path
   hosts_file:
     description:
       - The file of the reservations, which is this module's alone. Edits by hand are set right. By default that of the
-        note, or C(/usr/local/etc/apiary/dhcpd.hosts).
+        note, or C(/usr/local/etc/apiary/dhcpd.hosts), C(/usr/local/etc/apiary/kea-dhcp4.reservations),
+        C(/usr/local/etc/apiary/dnsmasq.hosts).
     type: path
   service:
     description:
@@ -211,12 +220,13 @@ options:
     type: str
   socket:
     description:
-      - The server's control socket, for servers that have one.
+      - The unix control socket of Kea. By default the one in its configuration.
     type: path
   inet6:
     description:
       - The daemon for IPv6, where it is one of its own; V({}) is the one with the default files
-        (C(/usr/local/etc/dhcpd6.conf), C(isc-dhcpd6)). dhcpd knows a card there by the MAC address in its DUID.
+        (C(/usr/local/etc/dhcpd6.conf) and C(isc-dhcpd6), C(/usr/local/etc/kea/kea-dhcp6.conf)). It knows a card by the
+        MAC address in its DUID. Not for dnsmasq, which is one daemon for both.
       - By default that of the note. Without one O(ip6) is refused.
     type: dict
     suboptions:
@@ -224,7 +234,7 @@ options:
         description: As O(conf).
         type: path
       hosts_file:
-        description: As O(hosts_file). By default C(/usr/local/etc/apiary/dhcpd6.hosts).
+        description: As O(hosts_file). By default C(dhcpd6.hosts), C(kea-dhcp6.reservations) there.
         type: path
       service:
         description: As O(service).
@@ -273,6 +283,26 @@ EXAMPLES = r"""
   apiary.bhyve.dhcpd_host:
     adopt: true
     conf: /root/etc/dhcpd.conf
+
+- name: A reservation of an administrator's own Kea, of IPv4 and IPv6
+  apiary.bhyve.dhcpd_host:
+    backend: kea
+    name: node7
+    mac: 5a:00:00:00:00:07
+    ip: 10.10.0.17
+    ip6: fd00:10::17
+    filename: ipxe.efi
+    next_server: 10.10.0.1
+    inet6: {}
+
+- name: One of dnsmasq, which is one daemon for both
+  apiary.bhyve.dhcpd_host:
+    backend: dnsmasq
+    name: node7
+    mac: 5a:00:00:00:00:07
+    ip: 10.10.0.17
+    ip6: fd00:10::17
+    default_lease_time: 3600
 
 - name: The printer is gone
   apiary.bhyve.dhcpd_host:

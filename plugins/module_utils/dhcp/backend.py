@@ -127,6 +127,10 @@ class Backend(abc.ABC):
         """The files beside ours, whole, by path (pure)."""
         return {}
 
+    def beside(self, daemon: Daemon) -> Tuple[str, ...]:
+        """The paths of the files beside ours."""
+        return ()
+
     @abc.abstractmethod
     def validate(self, host: Host, update: Update) -> None:
         """Have the server try the whole new configuration, in a place of its own; CommandError says what it minds."""

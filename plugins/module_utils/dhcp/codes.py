@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import options
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, is_hostname
@@ -21,6 +21,12 @@ _OWN = {
     "root-path": "root_path",
     "bootfile-name": "filename",
     "tftp-server-name": "server_name",
+}
+_OWN_OF_SERVERS = {
+    "bootfile-name": "filename",
+    "domain-name": "domain_name",
+    "domain-name-servers": "domain_name_servers",
+    "routers": "routers of the subnet",
 }
 #: Those by which servers know clients, which are told the server by them.
 _OF_CLIENTS = ("dhcp-client-identifier", "user-class")
@@ -42,17 +48,22 @@ class Coded:
 
 def coded(one: Reservation, backend: str, at: str) -> List[Coded]:
     """The further options of a reservation in their order. BadInput for one that is none, and for a wrong value."""
-    return coded_options(one.options, backend, at)
+    return _all_coded(one.options, _OWN, backend, at)
 
 
 def coded_options(given: Sequence[Tuple[str, str]], backend: str, at: str) -> List[Coded]:
-    """The same of any options by name, with their values."""
+    """The same of what all clients of a server or a subnet are told."""
+    return _all_coded(given, _OWN_OF_SERVERS, backend, at)
+
+
+def _all_coded(given: Sequence[Tuple[str, str]], own: Mapping[str, str], backend: str, at: str) -> List[Coded]:
+    for name, _value in given:
+        if name in own:
+            raise BadInput(f"{at}options: {name}: there is {own[name]} for that")
     return [_coded(name, value, backend, f"{at}options: {name}") for name, value in given]
 
 
 def _coded(name: str, value: str, backend: str, at: str) -> Coded:
-    if name in _OWN:
-        raise BadInput(f"{at}: a reservation has {_OWN[name]} for that")
     standard = options.standard_option(name)
     if standard is None or name in _OF_CLIENTS:
         raise BadInput(

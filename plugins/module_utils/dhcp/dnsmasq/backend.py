@@ -106,6 +106,9 @@ class Dnsmasq(Backend):
             configuration.tags_file(known.daemon): hosts.render_tags(reservations),
         }
 
+    def beside(self, daemon: Daemon) -> Tuple[str, ...]:
+        return configuration.options_file(daemon), configuration.tags_file(daemon)
+
     def validate(self, host: Host, update: Update) -> None:
         """With the lines of our files in the configuration: the files themselves it does not look into then."""
         daemon = update.daemon

@@ -14,7 +14,6 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.backend impo
     PACKAGE,
     is_running,
     restart,
-    validate_conf,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.render import check_words, option_value
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.statements import quoted
@@ -72,9 +71,6 @@ class IscServer(ServerKind):
     def variables_off(self, daemons: Sequence[Daemon]) -> Sequence[Wanted]:
         names = [f"{_variable(daemon)}_{what}" for daemon in daemons for what in ("enable", "ifaces", "conf")]
         return [Wanted(name, state="absent") for name in names]
-
-    def validate(self, host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
-        validate_conf(host, daemon, conf, hosts_text)
 
     def running(self, host: Host, daemon: Daemon) -> bool:
         return is_running(host, daemon.service)

@@ -46,10 +46,6 @@ class ServerKind(abc.ABC):
         """What rc.conf(5) says of daemons that are not there any more (pure)."""
 
     @abc.abstractmethod
-    def validate(self, host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
-        """Have the server try the whole configuration, in a place of its own; CommandError says what it minds."""
-
-    @abc.abstractmethod
     def running(self, host: Host, daemon: Daemon) -> bool:
         """Whether it runs. UnknownState when nobody can say."""
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Dict
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.dnsmasq import DnsmasqServer
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.isc import IscServer
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kea import KeaServer
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import ServerKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 
-SERVERS: Dict[str, ServerKind] = {kind.name: kind for kind in (IscServer(),)}
+SERVERS: Dict[str, ServerKind] = {kind.name: kind for kind in (IscServer(), KeaServer(), DnsmasqServer())}
 
 
 def find_server(name: str) -> ServerKind:

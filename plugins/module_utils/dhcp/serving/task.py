@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import note, record
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Known
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Known, Update
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backends import find_backend
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.checks import check
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon, Server
@@ -103,7 +103,7 @@ def _plan_gone(host: Host, plan: Plan, kind: ServerKind, daemons: Sequence[Daemo
     for daemon in _ours(host, daemons):
         if kind.installed(host) and kind.running(host, daemon):
             plan.add(Stop(SUBJECT, kind, daemon))
-        for path in (daemon.hosts_file, daemon.conf):
+        for path in (daemon.hosts_file, *find_backend(kind.name).beside(daemon), daemon.conf):
             text = host.read(path)
             if text is not None:
                 plan.add(Remove(SUBJECT, path))
@@ -248,16 +248,22 @@ class _Present:
         running = self._installed and self._kind.running(self._host, daemon)
         subnets = tuple(one.subnet for one in declared.of(daemon.family))
         conf = self._kind.render(declared, daemon)
-        return Known(daemon, conf, self._host.read(daemon.hosts_file), True, running, subnets)
+        beside = {path: self._host.read(path) for path in self._backend.beside(daemon)}
+        files = {path: text for path, text in beside.items() if text is not None}
+        return Known(daemon, conf, self._host.read(daemon.hosts_file), True, running, subnets, files=files)
 
     def _plan_daemon(self, plan: Plan, known: Known, reservations: Mapping[str, Reservation]) -> None:
         host, daemon = self._host, known.daemon
         old = host.read(daemon.conf)
-        hosts_text = self._backend.render(concerned(known, reservations), known)
+        mine = concerned(known, reservations)
+        hosts_text = self._backend.render(mine, known)
+        # Nobody is to be told before a restart, nor asked whether that can be done.
+        quiet = replace(known, running=False)
+        update = Update(quiet, known.conf, hosts_text, mine, mine, self._backend.render_beside(mine, known))
         keep = self._check_foreign(daemon, old)
-        differs = old != known.conf or known.hosts_text != hosts_text
+        differs = old != known.conf or update.changes_hosts
         if differs and self._installed:
-            self._kind.validate(host, daemon, known.conf, hosts_text)
+            self._backend.validate(host, update)
         owed = host.lstat(owed_path(daemon.service)) is not None
         rc_differs = bool(plan.needs.get(SUBJECT))
         run = differs or owed or rc_differs or not known.running
@@ -266,9 +272,12 @@ class _Present:
             plan.changes.insert(0, Owe(SUBJECT, daemon.service))
         if keep is not None and host.lstat(f"{daemon.conf}.orig") is None:
             plan.add(PutFile(SUBJECT, f"{daemon.conf}.orig", keep, 0o600, what="keep what was there"))
-        if known.hosts_text != hosts_text:
-            plan.add(PutFile(SUBJECT, daemon.hosts_file, hosts_text, 0o644))
-            plan.before[daemon.hosts_file], plan.after[daemon.hosts_file] = known.hosts_text or "", hosts_text
+        ours = {daemon.hosts_file: (known.hosts_text, hosts_text)}
+        ours.update({path: (known.files.get(path), text) for path, text in update.beside.items()})
+        for path, (before, after) in ours.items():
+            if before != after:
+                plan.add(PutFile(SUBJECT, path, after, 0o644))
+                plan.before[path], plan.after[path] = before or "", after
         if old != known.conf:
             status = host.stat(daemon.conf)
             mode = 0o644 if status is None else stat.S_IMODE(status.st_mode)

@@ -198,7 +198,7 @@ def test_without_further_options_a_host_has_no_tag() -> None:
         ({"default_lease_time": 60}, "default_lease_time: 60; dnsmasq gives 120"),
         ({"next_server": "boot.lab"}, "next_server: 'boot.lab'"),
         ({"options": (("dhcp-client-identifier", "x"),)}, "options: dhcp-client-identifier: dnsmasq is told"),
-        ({"options": (("host-name", "x"),)}, "a reservation has hostname for that"),
+        ({"options": (("host-name", "x"),)}, "there is hostname for that"),
     ],
 )
 def test_what_dnsmasq_cannot_be_told_is_refused_by_name(more: Dict[str, Any], said: str) -> None:

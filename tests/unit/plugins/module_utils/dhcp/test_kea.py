@@ -211,7 +211,7 @@ def test_a_reservation_in_keas_words() -> None:
         ({"next_server": "boot.lab"}, "next_server: 'boot.lab'"),
         ({"ip": (), "ip6": ("fd00::1",), "root_path": "/x"}, "root_path: is said by DHCP for IPv4"),
         ({"options": (("nosuch", "1"),)}, "options: nosuch: kea is told options"),
-        ({"options": (("root-path", "/x"),)}, "options: root-path: a reservation has root_path for that"),
+        ({"options": (("root-path", "/x"),)}, "options: root-path: there is root_path for that"),
         ({"options": (("routers", "lab"),)}, "options: routers: 'lab'; an IPv4 address"),
         ({"options": (("interface-mtu", "70000"),)}, "a number from 0 to 65535 is allowed"),
         ({"options": (("time-offset", "x"),)}, "a number from -2147483648 to 2147483647 is allowed"),
