@@ -260,6 +260,7 @@ BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"hosts": [{"name": "a", "mac": MAC(1)}, {"name": "a", "mac": MAC(2)}]}, "a is there twice"),
     ({"name": "a", "mac": MAC(1), "purge": True}, "purge: only with hosts"),
     ({"name": "a", "mac": MAC(1), "conf": "/usr/local/etc/no.conf"}, "/usr/local/etc/no.conf does not exist"),
+    ({"name": "a", "mac": MAC(1), "conf": f"{CONF}.sample"}, f"isc-dhcpd reads {CONF} (dhcpd_conf)"),
     ({"name": "a", "mac": MAC(1), "auto_range": ["10.0.0.1"]}, "a range is FIRST-LAST"),
     ({"name": "a", "mac": MAC(1), "inet6": {}}, "/usr/local/etc/dhcpd6.conf"),
     ({"name": "a", "mac": MAC(1), "service": "isc-dhcp"}, "said: isc-dhcp does not exist in /etc/rc.d"),
@@ -288,7 +289,7 @@ def test_a_configuration_of_the_users_that_is_broken_is_not_replaced(server: Sta
         server.write(CONF, conf)
         assert says in refusal(modules, task)
     server.sh(f"sysrc dhcpd_conf=/root/dhcpd.conf; mv {CONF} {CONF}.away; cp {CONF}.sample {CONF}", check=True)
-    assert "reads /root/dhcpd.conf (dhcpd_conf)" in refusal(modules, task)
+    assert "by rc.conf isc-dhcpd reads /root/dhcpd.conf (dhcpd_conf)" in refusal(modules, task)
     server.sh("mv /usr/local/sbin/dhcpd /usr/local/sbin/dhcpd.away", check=True)
     said = refusal(modules, task)
     server.sh("mv /usr/local/sbin/dhcpd.away /usr/local/sbin/dhcpd", check=True)
@@ -343,6 +344,7 @@ def test_a_guests_reservation_is_left_to_it(server: StandinHost, modules: Module
 
 
 def test_the_target_that_runs_on_a_real_host_as_well(server: StandinHost, tmp_path: Path) -> None:
+    server.sh("service isc-dhcpd stop", check=True)
     target = ROOT / "tests" / "integration" / "targets" / "dhcpd_host" / "tasks" / "main.yml"
     run = Playbooks(server, tmp_path).tasks([{"ansible.builtin.include_tasks": str(target)}])
     assert run.rc == 0, run.output

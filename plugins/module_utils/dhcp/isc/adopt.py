@@ -42,10 +42,13 @@ def taken_over(conf: str, where: str) -> Tuple[str, List[Reservation]]:
                     "statements it would lose; put it outside of it first; nothing was taken over"
                 )
     reservations = [_reservation(conf, one, where) for one in hosts]
-    for one in reversed(hosts):
+    rest: List[str] = []
+    done = 0
+    for one in hosts:
         start, end = _lines(conf, one)
-        conf = conf[:start] + conf[end:]
-    return conf, reservations
+        rest.append(conf[done:start])
+        done = end
+    return "".join([*rest, conf[done:]]), reservations
 
 
 def _is_marked(conf: str, host: Statement) -> bool:

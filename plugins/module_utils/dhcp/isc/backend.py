@@ -38,6 +38,8 @@ HOSTS = "/usr/local/etc/apiary/dhcpd.hosts"
 HOSTS6 = "/usr/local/etc/apiary/dhcpd6.hosts"
 
 _TIMEOUT = 120.0
+#: What the services read when rc.conf says nothing.
+_DEFAULTS = {"isc-dhcpd": CONF, "isc-dhcpd6": CONF6}
 #: dhcpd(8) says these whatever it was asked, and its complaint stands between.
 _BANNER = re.compile(
     r"(Internet Systems Consortium DHCP Server|Copyright |All rights reserved|For info, please visit|Config file:|"
@@ -174,9 +176,9 @@ def complaint(text: str, paths: Sequence[Tuple[str, str]]) -> str:
 def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
     """BadInput when rc.conf gives the service another configuration than the one that we are to change."""
     variable = f"{daemon.service.rpartition('isc-')[2].replace('-', '_')}_conf"
-    told: Optional[str] = read_values(host, [variable]).values[variable]
+    told: Optional[str] = read_values(host, [variable]).values[variable] or _DEFAULTS.get(daemon.service)
     if told and os.path.realpath(told) != os.path.realpath(daemon.conf):
-        raise BadInput(f"conf: rc.conf says that {daemon.service} reads {told} ({variable}), not {daemon.conf}")
+        raise BadInput(f"conf: by rc.conf {daemon.service} reads {told} ({variable}), not {daemon.conf}")
 
 
 def _read_included(host: Host, daemon: Daemon, found: Found) -> None:

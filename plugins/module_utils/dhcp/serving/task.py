@@ -224,6 +224,11 @@ class _Present:
         addresses = interfaces[name].addresses
         if not addresses:
             raise BadInput(f"{at}{name} has no address, without which nobody is served there")
+        if network_of(given).version == 6 and not any(text.startswith("fe80:") for text in interfaces[name].inet6):
+            self._warnings.append(
+                f"{at}{name} has no link-local address, and DHCP for IPv6 answers from one; a bridge gets it by "
+                f"`ifconfig {name} inet6 auto_linklocal`, or by an address such as fe80::1/64"
+            )
         return Place(name, addresses, uplink)
 
     def _unknown(self, message: str, name: str, others: Mapping[str, object]) -> Place:
