@@ -331,9 +331,10 @@ changes:
   type: dict
   sample:
     reservations:
+      - note that isc-dhcpd has to take its files
+      - reserve 10.10.0.20 for db1 in /var/db/apiary/reservations.json
       - write /usr/local/etc/apiary/dhcpd.hosts
       - restart isc-dhcpd
-      - reserve 10.10.0.20 for db1 in /var/db/apiary/reservations.json
 failures:
   description: What failed, with the reason and what was and was not done.
   returned: when something failed
