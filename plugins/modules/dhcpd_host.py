@@ -361,6 +361,7 @@ changes:
   type: dict
   sample:
     reservations:
+      - note that isc-dhcpd has to take its files
       - reserve 10.10.0.20 for db1 in /var/db/apiary/reservations.json
       - write /usr/local/etc/apiary/dhcpd.hosts
       - restart isc-dhcpd

@@ -107,7 +107,7 @@ def test_a_card_is_given_what_was_declared_until_the_guest_is_gone(host: Standin
     assert lease(cards, mac) == ("10.10.0.11", "web1", "boot.ipxe")
     changed = modules.good("bhyve_nic", {"vm": "web1", **lab(ip="10.10.0.12", hostname="www", dhcp={"filename": ""})})
     assert changed["nics"][0]["reservation"] == {"ip": "10.10.0.12", "ip6": "", "hostname": "www"}
-    assert changed["reservations"][-2:] == ["restart isc-dhcpd", "change web1.lan in " + RECORD]
+    assert changed["reservations"][1:] == [f"change web1.lan in {RECORD}", f"write {HOSTS}", "restart isc-dhcpd"]
     assert lease(cards, mac) == ("10.10.0.12", "www", "")
     modules.good("bhyve_nic", {"vm": "web1", "name": "lan", "mac": "5a:00:00:00:00:11"})
     assert lease(cards, "5a:00:00:00:00:11") == ("10.10.0.12", "www", "")

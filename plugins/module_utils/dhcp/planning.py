@@ -104,16 +104,22 @@ def plan_reservations(
     check(resolved, after, book.known)
     updates = [_update(book, known, after) for known in book.known]
     for update in updates:
-        if update is not None and (update.changes_conf or update.changes_hosts):
+        if update is not None and _differs(update):
             book.backend.validate(host, update)
     # Before the record, which tells the next task what there is to take back, should this one break off.
     plan_arp(host, plan, SUBJECT, published(book.reservations), published(after))
-    warnings: List[str] = []
-    for known, update in zip(book.known, updates):
-        if update is not None:
-            warnings += _plan_update(host, plan, book, update, known.daemon.service in book.owed)
-    # The record last: where a task breaks off before, the next one finds by it that there is something to do.
-    _plan_record(plan, book, after)
+    found = [update for update in updates if update is not None]
+    for update in found:
+        if _differs(update) and update.known.running and update.daemon.service not in book.owed:
+            plan.add(Owe(SUBJECT, update.daemon.service))
+    # What comes is in the record before it leaves the administrator's own configuration, say. What goes stays there
+    # until it is gone everywhere: should a task break off, the next one that wants it gone finds it.
+    both = dict(
+        sorted({**{name: book.reservations[name] for name in gone if name in book.reservations}, **after}.items())
+    )
+    _plan_record(plan, book, book.reservations, both)
+    warnings = [text for update in found for text in _plan_update(host, plan, book, update)]
+    _plan_record(plan, book, both, after)
     return Planned(after, tuple(warnings))
 
 
@@ -151,11 +157,11 @@ def concerned(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Re
     )
 
 
-def _plan_record(plan: Plan, book: Book, after: Mapping[str, Reservation]) -> None:
-    if dict(after) == dict(book.reservations):
+def _plan_record(plan: Plan, book: Book, before: Mapping[str, Reservation], after: Mapping[str, Reservation]) -> None:
+    if dict(after) == dict(before):
         return
     text = record.dump({**book.record, server_key(book.server): after})
-    plan.add(PutFile(SUBJECT, RESERVATIONS, text, 0o600, what=_summary(book.reservations, after)))
+    plan.add(PutFile(SUBJECT, RESERVATIONS, text, 0o600, what=_summary(before, after)))
 
 
 def _summary(before: Mapping[str, Reservation], after: Mapping[str, Reservation]) -> str:
@@ -174,13 +180,15 @@ def _some(items: Sequence[str]) -> str:
     return ", ".join(items[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _plan_update(host: Host, plan: Plan, book: Book, update: Update, owed: bool) -> List[str]:
+def _differs(update: Update) -> bool:
+    return update.changes_conf or update.changes_hosts
+
+
+def _plan_update(host: Host, plan: Plan, book: Book, update: Update) -> List[str]:
     """Plan what is done about one daemon; returns the warnings."""
     daemon, known = update.daemon, update.known
-    differs = update.changes_conf or update.changes_hosts
+    differs, owed = _differs(update), daemon.service in book.owed
     tell = known.running or owed
-    if differs and tell and not owed:
-        plan.add(Owe(SUBJECT, daemon.service))
     ours, conf = _hosts_changes(plan, update), _conf_changes(host, plan, update)
     # A configuration names ours only once it is there; where it is, what moves between them is in one.
     new = known.hosts_text is None or any(path not in known.files for path in update.beside)

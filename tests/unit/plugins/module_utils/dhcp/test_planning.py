@@ -64,8 +64,8 @@ OWE = "note that isc-dhcpd has to take its files"
 def test_the_first_one_is_hooked_in_after_its_file_is_there() -> None:
     read = book()
     assert steps(read, reservation("web1", 1, "auto"))[0] == [
-        f"reserve 10.0.0.20 for web1 {RECORD}",
         OWE,
+        f"reserve 10.0.0.20 for web1 {RECORD}",
         "write /nowhere/ours",
         "write /nowhere/conf",
         "restart isc-dhcpd",
@@ -81,9 +81,11 @@ def test_a_second_time_there_is_nothing_to_do() -> None:
 
 
 def test_one_goes_and_one_changes() -> None:
+    """What goes is in the record until it is gone, so that a task that breaks off is found again."""
     one, two = reservation("web1", 1, "10.0.0.20"), reservation("web2", 2)
     said, _warnings = steps(book(one, two), replace(two, filename="x"), gone={"web1": DHCPD_HOST})
-    assert said == [f"change web2; release web1 {RECORD}", OWE, "write /nowhere/ours", "restart isc-dhcpd"]
+    files = ["write /nowhere/ours", "restart isc-dhcpd"]
+    assert said == [OWE, f"change web2 {RECORD}", *files, f"release web1 {RECORD}"]
 
 
 def test_a_daemon_that_is_off_is_left_off_and_one_that_is_owed_is_told() -> None:
@@ -112,11 +114,11 @@ def test_others_reservations_are_left_to_them() -> None:
         with pytest.raises(BadInput, match="reservation web1.lan: it belongs to guest web1"):
             steps(book(guests), *wanted, gone=gone)
     assert book(guests).owned_by("guest web1") == ["web1.lan"]
-    assert steps(book(guests), gone={"web1.lan": "guest web1"})[0][0] == f"release web1.lan {RECORD}"
+    assert steps(book(guests), gone={"web1.lan": "guest web1"})[0][-1] == f"release web1.lan {RECORD}"
 
 
 def test_a_long_plan_names_a_few() -> None:
-    said = steps(book(), *(reservation(f"g{number}", number) for number in range(12)))[0][0]
+    said = steps(book(), *(reservation(f"g{number}", number) for number in range(12)))[0][1]
     assert said.endswith(f" for g5 and 4 more {RECORD}")
 
 
