@@ -35,8 +35,7 @@ def fetched(host: StandinHost, address: str = "127.0.0.1") -> str:
 
 STORY: List[Dict[str, Any]] = [
     {**TFTP, "enabled": True},
-    {"services": [TFTP, {**TFTP, "protocol": "udp6"}]},
-    {**TFTP, "arguments": ["-s", "/tftpboot"]},
+    {"services": [{**TFTP, "arguments": ["-s", "/tftpboot"]}, {**TFTP, "protocol": "udp6"}]},
     {"services": [{"name": "tftp", "state": "absent"}, {"name": "tftp", "protocol": "udp6", "state": "absent"}]},
     {"enabled": False},
 ]

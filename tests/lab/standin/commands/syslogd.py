@@ -11,13 +11,15 @@ import select
 import signal
 import socket
 import time
-from typing import List, NoReturn, Sequence
+from typing import Dict, List, NoReturn, Sequence
 
 from ..system import cli, service, syslog, syslogconf
 from ..system.syslogconf import Rule
 
 PATHS = ("/usr/sbin/syslogd",)
 _MESSAGE = re.compile(r"<(\d+)>(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )?(.*)", re.DOTALL)
+#: Seconds of silence after which repetitions are told.
+_REPEATED = 30.0
 _PROGRAM = re.compile(r"([^\s:\[]+)")
 
 
@@ -26,25 +28,50 @@ def _usage() -> int:
     return 1
 
 
-def deliver(rules: Sequence[Rule], data: str, host: str, now: float) -> None:
-    """Append a message to every file that takes it. As in FreeBSD, a file that is not there is not made."""
-    match = _MESSAGE.fullmatch(data)
-    if match is None:
-        return
-    number, text = int(match.group(1)), match.group(2)
-    found = _PROGRAM.match(text)
-    program = found.group(1) if found else ""
-    line = f"{syslog.timestamp(now)} {host} {text}\n"
-    for path in {rule.path for rule in rules if rule.takes(number >> 3, number & 7, program)}:
-        if os.path.exists(path):
-            with open(path, "a", encoding="utf-8", errors="replace") as stream:
-                stream.write(line)
+class Log:
+    """The files, and what came last into each: what comes again is only counted, until something else comes."""
+
+    def __init__(self) -> None:
+        self._last: Dict[str, str] = {}
+        self._again: Dict[str, int] = {}
+
+    def deliver(self, rules: Sequence[Rule], data: str, host: str, now: float) -> None:
+        """Append a message to every file that takes it. As in FreeBSD, a file that is not there is not made."""
+        match = _MESSAGE.fullmatch(data)
+        if match is None:
+            return
+        number, text = int(match.group(1)), match.group(2)
+        found = _PROGRAM.match(text)
+        program = found.group(1) if found else ""
+        for path in {rule.path for rule in rules if rule.takes(number >> 3, number & 7, program)}:
+            if self._last.get(path) == text:
+                self._again[path] = self._again.get(path, 0) + 1
+                continue
+            self.flush(host, now, path)
+            self._last[path] = text
+            _append(path, f"{syslog.timestamp(now)} {host} {text}\n")
+
+    def flush(self, host: str, now: float, *paths: str) -> None:
+        """Say how often the last message came again, in these files or in all."""
+        for path in paths or tuple(self._again):
+            count = self._again.pop(path, 0)
+            if count:
+                _append(path, f"{syslog.timestamp(now)} {host} syslogd: last message repeated {count} times\n")
+
+
+def _append(path: str, line: str) -> None:
+    if os.path.exists(path):
+        with open(path, "a", encoding="utf-8", errors="replace") as stream:
+            stream.write(line)
 
 
 def _serve(listener: socket.socket, woken: int) -> NoReturn:
     rules: List[Rule] = syslogconf.read("/etc/syslog.conf")
+    log = Log()
     while True:
-        ready, _unused, _unused = select.select([listener.fileno(), woken], [], [])
+        ready, _unused, _unused = select.select([listener.fileno(), woken], [], [], _REPEATED)
+        if not ready:
+            log.flush(os.uname().nodename, time.time())
         if woken in ready:
             for number in os.read(woken, 512):
                 if number == signal.SIGTERM:
@@ -54,7 +81,7 @@ def _serve(listener: socket.socket, woken: int) -> NoReturn:
                     os._exit(0)
                 rules = syslogconf.read("/etc/syslog.conf")
         if listener.fileno() in ready:
-            deliver(rules, listener.recv(8192).decode("utf-8", "replace"), os.uname().nodename, time.time())
+            log.deliver(rules, listener.recv(8192).decode("utf-8", "replace"), os.uname().nodename, time.time())
 
 
 def main(argv: Sequence[str]) -> int:

@@ -105,6 +105,10 @@ net.link.tap.devfs_cloning int wt 1 - Enable legacy devfs interface creation
 net.link.tap.up_on_open int w 0 - Bring interface up when /dev/tap is opened
 net.link.tap.user_open int w 0 - Enable legacy devfs interface creation for all users
 net.link.tun.devfs_cloning int wt 1 - Enable legacy devfs interface creation
+vfs.nfsd.server_min_nfsvers int w 2 - The lowest version of NFS handled by the server
+vfs.nfsd.server_max_nfsvers int w 3 - The highest version of NFS handled by the server
+vfs.nfsd.threads int r 16 - Number of server threads
+vfs.nfsd.enable_locallocks int w 0 - Enable nfsd to acquire local locks on files
 net.link.bridge.ipfw int w 0 if_bridge Layer2 filter with IPFW
 net.link.bridge.allow_llz_overlap int w 0 if_bridge Allow overlap of link-local scope zones of a bridge interface and
 net.link.bridge.inherit_mac int wt 0 if_bridge Inherit MAC address from the first bridge member
