@@ -95,9 +95,9 @@ route:
 ip:
   description:
     - The IPv4 address that DHCP gives to the guest on this NIC.
-    - Where the host serves DHCP on the switch itself (M(apiary.bhyve.dhcp_server)), the reservation is made, changed and
-      removed with what it follows from, this option, the MAC address, the switch, the guest's name, and the guest. It is
-      there before the guest starts. A server that is elsewhere gets it by the role
+    - Where the host serves DHCP on the switch itself (M(apiary.bhyve.dhcp_server)), the reservation is made, changed
+      and removed with what it follows from, this option, the MAC address, the switch, the guest's name, and the guest.
+      It is there before the guest starts. A server that is elsewhere gets it by the role
       P(apiary.bhyve.bhyve_guests#role).
     - V(auto) is an address of the subnet's range for such, given once and kept as long as the NIC has it.
     - On one switch an address is one NIC's. On the host's own server it has to be in a subnet of the switch.
@@ -117,7 +117,7 @@ hostname:
   type: str
 dhcp:
   description:
-    - What DHCP tells to the guest beyond that. Each option that is left out keeps what is there, an empty one unsets it.
+    - What DHCP tells to the guest beyond that. An option that is left out keeps what is there, an empty one unsets it.
   type: dict
   suboptions:
     filename:

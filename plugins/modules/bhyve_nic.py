@@ -127,7 +127,7 @@ nics:
       type: str
       sample: 0.5.0
     reservation:
-      description: What the host's own DHCP server has for it, with the address that V(auto) has become. None if nothing.
+      description: What the host's own DHCP server has for it, with the address that V(auto) has become, or none.
       type: dict
       sample: {ip: 10.10.0.11, ip6: "", hostname: web1}
     pending:

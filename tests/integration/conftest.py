@@ -107,6 +107,15 @@ def shared_host(common: Path, template: StandinHost, tmp_path_factory: pytest.Te
         yield copy
 
 
+@pytest.fixture(scope="module")
+def shared_lan_host(
+    common: Path, template: StandinHost, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StandinHost]:
+    """The same with a network card, which is on a LAN."""
+    with _copy(common, template, tmp_path_factory.mktemp("shared"), uplinks={"em0": "lan"}) as copy:
+        yield copy
+
+
 @pytest.fixture
 def plain_host(common: Path, tmp_path: Path) -> Iterator[StandinHost]:
     """A prepared host without ZFS, of this test's own, booted."""

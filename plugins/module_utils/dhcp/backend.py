@@ -84,7 +84,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def daemons(self) -> Tuple[Daemon, ...]:
-        """Where FreeBSD's package has its files, IPv4's daemon first; what no option overrules."""
+        """Where FreeBSD's package has its files; of two daemons, for IPv4 and IPv6, that for IPv4 first."""
 
     @abc.abstractmethod
     def check(self, one: Reservation, daemons: Sequence[Daemon], at: str) -> None:
@@ -95,6 +95,13 @@ class Backend(abc.ABC):
         """Read a daemon's configuration, with a constant number of commands.
 
         BadInput when the server is not installed or has no configuration, UnknownState when that cannot be read.
+        """
+
+    @abc.abstractmethod
+    def take_over(self, known: Known) -> Tuple[Known, Tuple[Reservation, ...]]:
+        """What of a daemon's configuration CBSD's hook has made, as reservations, and the daemon without it (pure).
+
+        BadInput where something would be lost, and for a server that the hook does not know.
         """
 
     @abc.abstractmethod

@@ -20,9 +20,12 @@ def check(wanted: Sequence[Reservation], after: Mapping[str, Reservation], known
 
     ``after`` are all reservations as they will be, ``known`` the server's daemons. Linear in all of them.
     """
+    others = {host.name: host for one in known for host in one.hosts if host.name}
     macs, addresses = _taken(after.values(), [host for one in known for host in one.hosts])
     nets = [(subnet.network, subnet) for one in known for subnet in one.subnets]
     for one in wanted:
+        if one.name in others:
+            raise BadInput(f"reservation {one.name}: name: {others[one.name].where} has a host of that name already")
         _check_alone(one, "mac", one.mac, macs)
         for key, texts in (("ip", one.ip), ("ip6", one.ip6)):
             for text in texts:

@@ -18,6 +18,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.allocation import Ranges, allocate
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.arp import plan_arp, published
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, Update
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backends import find_backend
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.checks import check
@@ -105,6 +106,8 @@ def plan_reservations(
     for update in updates:
         if update is not None and (update.changes_conf or update.changes_hosts):
             book.backend.validate(host, update)
+    # Before the record, which tells the next task what there is to take back, should this one break off.
+    plan_arp(host, plan, SUBJECT, published(book.reservations), published(after))
     warnings: List[str] = []
     for known, update in zip(book.known, updates):
         if update is not None:
@@ -129,7 +132,7 @@ def _check_owners(book: Book, wanted: Sequence[Reservation], gone: Mapping[str, 
 
 def _update(book: Book, known: Known, after: Mapping[str, Reservation]) -> Optional[Update]:
     """What becomes of a daemon; None where there is nothing of ours, neither now nor then."""
-    before, mine = (_of(known, reservations) for reservations in (book.reservations, after))
+    before, mine = (concerned(known, reservations) for reservations in (book.reservations, after))
     if not mine and known.hosts_text is None and not known.hooked:
         return None
     start = known.conf if known.taken_over is None else known.taken_over
@@ -137,7 +140,7 @@ def _update(book: Book, known: Known, after: Mapping[str, Reservation]) -> Optio
     return Update(known, conf, book.backend.render(mine, known), before, mine)
 
 
-def _of(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Reservation, ...]:
+def concerned(known: Known, reservations: Mapping[str, Reservation]) -> Tuple[Reservation, ...]:
     """The reservations that concern a daemon; one without addresses concerns those that serve IPv4."""
     return tuple(
         reservations[name]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, Mapping, Optional
+from typing import Iterable, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, from_json, to_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
@@ -37,9 +37,18 @@ def load(text: Optional[str]) -> Record:
 
 def dump(record: Record) -> str:
     """The text of the record; servers without reservations are left out."""
-    servers: Dict[str, object] = {
-        file: {name: to_json(one) for name, one in reservations.items()}
-        for file, reservations in record.items()
+    servers = [
+        f"{json.dumps(file)}: {_block(_line(name, one) for name, one in sorted(reservations.items()))}"
+        for file, reservations in sorted(record.items())
         if reservations
-    }
-    return json.dumps({"schema": SCHEMA, "servers": servers}, indent=1, sort_keys=True) + "\n"
+    ]
+    return f'{{"schema": {SCHEMA}, "servers": {_block(servers)}}}\n'
+
+
+def _line(name: str, one: Reservation) -> str:
+    return f"{json.dumps(name)}: {json.dumps(to_json(one), sort_keys=True)}"
+
+
+def _block(lines: Iterable[str]) -> str:
+    """An object of JSON with a line for each of its members: there may be thousands, and somebody may look for one."""
+    return "{\n" + ",\n".join(lines) + "\n}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
@@ -16,13 +16,15 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import no
 
 #: Asks for any address that is free in the range for such; resolved by ``planning``, the address is kept.
 AUTO = "auto"
-#: Whose reservations are those of the module of this name; a guest's are ``guest NAME`` (:func:`guest_owner`).
+#: Whose reservations are those of the module of this name, without a group (:func:`owner_of`); a guest's are
+#: ``guest NAME`` (:func:`guest_owner`).
 DHCPD_HOST = "dhcpd_host"
 
 _LONGEST_TIME = 2**32 - 1
 #: What all servers take as the name of a host's entry.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_GROUP = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
@@ -30,9 +32,10 @@ _OPTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 class Reservation:
     """What one card is given. Empty and 0 mean: not set.
 
-    ``owner`` is ``dhcpd_host`` or ``guest NAME``. ``ip`` and ``ip6`` may hold :data:`AUTO` while it is asked for, never
-    in the record. ``options`` are options of DHCP by name (dhcp-options(5)) and their values, ``statements`` words of
-    the server's own configuration language. ``publish_arp``: the host answers ARP for its addresses.
+    ``owner`` is ``dhcpd_host``, ``dhcpd_host GROUP`` or ``guest NAME``. ``ip`` and ``ip6`` may hold :data:`AUTO` while
+    it is asked for, never in the record. ``options`` are options of DHCP by name (dhcp-options(5)) and their values,
+    ``statements`` words of the server's own configuration language. ``publish_arp``: the host answers ARP for its
+    addresses.
     """
 
     name: str
@@ -55,6 +58,13 @@ class Reservation:
     def addresses(self) -> Tuple[str, ...]:
         """Those of both families."""
         return (*self.ip, *self.ip6)
+
+
+def owner_of(group: str) -> str:
+    """The owner of the reservations that dhcpd_host makes for a group of machines, '' for none. BadInput."""
+    if group and not _GROUP.fullmatch(group):
+        raise BadInput(f"group: {group!r}; 1 to 253 letters, digits, '.', '_' and '-' are allowed")
+    return f"{DHCPD_HOST} {group}" if group else DHCPD_HOST
 
 
 def guest_owner(guest: str) -> str:
@@ -107,14 +117,22 @@ def laid_over(old: Optional[Reservation], name: str, owner: str, given: Mapping[
     if given.get("mac") is not None:
         changes["mac"] = normalise_mac(given["mac"], f"{at}mac")
     if given.get("options") is not None:
-        changes["options"] = tuple(
-            sorted((str(option), _value(value, f"{at}options: {option}")) for option, value in given["options"].items())
-        )
+        changes["options"] = option_texts(given["options"], at)
     if given.get("statements") is not None:
         changes["statements"] = tuple(text.strip() for text in given["statements"] if text.strip())
     result = replace(base, **changes)
     check_reservation(result, at)
     return result
+
+
+def option_texts(given: Mapping[str, Any], at: str) -> Tuple[Tuple[str, str], ...]:
+    """Options of DHCP by name, with their values as texts. BadInput."""
+    found = tuple(sorted((str(name), _value(value, f"{at}options: {name}")) for name, value in given.items()))
+    for name, value in found:
+        if not _OPTION.fullmatch(name):
+            raise BadInput(f"{at}options: {name!r} is not the name of an option, such as domain-name-servers")
+        _check_text(value, f"{at}options: {name}")
+    return found
 
 
 def check_name(name: str, at: str) -> None:
@@ -150,27 +168,21 @@ def check_reservation(one: Reservation, at: str) -> None:
         raise BadInput(
             f"{at}default_lease_time: {one.default_lease_time} is more than max_lease_time {one.max_lease_time}"
         )
-    for option, value in one.options:
-        if not _OPTION.fullmatch(option):
-            raise BadInput(f"{at}options: {option!r} is not the name of an option, such as domain-name-servers")
-        _check_text(value, f"{at}options: {option}")
     if one.publish_arp and not one.ip:
         raise BadInput(f"{at}publish_arp: of which address? Give ip as well")
 
 
 def to_json(one: Reservation) -> Dict[str, Any]:
     """For a record: what is set, without the name, which is the key there."""
-    data: Dict[str, Any] = {}
-    for key, value in asdict(one).items():
-        if key != "name" and value not in ("", (), 0, False):
-            data[key] = value
-    return {**data, **({"options": dict(one.options)} if one.options else {})}
+    data = {key: value for key, value in vars(one).items() if value and key != "name"}
+    if one.options:
+        data["options"] = dict(one.options)
+    return data
 
 
 def from_json(name: str, data: Mapping[str, Any]) -> Reservation:
     """The reverse of :func:`to_json`. UnknownState when the record says what we do not know."""
-    known = {field.name for field in fields(Reservation)}
-    unknown = sorted(set(data) - known)
+    unknown = sorted(data.keys() - _FIELDS)
     if unknown:
         raise UnknownState(f"the record of reservation {name} has {', '.join(unknown)}, which is not known here")
     values: Dict[str, Any] = dict(data)
@@ -182,6 +194,7 @@ def from_json(name: str, data: Mapping[str, Any]) -> Reservation:
     return Reservation(name, **values)
 
 
+_FIELDS = frozenset(field.name for field in fields(Reservation))
 _TEXTS = ("hostname", "filename", "next_server", "server_name", "root_path")
 
 

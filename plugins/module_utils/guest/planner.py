@@ -131,7 +131,7 @@ class FleetPlan:
     def foretold(self) -> Outcome:
         """What becomes of it when nothing fails."""
         done = {one.name: one.describe() for one in self.guests}
-        return Outcome({**done, **self.reservations.plan.descriptions()})
+        return Outcome({**done, **self.reservations.descriptions()})
 
     def diff(self) -> List[Dict[str, str]]:
         """Ansible's diff: the guests, and the files of the DHCP server."""

@@ -30,6 +30,7 @@ MAY_USE: Dict[str, Set[str]] = {
     "storage": DOING,
     "system": {"storage", *DOING},
     "guest": {"storage", "network", "passthru", "dhcp", "boot", "system", "results", *DOING},
+    "filter": {"dhcp"},
     "modules": {"guest", "boot", "dhcp", "network", "passthru", "storage", "system", "module", "results", *DOING},
 }
 

@@ -10,9 +10,11 @@ import os
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from typing import List, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Backend, Known, Update
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.adopt import taken_over
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.conf import Found, interpret
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.render import (
     check_statements,
@@ -50,7 +52,15 @@ class Isc(Backend):
     name = "isc"
 
     def daemons(self) -> Tuple[Daemon, ...]:
-        return (Daemon(CONF, HOSTS, "isc-dhcpd"),)
+        return (Daemon(CONF, HOSTS, "isc-dhcpd"), Daemon(CONF6, HOSTS6, "isc-dhcpd6", family=6))
+
+    def take_over(self, known: Known) -> Tuple[Known, Tuple[Reservation, ...]]:
+        if known.daemon.family == 6:
+            return known, ()
+        conf, found = taken_over(known.conf, known.daemon.conf)
+        names = {one.name for one in found}
+        hosts = tuple(one for one in known.hosts if one.where != known.daemon.conf or one.name not in names)
+        return replace(known, hosts=hosts, taken_over=conf), tuple(found)
 
     def check(self, one: Reservation, daemons: Sequence[Daemon], at: str) -> None:
         check_statements(one, at)
@@ -93,13 +103,7 @@ class Isc(Backend):
         return f"restart {update.daemon.service}"
 
     def activate(self, host: Host, update: Update) -> None:
-        service = update.daemon.service
-        host.run(
-            ["service", service, "onerestart"],
-            what=f"cannot restart {service} with its new configuration",
-            timeout=_TIMEOUT,
-            hint="See /var/log/messages; the files are in place, and the next task tries again",
-        )
+        restart(host, update.daemon.service)
 
 
 def require_dhcpd(host: Host) -> None:
@@ -121,6 +125,16 @@ def is_running(host: Host, service: str) -> bool:
         return False
     said = (done.stderr or done.stdout).strip() or "nothing"
     raise UnknownState(f"service: `{' '.join(argv)}` exited {done.rc} and said: {said}; nothing was changed")
+
+
+def restart(host: Host, service: str) -> None:
+    """Have it run with its files as they are now, also if it did not. CommandError."""
+    host.run(
+        ["service", service, "onerestart"],
+        what=f"cannot restart {service} with its new configuration",
+        timeout=_TIMEOUT,
+        hint="See /var/log/messages; the files are in place, and the next task tries again",
+    )
 
 
 def validate_conf(host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:

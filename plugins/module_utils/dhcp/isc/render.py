@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.conf import is_include_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.statements import (
@@ -58,10 +58,15 @@ def with_other_hook(conf: str, hosts_file: str, other: str, where: str) -> str:
 
 def check_statements(one: Reservation, at: str) -> None:
     """BadInput for what cannot stand in a host's block by itself."""
-    for text in one.statements:
+    check_words(one.options, one.statements, at)
+
+
+def check_words(options: Sequence[Tuple[str, str]], statements: Sequence[str], at: str) -> None:
+    """BadInput for options and statements that would not end where they stand."""
+    for text in statements:
         if not is_whole(text):
             raise BadInput(f"{at}statements: {text!r} is no whole statement; each ends with a semicolon or a block")
-    for name, value in one.options:
+    for name, value in options:
         if name in NOT_ISC:
             raise BadInput(f"{at}options: {name} is no option that dhcpd knows by name; define it in its configuration")
         if not _is_one(f"option {name} {option_value(name, value)};"):

@@ -43,7 +43,12 @@ class ReservationPlan:
     def describe(self) -> Dict[str, List[str]]:
         """The steps for humans, by subject."""
         told = {guest: steps for guest, steps in self.steps.items() if steps}
-        return {**told, **self.plan.descriptions()}
+        return {**told, **self.descriptions()}
+
+    def descriptions(self) -> Dict[str, List[str]]:
+        """The steps about the server alone."""
+        found = self.plan.descriptions()
+        return {subject: [_hidden(step, self.wishes) for step in steps] for subject, steps in found.items()}
 
     def apply(self, host: Host, outcome: Outcome) -> None:
         """Make it so, and note in ``outcome`` what became of it. Guests that have failed are left as they were."""
@@ -84,7 +89,8 @@ def plan_wishes(host: Host, wishes: Optional[Wishes]) -> ReservationPlan:
         after = {one.name: planned.reservations[one.name] for one in some}
         result.reservations[guest] = after
         result.steps[guest] = _steps(wishes.gone[guest], book.reservations, after)
-    _hide(result.plan, wishes)
+    for name, view in result.plan.after.items():
+        result.plan.after[name] = _hidden(view, wishes) if isinstance(view, str) else view
     return result
 
 
@@ -98,10 +104,8 @@ def _steps(gone: Mapping[str, str], before: Mapping[str, Reservation], after: Ma
     return steps
 
 
-def _hide(plan: Plan, wishes: Wishes) -> None:
-    """In check mode, do not show MAC addresses that apply will not give."""
-    for name, view in plan.after.items():
-        if isinstance(view, str):
-            for mac in wishes.unallocated:
-                view = view.replace(mac, UNALLOCATED)
-            plan.after[name] = view
+def _hidden(text: str, wishes: Optional[Wishes]) -> str:
+    """The text without the MAC addresses which, in check mode, stand for those that only apply can know."""
+    for mac in wishes.unallocated if wishes is not None else ():
+        text = text.replace(mac, UNALLOCATED)
+    return text

@@ -63,7 +63,7 @@ def manage(host: Host, wanted: Sequence[Wanted], check_mode: bool) -> Report:
     conf = read_conf(host)
     if check_mode:
         report = Report(*_plan(host, wanted, frozenset()))
-        report.outcome.done.update(report.reservations.plan.descriptions())
+        report.outcome.done.update(report.reservations.descriptions())
         for element in report.elements:
             report.outcome.done.setdefault(element.wanted.vm, []).extend(element.describe())
         return report

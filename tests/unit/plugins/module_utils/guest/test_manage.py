@@ -11,9 +11,12 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import SUBJECT
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import manage, options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
+from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 
 Make = Callable[..., Dict[str, Any]]
 
@@ -192,6 +195,52 @@ def test_a_start_that_fails_is_a_failure_of_that_guest(stage: Stage, fleet: Any,
     report = manage.manage(stage, requests, check_mode=False)
     assert report.outcome.done == {"web1": ["start"]}
     assert "it exited 4" in str(report.outcome.failed["web2"])
+
+
+class Tell(Change):
+    """The server is told of a reservation."""
+
+    def describe(self) -> str:
+        return "restart isc-dhcpd"
+
+    def apply(self, host: Host) -> None:
+        host.run(["service", "isc-dhcpd", "onerestart"], what="cannot restart isc-dhcpd")
+
+
+@pytest.fixture
+def reserving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """web1 wants a reservation that it has not."""
+
+    def add(_host: Host, plan: Any, _desired: Any, _observed: Any) -> None:
+        plan.reservations = ReservationPlan(plan=Plan([Tell(SUBJECT)]), steps={"web1": ["make the reservation"]})
+        for one in plan.guests:
+            one.reservations = plan.reservations.steps.get(one.name, [])
+
+    monkeypatch.setattr(manage, "add_reservations", add)
+
+
+@pytest.mark.usefixtures("reserving")
+def test_the_server_is_told_between_the_changes_and_the_starts(stage: Stage, fleet: Any, request_of: Make) -> None:
+    requests = [request_of(name=name, memory="1G", state="started") for name in ("web1", "web2")]
+    foretold = manage.result_of(stage, manage.manage(stage, requests, True), check_mode=True, with_diff=False)
+    report = manage.manage(stage, requests, check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert stage.deeds[-2:] == ["service isc-dhcpd onerestart", "apiary start web1 web2"]
+    assert result["vms"][0]["changes"][-2:] == ["make the reservation", "start"]
+    assert [one["changes"] for one in foretold["vms"]] == [one["changes"] for one in result["vms"]]
+    assert foretold["reservations"] == result["reservations"] == ["restart isc-dhcpd"]
+
+
+@pytest.mark.usefixtures("reserving")
+def test_a_guest_without_its_reservation_is_not_started(stage: Stage, request_of: Make) -> None:
+    stage.refuse = {"isc-dhcpd": "it does not start"}
+    requests = [request_of(name=name, memory="1G", state="started") for name in ("web1", "web2")]
+    report = manage.manage(stage, requests, check_mode=False)
+    result = manage.result_of(stage, report, check_mode=False, with_diff=False)
+    assert stage.deeds[-1] == "apiary start web2"
+    assert [one["name"] for one in result["failures"]] == [SUBJECT, "web1"]
+    assert "it does not start" in result["failures"][0]["msg"]
+    assert result["failures"][1]["not_done"] == ["make the reservation", "start"]
 
 
 def test_a_task_that_changes_nothing_starts_nothing(stage: Stage, fleet: Any, request_of: Make) -> None:
