@@ -15,9 +15,7 @@ from typing import Any, Dict
 
 import guest_disk
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot import note as pxe_note
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import note as dhcp_note
-from ansible_collections.apiary.bhyve.plugins.module_utils.places import DHCP_NOTE
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, Note, dump
 from guests import state_of, the
 from harness import ROOT, Modules, until
 from standin.host import StandinHost
@@ -25,8 +23,6 @@ from standin.host import StandinHost
 CACHE = str(ROOT / "build" / "guest-disk")
 CHAINLOAD = "/tftpboot/chainload"
 ADDRESS = "10.10.0.11"
-DHCPD = "subnet 10.10.0.0 netmask 255.255.255.0 { option routers 10.10.0.1; next-server 10.10.0.1; }\n"
-INETD = "tftp\tdgram\tudp\twait\troot\t/usr/libexec/tftpd\ttftpd -l -s /tftpboot\n"
 SCRIPT = """\
 #!ipxe
 kernel tftp://${next-server}/linux/vmlinuz console=ttyS0,115200 quiet loglevel=3 panic=1 initrd=initrd
@@ -80,26 +76,22 @@ class Console:
         self.host.sh(f"printf '{text}' > {self.device}", check=True)
 
 
-def serve(host: StandinHost, modules: Modules, scratch: Path) -> None:
-    """The host serves DHCP and TFTP on the switch lab: the real servers, and the notes that say so."""
+def serve(host: StandinHost, modules: Modules) -> None:
+    """The host serves DHCP and TFTP on the switch lab, by the real servers, as the modules set them up."""
     host.sh("pkg install -y ipxe isc-dhcp44-server", check=True)
     modules.good("bhyve_switch", {"name": "lab", "addresses": ["10.10.0.1/24"]})
-    modules.good("ipxe_image", {"name": "ipxe", "prompt_timeout": 0})
+    subnet = {"subnet": "10.10.0.0/24", "switch": "lab", "next_server": "10.10.0.1"}
+    modules.good("dhcp_server", {"subnets": [subnet]})
     root, version = guest_disk.kernel(CACHE)
     host.write("/tftpboot/linux/vmlinuz", Path(root, "boot", f"vmlinuz-{version}").read_bytes(), mode=0o644)
     host.write("/tftpboot/linux/initrd", guest_disk.initrd(root, version), mode=0o644)
-    host.write(f"{CHAINLOAD}/linux.ipxe", SCRIPT, mode=0o644)
-    host.write(pxe_note.NOTE, pxe_note.dump(pxe_note.Note("/tftpboot", CHAINLOAD)))
-    daemon = dhcp_note.Daemon("/usr/local/etc/dhcpd.conf", "/usr/local/etc/apiary/dhcpd.hosts", "isc-dhcpd")
-    subnet = dhcp_note.Subnet("10.10.0.0/24", "lab")
-    host.write(daemon.conf, DHCPD)
-    host.write(DHCP_NOTE, dhcp_note.dump(dhcp_note.Server("isc", (daemon,), subnets=(subnet,))))
-    host.sh("chmod 755 /tftpboot /tftpboot/*", check=True)
-    bridge = host.sh("ifconfig -g bridge").stdout.split()
-    name = next(one for one in bridge if "10.10.0.1" in host.sh(f"ifconfig {one}").stdout)
-    host.sh(f"sysrc dhcpd_enable=YES dhcpd_ifaces={name} inetd_enable=YES && service isc-dhcpd start", check=True)
-    host.write("/etc/inetd.conf", INETD)
-    host.sh("service inetd start", check=True)
+    host.sh("chmod 755 /tftpboot /tftpboot/linux", check=True)
+    files = ["linux/vmlinuz", "linux/initrd"]
+    modules.good("chainload_script", {"scripts": [{"name": "linux", "content": SCRIPT, "files": files}]})
+    tftpd = {"name": "tftp", "program": "/usr/libexec/tftpd", "arguments": ["-l", "-s", "/tftpboot"]}
+    modules.good("inetd_service", {**tftpd, "address": "10.10.0.1", "enabled": True})
+    host.write(NOTE, dump(Note("/tftpboot", CHAINLOAD)))
+    modules.good("ipxe_image", {"name": "ipxe", "prompt_timeout": 0})
 
 
 def put_system(host: StandinHost, scratch: Path) -> None:
@@ -114,7 +106,7 @@ def put_system(host: StandinHost, scratch: Path) -> None:
 def test_from_the_network_then_from_its_disk_and_a_script_that_is_missing(
     host: StandinHost, modules: Modules, tmp_path: Path
 ) -> None:
-    serve(host, modules, tmp_path)
+    serve(host, modules)
     made = the(modules.good("bhyve_vm", NODE), "node7")
     assert host.sh(f"readlink {CHAINLOAD}/node7.ipxe").stdout == "./linux.ipxe\n"
     assert f"link {CHAINLOAD}/node7.ipxe to linux.ipxe" in made["changes"]

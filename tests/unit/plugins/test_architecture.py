@@ -29,9 +29,9 @@ MAY_USE: Dict[str, Set[str]] = {
     "dhcp": {"network", "system", "results", *DOING},
     "storage": DOING,
     "system": {"storage", *DOING},
-    "guest": {"storage", "network", "passthru", "boot", "dhcp", "system", "results", *DOING},
+    "guest": {"storage", "network", "passthru", "dhcp", "boot", "system", "results", *DOING},
     "filter": {"dhcp"},
-    "modules": {"guest", "network", "passthru", "boot", "dhcp", "storage", "system", "module", "results", *DOING},
+    "modules": {"guest", "boot", "dhcp", "network", "passthru", "storage", "system", "module", "results", *DOING},
 }
 
 
