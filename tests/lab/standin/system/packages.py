@@ -61,6 +61,18 @@ CATALOGUE: Dict[str, Package] = {
             33,
             links=(("/usr/libdata/standin/qemu-img", "/usr/local/bin/qemu-img"),),
         ),
+        Package(
+            "nginx",
+            "1.26.3,3",
+            "www/nginx",
+            "Robust and small WWW server",
+            2,
+            links=(
+                ("/usr/libdata/standin/nginx", "/usr/local/sbin/nginx"),
+                ("/usr/libdata/standin/nginx.rc", "/usr/local/etc/rc.d/nginx"),
+                ("/usr/libdata/standin/nginx.conf", "/usr/local/etc/nginx/nginx.conf"),
+            ),
+        ),
     )
 }
 #: What a host has before anybody asked for anything.
