@@ -48,8 +48,8 @@ options:
   subnets:
     description:
       - The networks that are served. Needed with O(state=present), one at least of IPv4.
-      - Those of IPv6 are served by a daemon of their own, C(isc-dhcpd6) or C(kea-dhcp6); dnsmasq is one for both. They are
-        served from a link-local address, which a bridge has only when it was given one.
+      - Those of IPv6 are served by a daemon of their own, C(isc-dhcpd6) or C(kea-dhcp6); dnsmasq is one for both.
+        They are served from a link-local address, which a bridge has only when it was given one.
     type: list
     elements: dict
     suboptions:

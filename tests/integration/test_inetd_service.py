@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from compare import unforetold
-from harness import Modules
+from harness import Modules, until
 from standin.host import StandinHost
 
 TFTP: Dict[str, Any] = {"name": "tftp", "program": "/usr/libexec/tftpd", "arguments": ["-l", "-s", "/tftpboot"]}
@@ -84,28 +84,27 @@ def test_a_reload_that_fails_is_told_and_made_up_for(host: StandinHost) -> None:
     assert not modules.good("inetd_service", TFTP)["changed"]
 
 
-@pytest.mark.parametrize(
-    ("task", "setup", "message"),
-    [
-        (TFTP, "printf 'finger stream tcp\\n' >> /etc/inetd.conf", "'finger stream tcp' has 3 fields of 6"),
-        ({**TFTP, "program": "/usr/libexec/nosuch"}, "", "/usr/libexec/nosuch does not exist on the host"),
-        ({**TFTP, "user": "nosuch"}, "", "the host has no user nosuch"),
-        ({**TFTP, "name": "nosuch"}, "", "services has no nosuch/udp"),
-        ({**TFTP, "address": "192.0.2.99"}, "", "the host has no address 192.0.2.99"),
-        ({**TFTP, "path": "/etc/nosuch.conf"}, "", "/etc/nosuch.conf does not exist"),
-        (
-            {**TFTP, "enabled": True},
-            "(nc -u -l 69 >/dev/null 2>&1 & echo $! > /tmp/nc.pid); sleep 0.3",
-            r"tftp/udp \(udp4 port 69\): nc \(pid \d+\) has that port",
-        ),
-    ],
-)
-def test_bad_input_is_one_error_and_changes_nothing(
-    host: StandinHost, task: Dict[str, Any], setup: str, message: str
-) -> None:
-    host.sh(setup or "true", check=True)
-    before = host.read("/etc/inetd.conf"), host.read("/etc/rc.conf")
-    failed = Modules(host).run("inetd_service", task)
-    host.sh("[ ! -f /tmp/nc.pid ] || { kill `cat /tmp/nc.pid`; rm /tmp/nc.pid; }")
-    assert failed["failed"] and re.search(message, failed["msg"]), failed["msg"]
-    assert (host.read("/etc/inetd.conf"), host.read("/etc/rc.conf")) == before
+def test_bad_input_is_one_error_and_changes_nothing(host: StandinHost) -> None:
+    modules, before = Modules(host), (host.read("/etc/inetd.conf"), host.read("/etc/rc.conf"))
+
+    def refused(task: Dict[str, Any]) -> str:
+        failed = modules.run("inetd_service", task)
+        assert failed["failed"] and host.read("/etc/rc.conf") == before[1]
+        return str(failed["msg"])
+
+    for change, message in (
+        ({"program": "/usr/libexec/nosuch"}, "/usr/libexec/nosuch does not exist on the host"),
+        ({"user": "nosuch"}, "the host has no user nosuch"),
+        ({"name": "nosuch"}, "services has no nosuch/udp"),
+        ({"address": "192.0.2.99"}, "the host has no address 192.0.2.99"),
+        ({"path": "/etc/nosuch.conf"}, "/etc/nosuch.conf does not exist"),
+    ):
+        assert message in refused({**TFTP, **change})
+    host.sh("(nc -u -l 69 >/dev/null 2>&1 & echo $! > /tmp/nc.pid)", check=True)
+    assert until(lambda: "*:69" in host.sh("sockstat -4lq -P udp -p 69").stdout)
+    taken = refused({**TFTP, "enabled": True})
+    host.sh("kill `cat /tmp/nc.pid`; rm /tmp/nc.pid", check=True)
+    assert re.search(r"tftp/udp \(udp4 port 69\): nc \(pid \d+\) has that port", taken), taken
+    assert host.read("/etc/inetd.conf") == before[0]
+    host.sh("printf 'finger stream tcp\\n' >> /etc/inetd.conf", check=True)
+    assert "'finger stream tcp' has 3 fields of 6" in refused(TFTP)

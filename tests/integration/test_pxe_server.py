@@ -138,6 +138,10 @@ def test_check_apply_again_and_what_clients_get(bare: Playbooks) -> None:
         pxe_server_scripts=SCRIPTS,
         pxe_server_nfs_exports=[{"name": "root", "paths": [TREE], "network": "127.0.0.0/8", "maproot": "root"}],
         pxe_server_nfs_root=TREE,
+        pxe_server_url="tftp://${next-server}",
+        pxe_server_http=True,
+        pxe_server_http_address="127.0.0.1",
+        pxe_server_http_port=8080,
     )
     told = bare.tasks(play, check=True)
     assert told.rc == 0 and told.stats[host.name]["changed"], told.output
@@ -151,10 +155,14 @@ def test_check_apply_again_and_what_clients_get(bare: Playbooks) -> None:
     assert fetched(host, "chainload/web1.ipxe") == RENDERED["debian"]
     assert fetched(host, "os/linux") == "linux\n" and fetched(host, "answers/debian.cfg") == "d-i answers\n"
     assert "127.0.0.1:69" in host.sh("sockstat -4lq -P udp -p 69").stdout
+    curl = "/.linux/usr/bin/curl -s -m 10 -w '%{http_code}' http://127.0.0.1:8080"
+    assert host.sh(f"{curl}/os/linux").stdout == "linux\n200"
+    assert host.sh(f"{curl}/chainload/nosuch -o /dev/null").stdout == "404"
     reading = host.sh(f"/.linux/usr/bin/nfs-cat nfs://127.0.0.1{TREE}/boot/loader.efi")
     assert reading.stdout == "boot/loader.efi\n", reading.stderr
     left = note.load(host.read(note.NOTE))
     assert left is not None and (left.chainload, left.nfs_root) == ("/tftpboot/chainload", TREE)
+    assert left.http_url == "http://127.0.0.1:8080"
     assert json.loads(host.read(note.NOTE)) == json.loads(note.dump(left))
 
 

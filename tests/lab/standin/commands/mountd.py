@@ -53,6 +53,9 @@ def main(argv: Sequence[str]) -> int:
             cli.not_built("mountd", f"-{letter}")
     files = words or ["/etc/exports"]
     pidfile = service.take_pidfile("mountd", _PIDFILE)
+    # It reads its files once before it goes into the background, and says what it has to say once more after that.
+    if exports.load(files, log) is None:
+        return 2
     service.detach(pidfile)
     woken = service.wake_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     publish(files)

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         raise SystemExit(_unregistered())
     print(f"Exports list on {host}:")
     for path, clients in state.peek("kernel", "nfs").get("shown", []):
-        print(f"{path:<35}" + ("".join(f"{client} " for client in clients) or "Everyone"))
+        print(f"{path:<34} " + ("".join(f"{client} " for client in clients) or "Everyone"))
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import pwd
+import re
 import socket
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
@@ -113,7 +114,7 @@ class _Line:
 
     def exports(self) -> List[Export]:
         """What it exports. _Bad."""
-        words, at = self._line.split(), 0
+        words, at = re.findall(r'(?:"[^"]*"|\\.|\S)+', self._line), 0
         while at < len(words):
             word, upto = words[at], " ".join(words[: at + 1])
             at += 1

@@ -134,6 +134,18 @@ CATALOGUE: Dict[str, Package] = {
             tree=True,
             folders=(("/var/db/kea", 0o750), ("/var/log/kea", 0o750), ("/var/run/kea", 0o750)),
         ),
+        Package(
+            "nginx",
+            "1.26.3,3",
+            "www/nginx",
+            "Robust and small WWW server",
+            2,
+            links=(
+                ("/usr/libdata/standin/nginx", "/usr/local/sbin/nginx"),
+                ("/usr/libdata/standin/nginx.rc", "/usr/local/etc/rc.d/nginx"),
+                ("/usr/libdata/standin/nginx.conf", "/usr/local/etc/nginx/nginx.conf"),
+            ),
+        ),
     )
 }
 #: What a host has before anybody asked for anything.
