@@ -48,7 +48,8 @@ def _compiled(path: str, source: bytes) -> CodeType:
 
 
 def _keep(name: str, data: bytes) -> None:
-    temporary = f"{name}.{os.uname().nodename}.{os.getpid()}"
+    # Hosts of one name, with processes of one number, are at it at the same time: one for each worker of the tests.
+    temporary = f"{name}.{os.urandom(8).hex()}"
     try:
         with open(temporary, "wb") as stream:
             stream.write(data)
