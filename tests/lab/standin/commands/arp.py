@@ -151,6 +151,8 @@ def _show(words: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """arp(8)."""
+    if any(word.startswith("--libxo") for word in argv[1:]):
+        cli.not_built("arp", "--libxo")
     parsed: Tuple[List[Tuple[str, str]], List[str]] = cli.options_or_usage(argv, "andfsSi:", _usage)
     options, words = parsed
     letters = [letter for letter, _value in options]
