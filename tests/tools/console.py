@@ -24,6 +24,7 @@ ATTACH = 'exec 3<> "$0"; stty raw -echo <&3; cat <&3 & exec cat >&3'
 
 # What steers a terminal, and the blank lines that a firmware leaves behind.
 CONTROL = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]|\r")
+BEGUN = re.compile(r"\x1b(\[[0-9;=?]*)?$")
 BLANK = re.compile(r"\n\s*\n+")
 # After so many seconds of silence a prompt that came before us is asked for anew.
 QUIET = 4.0
@@ -39,6 +40,7 @@ class Console:
             ["/bin/sh", "-c", ATTACH, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         self.said = b""
+        self._begun = ""
 
     def type(self, text: str) -> None:
         """Type, as a keyboard would."""
@@ -50,7 +52,10 @@ class Console:
         if select.select([out], [], [], seconds)[0]:
             chunk = os.read(out.fileno(), 4096)
             self.said += chunk
-            sys.stdout.write(BLANK.sub("\n", CONTROL.sub("", chunk.decode("utf-8", "replace"))))
+            text = self._begun + chunk.decode("utf-8", "replace")
+            shown = BEGUN.sub("", text)
+            self._begun = text[len(shown) :]
+            sys.stdout.write(BLANK.sub("\n", CONTROL.sub("", shown)))
             sys.stdout.flush()
 
     def wait(self, text: str, seconds: float, nudge: bool = False) -> None:
