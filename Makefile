@@ -9,7 +9,7 @@ CORE := build/venv-2.19
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: setup-lab ## a stand-in host, converged by playbooks/site, with guests cloned from an image, one of which really boots
+demo: setup-lab ## a stand-in host, converged by playbooks/pxe, with guests that really boot, from an image and from the network
 	$(TOOLS)/demo up
 
 demo-down: ## remove every namespace, process and mount that the demo made

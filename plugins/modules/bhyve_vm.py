@@ -88,7 +88,7 @@ EXAMPLES = r"""
     name: thin1
     state: started
     memory: 2G
-    nics: [{name: lab, switch: lab}]
+    nics: [{name: lab, switch: lab, ip: auto}]
     pxe: {script: freebsd-diskless, when: always}
 
 - name: A graphics card with its audio, in one slot of the guest

@@ -133,7 +133,7 @@ EXAMPLES = r"""
     state: started
     memory: 8G
     disks: [{name: root, size: 80G}]
-    nics: [{name: lab, switch: lab}]
+    nics: [{name: lab, switch: lab, ip: 10.10.0.17}]
     pxe: {script: ubuntu-autoinstall}
 
 - name: Two images, one that goes on with the disk when the network does not answer, and one with a script of one's own

@@ -35,10 +35,10 @@ SCRIPTS: List[Dict[str, Any]] = [
         "kernel": "linux",
         "initrd": ["initrd.gz"],
         "answers": "answers/debian.cfg",
-        "arguments": "-- console=ttyS0",
+        "arguments": "-- quiet",
         "hosts": ["web1", "web2"],
     },
-    {"name": "ubuntu", "kind": "ubuntu", "tree": "os", "medium": "ubuntu.iso", "answers": "answers/web3", "url": WEB},
+    {"name": "ubuntu", "kind": "ubuntu", "tree": "os", "medium": "u.iso", "answers": "a/web3", "url": WEB},
     {"name": "alma", "kind": "redhat", "tree": "os", "answers": "answers/alma.ks", "url": WEB},
     {"name": "freebsd", "kind": "freebsd", "tree": "os"},
     {"name": "openbsd", "kind": "openbsd", "tree": "os"},
@@ -59,21 +59,21 @@ RENDERED = {
     "debian": """\
 #!ipxe
 set base tftp://${next-server}
-kernel ${base}/os/linux auto=true priority=critical preseed/url=${base}/answers/debian.cfg -- console=ttyS0
+kernel ${base}/os/linux initrd=initrd.gz auto=true priority=critical preseed/url=${base}/answers/debian.cfg -- quiet
 initrd ${base}/os/initrd.gz
 boot
 """,
     "ubuntu": """\
 #!ipxe
 set base http://192.0.2.1
-kernel ${base}/os/casper/vmlinuz ip=dhcp url=${base}/ubuntu.iso autoinstall ds=nocloud-net;s=${base}/answers/web3/
+kernel ${base}/os/casper/vmlinuz initrd=initrd ip=dhcp url=${base}/u.iso autoinstall ds=nocloud-net;s=${base}/a/web3/
 initrd ${base}/os/casper/initrd
 boot
 """,
     "alma": """\
 #!ipxe
 set base http://192.0.2.1
-kernel ${base}/os/images/pxeboot/vmlinuz ip=dhcp inst.repo=${base}/os inst.ks=${base}/answers/alma.ks
+kernel ${base}/os/images/pxeboot/vmlinuz initrd=initrd.img ip=dhcp inst.repo=${base}/os inst.ks=${base}/answers/alma.ks
 initrd ${base}/os/images/pxeboot/initrd.img
 boot
 """,

@@ -8,6 +8,8 @@ kernel with an initial file system of busybox in it. The guest has a login on it
 asks for an address by DHCP where it has a NIC, writes on the screen, and powers off when the power button is pressed.
 It takes nothing but Debian packages, no root rights and no loop device; what it is made of is kept below ``--cache``.
 
+``guest_disk.py netboot OUT``: kernel and initial file system of it, in a tar archive, for those that boot by network.
+
 ``guest_disk.py light OUT [JSON]``: a disk with a boot signature and nothing to boot: the guest behind it is a light
 one, which behaves as the JSON in the first sector says (``standin/guests/behaviour.py``).
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -25,6 +28,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 from typing import List, Sequence, Tuple
 
@@ -272,6 +276,18 @@ def linux_disk(out: str, cache: str) -> None:
     shutil.copyfile(ready, out)
 
 
+def netboot(out: str, cache: str) -> None:
+    """Make an archive with what a PXE boot takes, ``vmlinuz`` and ``initrd``. DiskError if it cannot be made here."""
+    check_tools()
+    root, version = kernel(cache)
+    parts = {"vmlinuz": _read(os.path.join(root, "boot", f"vmlinuz-{version}")), "initrd": initrd(root, version)}
+    with tarfile.open(out, "w") as archive:
+        for name, data in parts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+
+
 def light_disk(out: str, size: int = 16 * _MIB, **behaviour: object) -> None:
     """Make a disk with a boot signature, whose first sector says how the light guest behind it behaves."""
     with open(out, "wb") as stream:
@@ -296,7 +312,7 @@ def main(argv: Sequence[str]) -> int:
     """The command line."""
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser(prog="guest_disk.py", description="Makes disks for the guests of the lab.")
-    parser.add_argument("kind", choices=("linux", "light", "blank"))
+    parser.add_argument("kind", choices=("linux", "netboot", "light", "blank"))
     parser.add_argument("out")
     parser.add_argument("behaviour", nargs="?", default="{}")
     parser.add_argument("--cache", default=os.path.join(here, "..", "..", "build", "guest-disk"))
@@ -304,6 +320,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         if given.kind == "linux":
             linux_disk(given.out, os.path.abspath(given.cache))
+        elif given.kind == "netboot":
+            netboot(given.out, os.path.abspath(given.cache))
         elif given.kind == "light":
             light_disk(given.out, **json.loads(given.behaviour))
         else:

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, Apiary contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Log in on a guest's serial console and show what it says. Usage: console.py HOST_DIRECTORY DEVICE"""
+"""A guest's serial console, shown. Usage: console.py talk HOST_DIRECTORY DEVICE | watch HOST_DIRECTORY DEVICE TEXT
+
+``talk`` logs in, ``watch`` waits for the guest and listens until it says the text.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,12 @@ ATTACH = 'exec 3<> "$0"; stty raw -echo <&3; cat <&3 & exec cat >&3'
 
 # What steers a terminal, and the blank lines that a firmware leaves behind.
 CONTROL = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]|\r")
+BEGUN = re.compile(r"\x1b(\[[0-9;=?]*)?$")
 BLANK = re.compile(r"\n\s*\n+")
 # After so many seconds of silence a prompt that came before us is asked for anew.
 QUIET = 4.0
+# Seconds until a guest that boots from the network has to be up, on a busy machine.
+PATIENCE = 240.0
 
 
 class Console:
@@ -34,6 +40,7 @@ class Console:
             ["/bin/sh", "-c", ATTACH, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         self.said = b""
+        self._begun = ""
 
     def type(self, text: str) -> None:
         """Type, as a keyboard would."""
@@ -45,7 +52,10 @@ class Console:
         if select.select([out], [], [], seconds)[0]:
             chunk = os.read(out.fileno(), 4096)
             self.said += chunk
-            sys.stdout.write(BLANK.sub("\n", CONTROL.sub("", chunk.decode("utf-8", "replace"))))
+            text = self._begun + chunk.decode("utf-8", "replace")
+            shown = BEGUN.sub("", text)
+            self._begun = text[len(shown) :]
+            sys.stdout.write(BLANK.sub("\n", CONTROL.sub("", shown)))
             sys.stdout.flush()
 
     def wait(self, text: str, seconds: float, nudge: bool = False) -> None:
@@ -71,23 +81,45 @@ class Console:
         return pipe
 
 
-def main() -> None:
+def talk(host: StandinHost, device: str) -> None:
     """Log in as root, ask who is there, reach the outside, log out."""
-    directory, device = sys.argv[1:]
-    console = Console(StandinHost(os.path.basename(directory), directory), device)
+    console = Console(host, device)
     console.wait("login:", 100, nudge=True)
     console.type("root\n")
     console.wait("# ", 20)
     console.type("uname -sr; grep MemTotal /proc/meminfo; ip addr show dev eth0\n")
     console.wait("# ", 20)
-    # Nobody serves DHCP on the switch. The machine outside answers to the host's address; it knows no other.
-    console.type("ip addr add 10.10.0.11/24 dev eth0; ip route add default via 10.10.0.1; ping -c 2 192.0.2.1\n")
+    # The machine outside answers to the host's address; it knows no other.
+    console.type("ping -c 2 192.0.2.1\n")
     console.wait(" 0% packet loss", 30)
     console.wait("# ", 20)
     console.type("exit\n")
     console.wait("login:", 20)
     console.close()
     print()
+
+
+def watch(host: StandinHost, device: str, text: str) -> None:
+    """What a guest says from its first word on, up to a text."""
+    deadline = time.monotonic() + PATIENCE
+    while not host.exists_in(device):
+        if time.monotonic() > deadline:
+            sys.exit(f"the guest with {device} did not start")
+        time.sleep(0.2)
+    console = Console(host, device)
+    console.wait(text, PATIENCE)
+    console.close()
+    print()
+
+
+def main() -> None:
+    """The command line."""
+    command, directory, device = sys.argv[1:4]
+    host = StandinHost(os.path.basename(directory), directory)
+    if command == "watch":
+        watch(host, device, sys.argv[4])
+    else:
+        talk(host, device)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterable, List, Sequence
+from typing import Callable, Dict, Iterable, List, Sequence, Set, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, FileError
 
@@ -53,9 +53,10 @@ def parse_checksum(text: str, option: str) -> Checksum:
 def find_digest(text: str, algorithm: str, names: Iterable[str], where: str) -> str:
     """The digest of the first of ``names`` that a file of digests has, as sha256sum(1) or sha256(1) print it.
 
-    A file that is one digest and nothing else is that of any name. ApiaryError when there is none, or two that differ.
+    Names may be paths: of several files of one name, that counts which the path ends with. A file that is one digest
+    and nothing else is that of any name. ApiaryError when there is none, or two that differ.
     """
-    found: Dict[str, List[str]] = {}
+    found: Dict[str, List[Tuple[str, str]]] = {}
     for line in text.splitlines():
         bsd, gnu = _BSD.fullmatch(line.strip()), _GNU.fullmatch(line.strip())
         match = bsd or gnu
@@ -63,17 +64,31 @@ def find_digest(text: str, algorithm: str, names: Iterable[str], where: str) -> 
             continue
         if bsd is not None and bsd["algorithm"].lower() != algorithm:
             continue
-        name = (match["name"] or "").rpartition("/")[2]
-        found.setdefault(name, []).append(match["digest"].lower())
+        path = match["name"] or ""
+        found.setdefault(_base(path), []).append((path, match["digest"].lower()))
     wanted = list(names)
     for name in wanted if list(found) != [""] else [""]:
-        digests = set(found.get(name, ()))
+        digests = _of_path(name, found.get(_base(name), ()))
         if len(digests) > 1:
-            raise ApiaryError(f"{where} has more than one {algorithm} digest for {name or 'the image'}")
+            raise ApiaryError(f"{where} has more than one {algorithm} digest for {_base(name) or 'the image'}")
         if digests:
             return digests.pop()
     known = ", ".join(sorted(found)[:5]) or f"no {algorithm} digest at all"
-    raise ApiaryError(f"{where} has no {algorithm} digest for {' or '.join(wanted)}; it has {known}")
+    raise ApiaryError(f"{where} has no {algorithm} digest for {' or '.join(map(_base, wanted))}; it has {known}")
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _of_path(wanted: str, found: Iterable[Tuple[str, str]]) -> Set[str]:
+    """The digests of files of one name; where they differ, of the longest path that the wanted one ends with."""
+    entries = [(re.sub(r"^(\./|/)+", "", path), digest) for path, digest in found]
+    digests = {digest for _, digest in entries}
+    if len(digests) < 2:
+        return digests
+    longest = max((path for path, _ in entries if f"/{wanted}".endswith(f"/{path}")), key=len, default=None)
+    return digests if longest is None else {digest for path, digest in entries if path == longest}
 
 
 def digests_of(path: str, algorithms: Sequence[str], note: Callable[[int], None]) -> Dict[str, str]:

@@ -52,9 +52,14 @@ def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
+def file_path(source: str) -> str:
+    """The path of the file that a source is, whose end a file of digests has."""
+    return unquote(urlsplit(source).path if is_url(source) else source)
+
+
 def file_name(source: str) -> str:
-    """The name of the file that a source is, as a file of digests has it."""
-    return unquote(urlsplit(source).path if is_url(source) else source).rpartition("/")[2]
+    """Its name alone."""
+    return file_path(source).rpartition("/")[2]
 
 
 def percent(done: int, total: int) -> int:
@@ -122,7 +127,7 @@ class Fetcher:
                 raise ChecksumError(f"the file of digests {checksum.value} does not exist on the host")
         else:
             text = fetch_text(checksum.value, self._limits)
-        return find_digest(text, checksum.algorithm, [file_name(source) for source in self._sources], checksum.value)
+        return find_digest(text, checksum.algorithm, map(file_path, self._sources), checksum.value)
 
     def _verify(self, path: str, origin: str, expected: str) -> Dict[str, str]:
         algorithm = self._checksum.algorithm if self._checksum is not None else RECORDED

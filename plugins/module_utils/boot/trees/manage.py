@@ -23,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum impo
     parse_checksum,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download import Limits, Part, download, fetch_text
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import file_name, is_url
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import file_path, is_url
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 
 #: Held while trees are made; not the host lock, for a download takes long.
@@ -119,7 +119,7 @@ def _expected(host: Host, declared: Checksum, source: str) -> str:
     text = host.read(declared.value) if declared.value.startswith("/") else fetch_text(declared.value, Limits())
     if text is None:
         raise ApiaryError(f"the file of digests {declared.value} does not exist on the host")
-    return find_digest(text, declared.algorithm, [file_name(source)], declared.value)
+    return find_digest(text, declared.algorithm, [file_path(source)], declared.value)
 
 
 def _let_everybody_read(top: str) -> None:

@@ -15,10 +15,10 @@ from typing import Dict, List, Mapping, Optional
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, SUFFIX, script_name
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import hostname_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import declares, hostname_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
@@ -64,15 +64,26 @@ def _trouble(one: Desired, chainload: Chainload) -> str:
 
 def warnings(one: Desired, observed: Observed) -> List[str]:
     """What a task should know of a script that this host does not serve."""
-    if one.record is None or observed.chainload is not None:
-        return []
     pxe, old = one.guest.pxe, one.old
-    if pxe is None or not pxe.script or (old is not None and old.pxe == pxe):
+    if one.record is None or pxe is None or not pxe.script or (old is not None and old.pxe == pxe):
         return []
     link = link_of(one.guest, one.name)
+    if observed.chainload is not None:
+        return _nameless(one, observed)
     return [
         f"guest {one.name}: pxe.script: this host serves no boot scripts (no {NOTE}); the server that does needs "
         f"{script_name(pxe.script)} as chainload/{link}"
+    ]
+
+
+def _nameless(one: Desired, observed: Observed) -> List[str]:
+    """What is told where this host serves DHCP as well, and is not asked to tell the guest its name."""
+    nic = _boot_nic(one.guest)
+    if observed.dhcp.server is None or nic is None or declares(nic):
+        return []
+    return [
+        f"guest {one.name}: pxe.script: the guest asks for its script by its host name, and nic {nic.name} declares "
+        "nothing that this host's DHCP server could tell it; give the NIC an ip"
     ]
 
 
@@ -109,10 +120,15 @@ def _keeps(one: Desired, link: str) -> bool:
 
 def link_of(guest: Guest, name: str) -> str:
     """By what a guest of that name asks for its script: the host name that DHCP gives to its NIC, '' if none."""
-    wanted = guest.pxe.nic if guest.pxe is not None else ""
-    nic = guest.nic(wanted) if wanted else next(iter(guest.nics), None)
+    nic = _boot_nic(guest)
     host = hostname_of(name, nic) if nic is not None else ""
     return f"{host}{SUFFIX}" if host else ""
+
+
+def _boot_nic(guest: Guest) -> Optional[Nic]:
+    """The NIC whose host name the script is asked for by."""
+    wanted = guest.pxe.nic if guest.pxe is not None else ""
+    return guest.nic(wanted) if wanted else next(iter(guest.nics), None)
 
 
 def _links(guest: Optional[Guest], name: str) -> List[str]:

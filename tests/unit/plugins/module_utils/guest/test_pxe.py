@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List
 
 import pytest
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Server, Subnet
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import HostDhcp
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import Image
 
 Make = Callable[..., Dict[str, Any]]
@@ -237,4 +239,15 @@ def test_a_host_that_serves_no_scripts_says_who_needs_what(host: Any, request_of
     assert scripts_of(plan) == []
     assert "the server that does needs installer.ipxe as chainload/web1.ipxe" in plan.warnings[0]
     host.make(request_of(**NEW, pxe={"script": "installer"}))
+    assert host.plan(request_of()).warnings == []
+
+
+def test_a_nic_that_dhcp_does_not_know_is_told(host: Any, request_of: Make) -> None:
+    server = Server("isc", (), "", (Subnet("10.10.0.0/24", "bridge0"),))
+    host.observed = replace(serving(host).observed, dhcp=HostDhcp(server))
+    request = request_of(**NEW, pxe={"script": "installer"})
+    assert "nic lan declares nothing that this host's DHCP server could tell it" in host.plan(request).warnings[0]
+    named = request_of(**{**NEW, "nics": [{**LAN, "ip": "10.10.0.17"}]}, pxe={"script": "installer"})
+    assert host.plan(named).warnings == []
+    host.make(request)
     assert host.plan(request_of()).warnings == []

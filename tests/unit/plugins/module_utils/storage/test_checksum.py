@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum impo
 )
 
 A, B = "a1" * 32, "b2" * 32
+C = "c" * 64
 LONG = "c3" * 64
 
 
@@ -62,6 +63,16 @@ def test_the_digest_is_found_by_the_files_name(text: str) -> None:
 
 def test_the_name_at_any_mirror_will_do() -> None:
     assert find_digest(GNU, "sha256", ["latest.qcow2", "other.qcow2"], "SUMS") == B
+
+
+def test_of_files_of_one_name_the_path_tells() -> None:
+    text = f"{B}  ./netboot/gtk/netboot.tar.gz\n{A}  ./netboot/netboot.tar.gz\n"
+    assert find_digest(text, "sha256", ["/debian/current/images/netboot/netboot.tar.gz"], "SUMS") == A
+    assert find_digest(text, "sha256", ["/debian/current/images/netboot/gtk/netboot.tar.gz"], "SUMS") == B
+    assert find_digest(f"{text}{C}  netboot.tar.gz\n", "sha256", ["/images/netboot.tar.gz"], "SUMS") == C
+    for elsewhere in ("netboot.tar.gz", "/var/images/netboot.tar.gz"):
+        with pytest.raises(ApiaryError, match="SUMS has more than one sha256 digest for netboot"):
+            find_digest(text, "sha256", [elsewhere], "SUMS")
 
 
 def test_the_longer_digest_is_told_from_the_shorter() -> None:
