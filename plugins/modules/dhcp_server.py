@@ -31,9 +31,9 @@ options:
     description:
       - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server), V(kea) ISC's Kea, of the package C(kea),
         V(dnsmasq) dnsmasq, of the package C(dnsmasq).
-      - dnsmasq also answers DNS on the interfaces that it serves; the names of machines that have an address are then
-        known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others. Nobody else may
-        answer DNS there.
+      - dnsmasq also answers DNS, to the host and where O(subnets[].dns) says so; the names of machines that have a
+        lease are then known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others.
+        Nobody else may answer DNS there.
       - Kea takes a new configuration without a restart.
     type: str
     choices: [isc, kea, dnsmasq]
@@ -91,6 +91,13 @@ options:
             address.
           - By default V(true) on a switch with an uplink and on an interface that is no switch, V(false) elsewhere.
         type: bool
+      dns:
+        description:
+          - Whether those who are there may ask this server for names. By default V(false) on a switch with an uplink
+            and on an interface that is no switch, where they are refused, and told no name server but those of
+            O(domain_name_servers); V(true) elsewhere.
+          - V(true) is only for V(dnsmasq); the other servers answer no DNS. Subnets on one switch have the same.
+        type: bool
       domain_name: &domain_name
         description: The domain that clients are told.
         type: str
@@ -126,6 +133,24 @@ options:
         is never done.
     type: bool
     default: true
+  resolver:
+    description:
+      - Whether the host itself asks this server for names, so that those below O(domain_name) are known on it. Only for
+        V(dnsmasq).
+      - A block in C(/etc/resolvconf.conf) says so to resolvconf(8), which writes C(/etc/resolv.conf) with nothing but
+        the host itself, and the name servers that dnsmasq asks on into C(/usr/local/etc/apiary/dnsmasq.resolv), those
+        that the host is told by DHCP and O(forwarders). The server never asks itself.
+      - What a C(/etc/resolv.conf) of somebody's says, name servers, domains and options, goes into the block; the file
+        is kept as C(/etc/resolv.conf.bak) by resolvconf, which puts it back when O(resolver) is V(false) again or
+        O(state=absent), unless the host is told name servers by DHCP.
+    type: bool
+    default: false
+  forwarders:
+    description:
+      - With O(resolver), the name servers that are asked on beside those that the host is told by DHCP. By default
+        those of the C(/etc/resolv.conf) that was there. V([]) are none.
+    type: list
+    elements: str
   replace:
     description:
       - Whether a configuration that somebody else has written is replaced. It is kept beside it, with C(.orig) behind
@@ -162,10 +187,12 @@ EXAMPLES = r"""
         switch: lan
         routers: [192.0.2.1]
 
-- name: The same by dnsmasq, which also knows the guests by their names, such as web1.lab
+- name: The same by dnsmasq; guests and the host itself know the guests by their names, such as web1.lab
   apiary.bhyve.dhcp_server:
     backend: dnsmasq
     domain_name: lab
+    resolver: true
+    forwarders: [192.0.2.53]
     subnets:
       - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199], auto: [10.10.0.20-10.10.0.99]}
 

@@ -103,3 +103,60 @@ def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str
     assert not wrong, "\n".join(wrong)
     assert served.sh("ps -axo command | grep -E '^[^ ]*(kea-dhcp4|dnsmasq) '").stdout == ""
     assert served.sh(f"ls {FILES[backend].split()[-1]} /usr/local/etc/apiary/dhcp.json").stdout == ""
+
+
+def test_the_host_and_guests_know_names_and_the_lan_is_refused(served: StandinHost) -> None:
+    served.run(["pkg", "install", "-y", "dnsmasq", "kea", "isc-dhcp44-server"], check=True)
+    modules = Modules(served)
+    by_hand = "search example.org\nnameserver 192.0.2.53\n"
+    served.write("/etc/resolv.conf", by_hand)
+    files = "cat /etc/resolv.conf /etc/resolvconf.conf /usr/local/etc/apiary/dnsmasq.resolv 2> /dev/null"
+    task: Dict[str, Any] = {"backend": "dnsmasq", "subnets": [LAB, LAN], "domain_name": "lab"}
+
+    for more, says in (
+        ({"resolver": True, "forwarders": ["10.10.0.1"]}, "forwarders: 10.10.0.1 is an address of this host"),
+        ({"resolver": True, "forwarders": ["ns1"]}, "forwarders: 'ns1' is not an address"),
+        ({"forwarders": ["192.0.2.1"]}, "forwarders: it is for resolver: true"),
+        ({"backend": "kea", "resolver": True}, "resolver: kea answers no DNS"),
+        ({"backend": "isc", "subnets": [{**LAB, "dns": True}]}, "dns: isc answers no DNS"),
+    ):
+        said = modules.run("dhcp_server", {**task, **more})
+        assert said.get("failed") and says in said["msg"], said
+    assert served.sh(files).stdout == by_hand
+
+    # It breaks off in the middle, and the next run does the rest; what was by hand is not lost on the way.
+    asked = {**task, "resolver": True}
+    predicted = modules.good("dhcp_server", asked, check=True)
+    served.set_faults([{"match": ["resolvconf"], "kth": 1, "mode": "fail", "exit": 1, "stderr": "it failed"}])
+    assert "it failed" in str(modules.run("dhcp_server", asked)["failures"]) and served.fired_faults()
+    served.set_faults([])
+    assert "/etc/resolvconf.conf" in predicted["changes"]["dhcp_server"][-2]
+    assert modules.good("dhcp_server", asked)["changed"] and not modules.good("dhcp_server", asked)["changed"]
+    assert served.read("/etc/resolv.conf").split("\n")[1:3] == ["search example.org", "nameserver 127.0.0.1"]
+    assert served.read("/usr/local/etc/apiary/dnsmasq.resolv").split("\n")[1:] == ["nameserver 192.0.2.53", ""]
+
+    modules.good("dhcpd_host", {"name": "web1", "mac": MAC(7), "ip": "10.10.0.11"})
+    lease = Clients(served, _bridge(served, "lab")).lease(MAC(7)) or {}
+    assert [lease["ip"], lease["dns"]] == ["10.10.0.11", "10.10.0.1"]
+    assert served.sh("getent hosts web1.lab").stdout.split() == ["10.10.0.11", "web1.lab"]
+    modules.good("dhcpd_host", {"name": "db2", "mac": MAC(8), "ip": "198.51.100.8"})
+    lease = Clients(served, _bridge(served, "lan")).lease(MAC(8)) or {}
+    assert lease["ip"] == "198.51.100.8" and "dns" not in lease
+    refused = served.sh("/.linux/usr/bin/busybox nslookup web1.lab 198.51.100.1").stdout
+    assert "REFUSED" in refused and "10.10.0.11" not in refused
+
+    # Where it is asked for it answers on the LAN; other forwarders need no restart.
+    pid = served.read("/var/run/dnsmasq.pid")
+    modules.good("dhcp_server", {**asked, "forwarders": ["192.0.2.1"]})
+    assert served.read("/usr/local/etc/apiary/dnsmasq.resolv").endswith("resolvconf\nnameserver 192.0.2.1\n")
+    assert served.read("/var/run/dnsmasq.pid") == pid
+    modules.good("dhcp_server", {**asked, "subnets": [LAB, {**LAN, "dns": True}]})
+    assert "10.10.0.11" in served.sh("/.linux/usr/bin/busybox nslookup web1.lab 198.51.100.1").stdout
+
+    # Both ways back.
+    for back in (task, {"backend": "dnsmasq", "state": "absent"}):
+        modules.good("dhcp_server", asked)
+        modules.good("dhcp_server", back)
+        assert served.sh(files).stdout == by_hand and not served.exists_in("/etc/resolvconf.conf")
+        assert not modules.good("dhcp_server", back)["changed"]
+    served.sh("rm /etc/resolv.conf*", check=True)

@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.hosts im
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.resolver import FORWARDERS
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted
@@ -28,6 +29,7 @@ class DnsmasqServer(ServerKind):
 
     name = "dnsmasq"
     package = "dnsmasq"
+    answers_dns = True
 
     def installed(self, host: Host) -> bool:
         return host.stat(PROGRAM) is not None
@@ -39,6 +41,12 @@ class DnsmasqServer(ServerKind):
 
     def render(self, declared: Declared, daemon: Daemon) -> str:
         lines = ["bind-interfaces", *(f"interface={name}" for name in declared.interfaces(0))]
+        silent = list(dict.fromkeys(one.interface for one in declared.subnets if not one.dns))
+        if silent:
+            # It answers there only for zones that it would be the authority of, and has none.
+            lines.append(",".join(["auth-server=none.invalid", *silent]))
+        if declared.resolver:
+            lines.append(f"resolv-file={FORWARDERS}")
         # Names without a dot and addresses of private networks are nothing for the name servers outside.
         lines += ["domain-needed", "bogus-priv"]
         if declared.scope.domain_name:
@@ -90,6 +98,12 @@ def _subnet(one: Served, declared: Declared) -> List[str]:
         lines.append(",".join([f"dhcp-option=tag:{tag},option:router", *one.subnet.routers]))
     if one.scope.domain_name:
         lines.append(f"domain={one.scope.domain_name},{network}")
+    if not one.dns:
+        # Without a word of it they would be told the host itself.
+        told = [one.scope.domain_name_servers, declared.scope.domain_name_servers]
+        for version, option in ((4, "option"), (6, "option6")):
+            if version == network.version and not any(_is_of(text, version) for texts in told for text in texts):
+                lines.append(f"dhcp-option=tag:{tag},{option}:dns-server")
     return lines + _scope(one.scope, f"tag:{tag},")
 
 

@@ -24,6 +24,8 @@ class ServerKind(abc.ABC):
     #: As the option ``backend`` says it, and FreeBSD's package of it.
     name: str
     package: str
+    #: Whether it answers DNS as well.
+    answers_dns = False
 
     @abc.abstractmethod
     def installed(self, host: Host) -> bool:
