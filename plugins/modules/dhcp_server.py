@@ -133,6 +133,30 @@ options:
         is never done.
     type: bool
     default: true
+  boot_files:
+    description:
+      - Boot files by the architecture that a machine's firmware says in its request (option 93), of TFTP or as a URL.
+        Who says none of these is told O(filename); a reservation's own file goes before both.
+      - Subnets have no C(filename) of their own then. Only for IPv4.
+    type: dict
+    suboptions:
+      bios:
+        description: For x86 machines with a BIOS, such as V(undionly.kpxe).
+        type: str
+      uefi:
+        description: For x86 machines of 64 bits with UEFI, as bhyve's guests are, such as V(ipxe.efi).
+        type: str
+      uefi_ia32:
+        description: For x86 machines whose UEFI has 32 bits.
+        type: str
+      uefi_arm64:
+        description: For Arm machines of 64 bits with UEFI.
+        type: str
+      ipxe:
+        description:
+          - For those that run iPXE already (user class C(iPXE)), whatever their architecture, such as a script. Without
+            it they are told none of the others, lest iPXE load itself again and again.
+        type: str
   resolver:
     description:
       - Whether the host itself asks this server for names, so that those below O(domain_name) are known on it. Only for
@@ -195,6 +219,16 @@ EXAMPLES = r"""
     forwarders: [192.0.2.53]
     subnets:
       - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199], auto: [10.10.0.20-10.10.0.99]}
+
+- name: Machines without an iPXE of their own load it by TFTP, and then their script
+  apiary.bhyve.dhcp_server:
+    subnets:
+      - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199]}
+    next_server: 10.10.0.1
+    boot_files:
+      uefi: ipxe.efi
+      bios: undionly.kpxe
+      ipxe: tftp://10.10.0.1/chainload/menu.ipxe
 
 - name: Kea, for IPv4 and IPv6
   apiary.bhyve.dhcp_server:

@@ -130,6 +130,23 @@ def test_clients_are_served_and_strangers_on_the_lan_are_not(server: StandinHost
     assert not modules.good("dhcp_server", task)["changed"]
 
 
+def test_boot_files_are_told_by_what_a_machine_says_that_it_is(server: StandinHost, modules: Modules) -> None:
+    files = {"uefi": "ipxe.efi", "bios": "undionly.kpxe"}
+    modules.good("dhcp_server", {"subnets": [LAB], "boot_files": files, "filename": "other"})
+    modules.good("dhcpd_host", {"name": "db1", "mac": MAC(3), "ip": "auto", "filename": "own.efi"})
+    clients = Clients(server, bridge(server, "lab"))
+    for mac, says, file in (
+        (MAC(1), ["93:0009"], "ipxe.efi"),
+        (MAC(1), ["93:0000"], "undionly.kpxe"),
+        (MAC(1), ["93:0007", "77:69505845"], "other"),
+        (MAC(1), [], "other"),
+        (MAC(3), ["93:0007"], "own.efi"),
+    ):
+        assert clients.boot_file(mac, *says) == file, says
+    modules.good("dhcp_server", {"subnets": [LAB], "boot_files": {**files, "ipxe": "menu.ipxe"}})
+    assert clients.boot_file(MAC(1), "93:0007", "77:69505845") == "menu.ipxe"
+
+
 def test_a_machine_gets_its_ipv6_address_as_well(server: StandinHost, modules: Modules) -> None:
     six = {"subnet": "fd00:10::/64", "switch": "lab"}
     assert "has no link-local address" in str(modules.good("dhcp_server", {"subnets": [LAB, six]})["warnings"])
@@ -154,6 +171,7 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
         ({"subnets": [LAB, LAB]}, "it overlaps"),
         ({"subnets": [{"subnet": "fd00:10::/64", "switch": "lab"}]}, "at least one must be of IPv4"),
         ({"subnets": [{**LAB, "options": {"nonsense": 1}}]}, "unknown option dhcp.nonsense"),
+        ({"subnets": [LAB], "boot_files": {"uefi": "f" * 128}}, "boot_files: uefi"),
         ({"subnets": [LAB], "statements": ["x"]}, "statements: 'x' is no whole statement"),
     ):
         result = modules.run("dhcp_server", task)

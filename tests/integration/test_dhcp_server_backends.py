@@ -88,6 +88,20 @@ def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str
         answer = served.sh("/.linux/usr/bin/busybox nslookup db1.lab 10.10.0.1").stdout
         assert "10.10.0.20" in answer, "a machine that has an address has a name"
 
+    # Boot files by what a machine says that it is; that of a reservation goes before them.
+    files = {"uefi": "ipxe.efi", "bios": "undionly.kpxe", "ipxe": "menu.ipxe"}
+    done({"subnets": [LAB, SIX], "boot_files": files, "filename": "other"})
+    modules.good("dhcpd_host", {"name": "db1", "mac": MAC(3), "ip": "10.10.0.20", "filename": "own.efi"})
+    for mac, says, file in (
+        (MAC(1), ["93:0007"], "ipxe.efi"),
+        (MAC(1), ["93:0000"], "undionly.kpxe"),
+        (MAC(1), ["93:0007", "77:69505845"], "menu.ipxe"),
+        (MAC(1), ["93:000b"], "other"),
+        (MAC(3), ["93:0007"], "own.efi"),
+    ):
+        got = lab.boot_file(mac, *says)
+        wrong += [f"{says}: {got}, not {file}"] if got != file else []
+
     # What the server is told anew leaves the reservations as they are.
     done({"subnets": [LAB, SIX], "domain_name": "other", "options": {"interface-mtu": 1400}})
     lease = lab.lease(MAC(3)) or {}
@@ -95,6 +109,7 @@ def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str
 
     for more, says in (
         ({"statements": ["x;"]}, f"statements: words of dhcpd.conf say nothing to {backend}"),
+        ({"boot_files": files, "subnets": [{**LAB, "filename": "x"}]}, "filename: boot_files says which file"),
         ({"options": {"no-such": 1}}, f"options: no-such: {backend} is told options"),
     ):
         said = modules.run("dhcp_server", {"backend": backend, "subnets": [LAB], **more})

@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation impo
     is_hostname,
     option_texts,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import BootFiles
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 
 _LONGEST_TIME = 2**32 - 1
@@ -60,13 +61,14 @@ class Served:
 class Declared:
     """All that a server is told; ``scope`` holds where a subnet says nothing else.
 
-    ``resolver``: the host itself asks this server for names.
+    ``resolver``: the host itself asks this server for names. ``boot_files``: by what a machine is (see ``bootfiles``).
     """
 
     scope: Scope
     authoritative: bool
     subnets: Tuple[Served, ...]
     resolver: bool = False
+    boot_files: BootFiles = ()
 
     def of(self, version: int) -> Tuple[Served, ...]:
         """The subnets of one version of IP; 0 is both."""
@@ -217,6 +219,13 @@ def check_names(subnets: Sequence[Served]) -> None:
                     f"subnet {one.network}: dns: on its wire is {other.network} as well, where it is off; say the same "
                     "of both"
                 )
+
+
+def check_boot_files(files: BootFiles, subnets: Sequence[Served]) -> None:
+    """BadInput where servers would disagree on which file is told."""
+    for one in subnets:
+        if files and one.scope.filename:
+            raise BadInput(f"subnet {one.network}: filename: boot_files says which file there is; give one of them")
 
 
 def name_servers(texts: Sequence[str], option: str) -> Tuple[str, ...]:

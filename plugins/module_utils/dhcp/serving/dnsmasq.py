@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.backend 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.conf import with_hook
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.hosts import option_value, quoted
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import dnsmasq_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.resolver import FORWARDERS
@@ -53,7 +54,7 @@ class DnsmasqServer(ServerKind):
             lines += [f"domain={declared.scope.domain_name}", f"local=/{declared.scope.domain_name}/", "expand-hosts"]
         if declared.authoritative and not any(one.shared for one in declared.subnets):
             lines.append("dhcp-authoritative")
-        lines += _scope(declared.scope, "")
+        lines += [*_scope(declared.scope, ""), *dnsmasq_lines(declared.boot_files)]
         for one in declared.subnets:
             lines += _subnet(one, declared)
         return with_hook(HEAD + "".join(f"{line}\n" for line in lines), daemon)

@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.backend impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.render import check_words, option_value
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.statements import quoted
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import isc_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -46,6 +47,8 @@ class IscServer(ServerKind):
         if declared.authoritative and daemon.family == 4:
             lines.append("authoritative;")
         lines += _scope(declared.scope, daemon.family)
+        if daemon.family == 4:
+            lines += isc_lines(declared.boot_files)
         by_interface: Dict[str, List[Served]] = {}
         for one in declared.of(daemon.family):
             by_interface.setdefault(one.interface, []).append(one)

@@ -21,9 +21,14 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daem
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import concerned, server_key
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving import resolver
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import (
+    boot_file_options,
+    boot_files_of,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import (
     Declared,
     Place,
+    check_boot_files,
     check_names,
     check_subnets,
     name_servers,
@@ -66,6 +71,7 @@ def module_options() -> Dict[str, Any]:
         "authoritative": {"type": "bool", "default": True},
         "resolver": {"type": "bool", "default": False},
         "forwarders": {"type": "list", "elements": "str"},
+        "boot_files": {"type": "dict", "options": boot_file_options()},
         "replace": {"type": "bool", "default": False},
         **scope_options(),
     }
@@ -214,7 +220,9 @@ class _Present:
         self._check_dns(given)
         check_names(subnets)
         scope, params = scope_of(self._params, ""), self._params
-        return Declared(scope, bool(params["authoritative"]), subnets, bool(params["resolver"]))
+        files = boot_files_of(params["boot_files"] or {})
+        check_boot_files(files, subnets)
+        return Declared(scope, bool(params["authoritative"]), subnets, bool(params["resolver"]), files)
 
     def _check_dns(self, subnets: Sequence[Mapping[str, Any]]) -> None:
         params = self._params
