@@ -22,6 +22,9 @@ description:
   - DHCP servers work beneath pf(4) and ipfw(4), so no rule of a firewall keeps them off a LAN. Where a switch has an
     uplink, those without a reservation get nothing by default, and nobody is told that another server's address is not
     right. Dynamic ranges are only where O(subnets[].ranges) asks for them.
+  - Where C(dhcpd_chroot_enable) of rc.conf has ISC's dhcpd run in a chroot, C(dhcpd_includedir) has to be
+    C(/usr/local/etc/apiary), or the reservations are not copied into it; and C(dnsmasq_flags) may name no other
+    configuration. Both are said before anything changes.
   - The server's package has to be installed, which the role P(apiary.bhyve.dhcp_server#role) does.
 extends_documentation_fragment:
   - apiary.bhyve.attributes

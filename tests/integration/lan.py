@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -35,6 +36,18 @@ class Lan:
     def reaches(self, address: str) -> bool:
         """Whether the host's sshd answers there."""
         return subprocess.run(self.way(address), shell=True, capture_output=True, check=False).returncode == 0
+
+    @property
+    def mac(self) -> str:
+        """Its card's address."""
+        return self.run("cat", "/sys/class/net/br0/address").stdout.strip()
+
+    def asks(self, patience: int = 5) -> str:
+        """The address that it is given by DHCP from behind the uplink; '' if nobody offers one, asked that often."""
+        words = f"busybox udhcpc -i br0 -n -q -f -t {patience} -T 1 -A 1 -s /bin/true"
+        done = subprocess.run([*self._enter, *words.split()], capture_output=True, text=True, check=False)
+        got = re.search(r"lease of (\S+) obtained", done.stdout + done.stderr)
+        return got[1] if got else ""
 
     @contextlib.contextmanager
     def dhcp(self, scratch: Path, first: str, last: str, router: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from harness import Modules, Playbooks
+from lan import Lan
 from standin.host import StandinHost
 
 CONF = "/usr/local/etc/dhcpd.conf"
@@ -103,13 +104,20 @@ def test_clients_are_served_and_strangers_on_the_lan_are_not(server: StandinHost
     lease = lab.lease(MAC(1)) or {}
     assert lease["ip"].startswith("10.10.0.1") and lease["router"] == "10.10.0.1"
     assert [lease[key] for key in ("domain", "dns", "lease")] == ["lab", "10.10.0.1", "900"]
+    office = Lan(server, "lan")
     assert lan.lease(MAC(2), patience=1) is None, "a stranger on the LAN gets no offer"
+    assert office.asks(1) == "", "nor one behind the uplink"
 
     # The note tells dhcpd_host of the server; a reservation makes the stranger a known client.
-    hosts = [{"name": "db1", "mac": MAC(3), "ip": "auto"}, {"name": "guest", "mac": MAC(2)}]
+    hosts = [
+        {"name": "db1", "mac": MAC(3), "ip": "auto"},
+        {"name": "guest", "mac": MAC(2)},
+        {"name": "office", "mac": office.mac},
+    ]
     assert modules.good("dhcpd_host", {"hosts": hosts})["hosts"][0]["ip"] == ["10.10.0.20"]
     assert (lab.lease(MAC(3)) or {})["ip"] == "10.10.0.20"
     assert (lan.lease(MAC(2)) or {})["ip"].startswith("198.51.100.1")
+    assert office.asks().startswith("198.51.100.1")
     running = server.read(PID)
     assert not modules.good("dhcp_server", task)["changed"] and server.read(PID) == running
 
@@ -179,6 +187,11 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
         wrong += [f"{task}: {said}"] if not result.get("failed") or says not in said else []
     assert not wrong, "\n".join(wrong)
     assert files(server) == before
+    # The rc script copies no file of ours into a chroot by itself.
+    server.sh("sysrc dhcpd_chroot_enable=YES", check=True)
+    said = modules.run("dhcp_server", {"subnets": [LAB]})["msg"]
+    server.sh("sysrc -x dhcpd_chroot_enable", check=True)
+    assert "hosts_file: by rc.conf isc-dhcpd runs in a chroot" in said and 'dhcpd_includedir="/usr/local' in said
 
 
 def test_somebody_elses_configuration_is_not_replaced_unasked(server: StandinHost, modules: Modules) -> None:

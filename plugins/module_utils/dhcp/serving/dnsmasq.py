@@ -10,7 +10,12 @@ import ipaddress
 from typing import List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.codes import coded_options
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.backend import PROGRAM, is_running, restart
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.backend import (
+    PROGRAM,
+    check_flags,
+    is_running,
+    restart,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.conf import with_hook
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.hosts import option_value, quoted
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
@@ -39,6 +44,9 @@ class DnsmasqServer(ServerKind):
         _check(declared.scope, "")
         for one in declared.subnets:
             _check(one.scope, f"subnet {one.network}: ")
+
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        check_flags(host)
 
     def render(self, declared: Declared, daemon: Daemon) -> str:
         lines = ["bind-interfaces", *(f"interface={name}" for name in declared.interfaces(0))]

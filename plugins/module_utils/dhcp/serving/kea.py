@@ -45,6 +45,9 @@ class KeaServer(ServerKind):
         for one in declared.subnets:
             _check(one.scope, f"subnet {one.network}: ")
 
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        """rc.conf says nothing of where keactrl finds its files."""
+
     def render(self, declared: Declared, daemon: Daemon) -> str:
         family = daemon.family
         server: Dict[str, Any] = {

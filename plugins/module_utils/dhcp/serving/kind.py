@@ -36,6 +36,10 @@ class ServerKind(abc.ABC):
         """BadInput for what this server cannot be told (pure)."""
 
     @abc.abstractmethod
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        """BadInput where rc.conf(5) says what keeps a daemon from its configuration. UnknownState."""
+
+    @abc.abstractmethod
     def render(self, declared: Declared, daemon: Daemon) -> str:
         """A daemon's whole configuration: it begins with :data:`HEAD` and has our file of reservations in it (pure)."""
 

@@ -174,6 +174,7 @@ class _Present:
         declared = self._declared()
         kind.check(declared)
         server = self._server(declared)
+        kind.check_service(host, server.daemons)
         whole = record.load(host.read(RESERVATIONS))
         reservations = whole.get(server_key(server), {})
         plan = Plan()
