@@ -67,3 +67,16 @@ class Lan:
         finally:
             server.terminate()
             server.wait()
+
+    @contextlib.contextmanager
+    def dns(self, address: str, name: str, known_as: str) -> Iterator[None]:
+        """A name server at this address (with prefix length), which knows one name."""
+        self.run("ip", "addr", "replace", address, "dev", "br0")
+        words = f"dnsmasq -k -u root -C /dev/null -R -h --bind-interfaces --pid-file= -a {address.partition('/')[0]}"
+        server = subprocess.Popen([*self._enter, *words.split(), f"--host-record={name},{known_as}"])
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait()
+            self.run("ip", "addr", "del", address, "dev", "br0")

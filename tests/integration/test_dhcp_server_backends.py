@@ -12,7 +12,7 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from faults import Sweep, sample
-from harness import Modules
+from harness import Modules, until
 from lan import Lan
 from standin.host import StandinHost
 
@@ -186,11 +186,20 @@ def test_the_host_and_guests_know_names_and_the_lan_is_refused(served: StandinHo
     refused = served.sh("/.linux/usr/bin/busybox nslookup web1.lab 198.51.100.1").stdout
     assert "REFUSED" in refused and "10.10.0.11" not in refused
 
-    # Where it is asked for it answers on the LAN; other forwarders need no restart.
+    # Other forwarders need no restart; what it does not know it asks them, as those that the host is told by DHCP.
     pid = served.read("/var/run/dnsmasq.pid")
-    modules.good("dhcp_server", {**asked, "forwarders": ["192.0.2.1"]})
-    assert served.read("/usr/local/etc/apiary/dnsmasq.resolv").endswith("resolvconf\nnameserver 192.0.2.1\n")
+    modules.good("dhcp_server", {**asked, "forwarders": ["198.51.100.53"]})
+    assert served.read("/usr/local/etc/apiary/dnsmasq.resolv").endswith("resolvconf\nnameserver 198.51.100.53\n")
+    with Lan(served, "lan").dns("198.51.100.53/24", "www.outside.test", "203.0.113.9"):
+        assert until(lambda: served.sh("getent hosts www.outside.test").stdout.split()[:1] == ["203.0.113.9"])
     assert served.read("/var/run/dnsmasq.pid") == pid
+    served.sh("echo nameserver 192.0.2.77 | resolvconf -a em0", check=True)
+    assert "nameserver 192.0.2.77\n" in served.read("/usr/local/etc/apiary/dnsmasq.resolv")
+    assert "192.0.2.77" not in served.read("/etc/resolv.conf")
+    assert not modules.good("dhcp_server", {**asked, "forwarders": ["198.51.100.53"]})["changed"]
+    served.sh("resolvconf -d em0", check=True)
+
+    # Where it is asked for it answers on the LAN.
     modules.good("dhcp_server", {**asked, "subnets": [LAB, {**LAN, "dns": True}]})
     assert "10.10.0.11" in served.sh("/.linux/usr/bin/busybox nslookup web1.lab 198.51.100.1").stdout
 
