@@ -228,7 +228,10 @@ def test_the_role_on_a_bare_host(bare_host: Callable[..., StandinHost], tmp_path
             "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_network"},
             "vars": {"bhyve_network_switches": [lab]},
         },
-        {"ansible.builtin.include_role": {"name": "apiary.bhyve.dhcp_server"}, "vars": {"dhcp_server_subnets": [LAB]}},
+        {
+            "ansible.builtin.include_role": {"name": "apiary.bhyve.dhcp_server"},
+            "vars": {"dhcp_server_subnets": [LAB], "dhcp_server_boot_files": {"uefi": "ipxe.efi"}},
+        },
     ]
     told = bare.tasks(tasks, check=True)
     assert told.rc == 0, told.output
@@ -237,4 +240,4 @@ def test_the_role_on_a_bare_host(bare_host: Callable[..., StandinHost], tmp_path
     assert applied.rc == 0, applied.output
     again = bare.tasks(tasks)
     assert (again.rc, again.stats[bare.host.name]["changed"]) == (0, 0), again.output
-    assert bare.host.sh("service isc-dhcpd status").returncode == 0
+    assert bare.host.sh("service isc-dhcpd status").returncode == 0 and 'filename "ipxe.efi"' in bare.host.read(CONF)
