@@ -22,6 +22,9 @@ description:
   - DHCP servers work beneath pf(4) and ipfw(4), so no rule of a firewall keeps them off a LAN. Where a switch has an
     uplink, those without a reservation get nothing by default, and nobody is told that another server's address is not
     right. Dynamic ranges are only where O(subnets[].ranges) asks for them.
+  - Where C(dhcpd_chroot_enable) of rc.conf has ISC's dhcpd run in a chroot, C(dhcpd_includedir) has to be
+    C(/usr/local/etc/apiary), or the reservations are not copied into it; and C(dnsmasq_flags) may name no other
+    configuration. Both are said before anything changes.
   - The server's package has to be installed, which the role P(apiary.bhyve.dhcp_server#role) does.
 extends_documentation_fragment:
   - apiary.bhyve.attributes
@@ -31,9 +34,9 @@ options:
     description:
       - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server), V(kea) ISC's Kea, of the package C(kea),
         V(dnsmasq) dnsmasq, of the package C(dnsmasq).
-      - dnsmasq also answers DNS on the interfaces that it serves; the names of machines that have an address are then
-        known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others. Nobody else may
-        answer DNS there.
+      - dnsmasq also answers DNS, to the host and where O(subnets[].dns) says so; the names of machines that have a
+        lease are then known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others.
+        Nobody else may answer DNS there.
       - Kea takes a new configuration without a restart.
     type: str
     choices: [isc, kea, dnsmasq]
@@ -91,6 +94,13 @@ options:
             address.
           - By default V(true) on a switch with an uplink and on an interface that is no switch, V(false) elsewhere.
         type: bool
+      dns:
+        description:
+          - Whether those who are there may ask this server for names. By default V(false) on a switch with an uplink
+            and on an interface that is no switch, where they are refused, and told no name server but those of
+            O(domain_name_servers); V(true) elsewhere.
+          - V(true) is only for V(dnsmasq); the other servers answer no DNS. Subnets on one switch have the same.
+        type: bool
       domain_name: &domain_name
         description: The domain that clients are told.
         type: str
@@ -126,6 +136,48 @@ options:
         is never done.
     type: bool
     default: true
+  boot_files:
+    description:
+      - Boot files by the architecture that a machine's firmware says in its request (option 93), of TFTP or as a URL.
+        Who says none of these is told O(filename); a reservation's own file goes before both.
+      - Subnets have no C(filename) of their own then. Only for IPv4.
+    type: dict
+    suboptions:
+      bios:
+        description: For x86 machines with a BIOS, such as V(undionly.kpxe).
+        type: str
+      uefi:
+        description: For x86 machines of 64 bits with UEFI, as bhyve's guests are, such as V(ipxe.efi).
+        type: str
+      uefi_ia32:
+        description: For x86 machines whose UEFI has 32 bits.
+        type: str
+      uefi_arm64:
+        description: For Arm machines of 64 bits with UEFI.
+        type: str
+      ipxe:
+        description:
+          - For those that run iPXE already (user class C(iPXE)), whatever their architecture, such as a script. Without
+            it they are told none of the others, lest iPXE load itself again and again.
+        type: str
+  resolver:
+    description:
+      - Whether the host itself asks this server for names, so that those below O(domain_name) are known on it. Only for
+        V(dnsmasq).
+      - A block in C(/etc/resolvconf.conf) says so to resolvconf(8), which writes C(/etc/resolv.conf) with nothing but
+        the host itself, and the name servers that dnsmasq asks on into C(/usr/local/etc/apiary/dnsmasq.resolv), those
+        that the host is told by DHCP and O(forwarders). The server never asks itself.
+      - What a C(/etc/resolv.conf) of somebody's says, name servers, domains and options, goes into the block; the file
+        is kept as C(/etc/resolv.conf.bak) by resolvconf, which puts it back when O(resolver) is V(false) again or
+        O(state=absent), unless the host is told name servers by DHCP.
+    type: bool
+    default: false
+  forwarders:
+    description:
+      - With O(resolver), the name servers that are asked on beside those that the host is told by DHCP. By default
+        those of the C(/etc/resolv.conf) that was there. V([]) are none.
+    type: list
+    elements: str
   replace:
     description:
       - Whether a configuration that somebody else has written is replaced. It is kept beside it, with C(.orig) behind
@@ -162,12 +214,24 @@ EXAMPLES = r"""
         switch: lan
         routers: [192.0.2.1]
 
-- name: The same by dnsmasq, which also knows the guests by their names, such as web1.lab
+- name: The same by dnsmasq; guests and the host itself know the guests by their names, such as web1.lab
   apiary.bhyve.dhcp_server:
     backend: dnsmasq
     domain_name: lab
+    resolver: true
+    forwarders: [192.0.2.53]
     subnets:
       - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199], auto: [10.10.0.20-10.10.0.99]}
+
+- name: Machines without an iPXE of their own load it by TFTP, and then their script
+  apiary.bhyve.dhcp_server:
+    subnets:
+      - {subnet: 10.10.0.0/24, switch: lab, ranges: [10.10.0.100-10.10.0.199]}
+    next_server: 10.10.0.1
+    boot_files:
+      uefi: ipxe.efi
+      bios: undionly.kpxe
+      ipxe: tftp://10.10.0.1/chainload/menu.ipxe
 
 - name: Kea, for IPv4 and IPv6
   apiary.bhyve.dhcp_server:

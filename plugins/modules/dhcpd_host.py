@@ -206,7 +206,9 @@ options:
     description:
       - The server's configuration, which must exist. By default that of the note, or C(/usr/local/etc/dhcpd.conf),
         C(/usr/local/etc/kea/kea-dhcp4.conf), C(/usr/local/etc/dnsmasq.conf).
-      - One other than the service reads, by rc.conf, is refused.
+      - One other than the service reads, by rc.conf, is refused, and so are C(dnsmasq_flags) that name one.
+      - In a chroot (C(dhcpd_chroot_enable)) ISC's dhcpd finds O(hosts_file) only if C(dhcpd_includedir) is its
+        directory or one above; other settings are refused.
     type: path
   hosts_file:
     description:

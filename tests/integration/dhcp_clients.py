@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-from typing import Dict, Optional
+from typing import Dict, Optional, Sequence
 
 from standin.host import StandinHost
 
@@ -40,14 +40,23 @@ class Clients:
         host.write("/var/tmp/leased", _SCRIPT)
         host.run(["chmod", "755", "/var/tmp/leased"], check=True)
 
-    def lease(self, mac: str, patience: int = 5) -> Optional[Dict[str, str]]:
-        """What a card of this address is given; None: nobody offers anything, asked that often."""
-        asked = " ".join(f"-O {option}" for option in _ASKED)
+    def lease(self, mac: str, patience: int = 5, says: Sequence[str] = ()) -> Optional[Dict[str, str]]:
+        """What a card of this address is given; None: nobody offers anything, asked that often.
+
+        ``says`` are options of the request, as NUMBER:OCTETS.
+        """
+        asked = " ".join([*(f"-O {option}" for option in _ASKED), *(f"-x {option}" for option in says)])
         words = f"udhcpc -i eth0 -n -q -f -t {patience} -T 1 -A 1 -s /var/tmp/leased {asked}"
         client = self._plugged(f"{_IP} link set eth0 up; exec {_BUSYBOX} {words}", mac)
         said, complaints = client.communicate(timeout=60)
         assert client.returncode == 0 or "no lease" in complaints, complaints
         return None if client.returncode else dict(json.loads(said))
+
+    def boot_file(self, mac: str, *says: str) -> str:
+        """The boot file that it is told, '' for none, wherever in the message that stands."""
+        lease = self.lease(mac, says=says)
+        assert lease is not None, "nobody offers an address"
+        return lease.get("bootfile") or lease.get("boot_file", "")
 
     def lease6(self, mac: str) -> Optional[Dict[str, str]]:
         """What a card of this address is given by DHCP for IPv6, as dhclient asks; None: nothing in 20 seconds."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -36,6 +37,18 @@ class Lan:
         """Whether the host's sshd answers there."""
         return subprocess.run(self.way(address), shell=True, capture_output=True, check=False).returncode == 0
 
+    @property
+    def mac(self) -> str:
+        """Its card's address."""
+        return self.run("cat", "/sys/class/net/br0/address").stdout.strip()
+
+    def asks(self, patience: int = 5) -> str:
+        """The address that it is given by DHCP from behind the uplink; '' if nobody offers one, asked that often."""
+        words = f"busybox udhcpc -i br0 -n -q -f -t {patience} -T 1 -A 1 -s /bin/true"
+        done = subprocess.run([*self._enter, *words.split()], capture_output=True, text=True, check=False)
+        got = re.search(r"lease of (\S+) obtained", done.stdout + done.stderr)
+        return got[1] if got else ""
+
     @contextlib.contextmanager
     def dhcp(self, scratch: Path, first: str, last: str, router: str) -> Iterator[None]:
         """A DHCP server that gives these addresses."""
@@ -54,3 +67,16 @@ class Lan:
         finally:
             server.terminate()
             server.wait()
+
+    @contextlib.contextmanager
+    def dns(self, address: str, name: str, known_as: str) -> Iterator[None]:
+        """A name server at this address (with prefix length), which knows one name."""
+        self.run("ip", "addr", "replace", address, "dev", "br0")
+        words = f"dnsmasq -k -u root -C /dev/null -R -h --bind-interfaces --pid-file= -a {address.partition('/')[0]}"
+        server = subprocess.Popen([*self._enter, *words.split(), f"--host-record={name},{known_as}"])
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait()
+            self.run("ip", "addr", "del", address, "dev", "br0")

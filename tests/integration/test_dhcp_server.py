@@ -13,6 +13,7 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from harness import Modules, Playbooks
+from lan import Lan
 from standin.host import StandinHost
 
 CONF = "/usr/local/etc/dhcpd.conf"
@@ -103,13 +104,20 @@ def test_clients_are_served_and_strangers_on_the_lan_are_not(server: StandinHost
     lease = lab.lease(MAC(1)) or {}
     assert lease["ip"].startswith("10.10.0.1") and lease["router"] == "10.10.0.1"
     assert [lease[key] for key in ("domain", "dns", "lease")] == ["lab", "10.10.0.1", "900"]
+    office = Lan(server, "lan")
     assert lan.lease(MAC(2), patience=1) is None, "a stranger on the LAN gets no offer"
+    assert office.asks(1) == "", "nor one behind the uplink"
 
     # The note tells dhcpd_host of the server; a reservation makes the stranger a known client.
-    hosts = [{"name": "db1", "mac": MAC(3), "ip": "auto"}, {"name": "guest", "mac": MAC(2)}]
+    hosts = [
+        {"name": "db1", "mac": MAC(3), "ip": "auto"},
+        {"name": "guest", "mac": MAC(2)},
+        {"name": "office", "mac": office.mac},
+    ]
     assert modules.good("dhcpd_host", {"hosts": hosts})["hosts"][0]["ip"] == ["10.10.0.20"]
     assert (lab.lease(MAC(3)) or {})["ip"] == "10.10.0.20"
     assert (lan.lease(MAC(2)) or {})["ip"].startswith("198.51.100.1")
+    assert office.asks().startswith("198.51.100.1")
     running = server.read(PID)
     assert not modules.good("dhcp_server", task)["changed"] and server.read(PID) == running
 
@@ -128,6 +136,23 @@ def test_clients_are_served_and_strangers_on_the_lan_are_not(server: StandinHost
     server.boot()
     assert (Clients(server, bridge(server, "lab")).lease(MAC(3)) or {})["ip"] == "10.10.0.20"
     assert not modules.good("dhcp_server", task)["changed"]
+
+
+def test_boot_files_are_told_by_what_a_machine_says_that_it_is(server: StandinHost, modules: Modules) -> None:
+    files = {"uefi": "ipxe.efi", "bios": "undionly.kpxe"}
+    modules.good("dhcp_server", {"subnets": [LAB], "boot_files": files, "filename": "other"})
+    modules.good("dhcpd_host", {"name": "db1", "mac": MAC(3), "ip": "auto", "filename": "own.efi"})
+    clients = Clients(server, bridge(server, "lab"))
+    for mac, says, file in (
+        (MAC(1), ["93:0009"], "ipxe.efi"),
+        (MAC(1), ["93:0000"], "undionly.kpxe"),
+        (MAC(1), ["93:0007", "77:69505845"], "other"),
+        (MAC(1), [], "other"),
+        (MAC(3), ["93:0007"], "own.efi"),
+    ):
+        assert clients.boot_file(mac, *says) == file, says
+    modules.good("dhcp_server", {"subnets": [LAB], "boot_files": {**files, "ipxe": "menu.ipxe"}})
+    assert clients.boot_file(MAC(1), "93:0007", "77:69505845") == "menu.ipxe"
 
 
 def test_a_machine_gets_its_ipv6_address_as_well(server: StandinHost, modules: Modules) -> None:
@@ -154,6 +179,7 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
         ({"subnets": [LAB, LAB]}, "it overlaps"),
         ({"subnets": [{"subnet": "fd00:10::/64", "switch": "lab"}]}, "at least one must be of IPv4"),
         ({"subnets": [{**LAB, "options": {"nonsense": 1}}]}, "unknown option dhcp.nonsense"),
+        ({"subnets": [LAB], "boot_files": {"uefi": "f" * 128}}, "boot_files: uefi"),
         ({"subnets": [LAB], "statements": ["x"]}, "statements: 'x' is no whole statement"),
     ):
         result = modules.run("dhcp_server", task)
@@ -161,6 +187,11 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
         wrong += [f"{task}: {said}"] if not result.get("failed") or says not in said else []
     assert not wrong, "\n".join(wrong)
     assert files(server) == before
+    # The rc script copies no file of ours into a chroot by itself.
+    server.sh("sysrc dhcpd_chroot_enable=YES", check=True)
+    said = modules.run("dhcp_server", {"subnets": [LAB]})["msg"]
+    server.sh("sysrc -x dhcpd_chroot_enable", check=True)
+    assert "hosts_file: by rc.conf isc-dhcpd runs in a chroot" in said and 'dhcpd_includedir="/usr/local' in said
 
 
 def test_somebody_elses_configuration_is_not_replaced_unasked(server: StandinHost, modules: Modules) -> None:
@@ -197,7 +228,10 @@ def test_the_role_on_a_bare_host(bare_host: Callable[..., StandinHost], tmp_path
             "ansible.builtin.include_role": {"name": "apiary.bhyve.bhyve_network"},
             "vars": {"bhyve_network_switches": [lab]},
         },
-        {"ansible.builtin.include_role": {"name": "apiary.bhyve.dhcp_server"}, "vars": {"dhcp_server_subnets": [LAB]}},
+        {
+            "ansible.builtin.include_role": {"name": "apiary.bhyve.dhcp_server"},
+            "vars": {"dhcp_server_subnets": [LAB], "dhcp_server_boot_files": {"uefi": "ipxe.efi"}},
+        },
     ]
     told = bare.tasks(tasks, check=True)
     assert told.rc == 0, told.output
@@ -206,4 +240,4 @@ def test_the_role_on_a_bare_host(bare_host: Callable[..., StandinHost], tmp_path
     assert applied.rc == 0, applied.output
     again = bare.tasks(tasks)
     assert (again.rc, again.stats[bare.host.name]["changed"]) == (0, 0), again.output
-    assert bare.host.sh("service isc-dhcpd status").returncode == 0
+    assert bare.host.sh("service isc-dhcpd status").returncode == 0 and 'filename "ipxe.efi"' in bare.host.read(CONF)

@@ -33,6 +33,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read
 PROGRAM = "/usr/local/sbin/dnsmasq"
 _PID_FILE = "/var/run/dnsmasq.pid"
 _CONF_VARIABLE = "dnsmasq_conf"
+_FLAGS_VARIABLE = "dnsmasq_flags"
+_CONFIGURATIONS = ("-C", "--conf-file", "-7", "--conf-dir", "--conf-script")
 _ETHERS = "/etc/ethers"
 _STAGED = f"{RUN}/.dnsmasq"
 _OF_PACKAGE = Daemon(
@@ -166,9 +168,26 @@ def _needs_restart(update: Update) -> bool:
 
 def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
     """BadInput when rc.conf gives the service another configuration than the one that we are to change."""
-    told = read_values(host, [_CONF_VARIABLE]).values[_CONF_VARIABLE] or _OF_PACKAGE.conf
+    values = read_values(host, [_CONF_VARIABLE, _FLAGS_VARIABLE]).values
+    check_flags_text(values[_FLAGS_VARIABLE])
+    told = values[_CONF_VARIABLE] or _OF_PACKAGE.conf
     if os.path.realpath(told) != os.path.realpath(daemon.conf):
         raise BadInput(f"conf: rc.conf says that dnsmasq reads {told} ({_CONF_VARIABLE}), not {daemon.conf}")
+
+
+def check_flags(host: Host) -> None:
+    """BadInput where rc.conf has dnsmasq read more than its configuration."""
+    check_flags_text(read_values(host, [_FLAGS_VARIABLE]).values[_FLAGS_VARIABLE])
+
+
+def check_flags_text(flags: Optional[str]) -> None:
+    """BadInput for flags that name a configuration: what is in that nobody knows here (pure)."""
+    for word in (flags or "").split():
+        if word.startswith(_CONFIGURATIONS):
+            raise BadInput(
+                f"conf: {_FLAGS_VARIABLE} of rc.conf names another configuration ({word}); say it by {_CONF_VARIABLE}, "
+                "or by conf-file in the configuration"
+            )
 
 
 def _pid(host: Host, daemon: Daemon) -> Optional[int]:

@@ -38,6 +38,8 @@ HOSTS = "/usr/local/etc/apiary/dhcpd.hosts"
 HOSTS6 = "/usr/local/etc/apiary/dhcpd6.hosts"
 
 _TIMEOUT = 120.0
+#: What checkyesno of rc.subr(8) takes for a yes, in lower case.
+_YES = ("yes", "true", "on", "1")
 #: What the services read when rc.conf says nothing.
 _DEFAULTS = {"isc-dhcpd": CONF, "isc-dhcpd6": CONF6}
 #: dhcpd(8) says these whatever it was asked, and its complaint stands between.
@@ -175,10 +177,44 @@ def complaint(text: str, paths: Sequence[Tuple[str, str]]) -> str:
 
 def _check_conf_of_service(host: Host, daemon: Daemon) -> None:
     """BadInput when rc.conf gives the service another configuration than the one that we are to change."""
-    variable = f"{daemon.service.rpartition('isc-')[2].replace('-', '_')}_conf"
-    told: Optional[str] = read_values(host, [variable]).values[variable] or _DEFAULTS.get(daemon.service)
+    variable = f"{variables_of(daemon)}_conf"
+    values = read_values(host, [variable, *_chroot_variables(daemon)]).values
+    told: Optional[str] = values[variable] or _DEFAULTS.get(daemon.service)
     if told and os.path.realpath(told) != os.path.realpath(daemon.conf):
         raise BadInput(f"conf: by rc.conf {daemon.service} reads {told} ({variable}), not {daemon.conf}")
+    check_chroot(values, daemon)
+
+
+def variables_of(daemon: Daemon) -> str:
+    """What its variables in rc.conf begin with."""
+    return daemon.service.rpartition("isc-")[2].replace("-", "_")
+
+
+def check_service(host: Host, daemons: Sequence[Daemon]) -> None:
+    """BadInput where rc.conf says of the services what keeps our file from them."""
+    values = read_values(host, [name for daemon in daemons for name in _chroot_variables(daemon)]).values
+    for daemon in daemons:
+        check_chroot(values, daemon)
+
+
+def check_chroot(values: Mapping[str, Optional[str]], daemon: Daemon) -> None:
+    """BadInput for a chroot into which the rc script would not copy our file, so that dhcpd would not start (pure).
+
+    Source: net/isc-dhcp44-server, files/isc-dhcpd.in, setup_chroot: the configuration, and what is below includedir.
+    """
+    enable, includes = _chroot_variables(daemon)
+    if (values[enable] or "").lower() not in _YES:
+        return
+    folder, below = os.path.dirname(os.path.normpath(daemon.hosts_file)), os.path.normpath(values[includes] or "/")
+    if below == "/" or os.path.commonpath([folder, below]) != below:
+        raise BadInput(
+            f"hosts_file: by rc.conf {daemon.service} runs in a chroot ({enable}), into which {daemon.hosts_file} is "
+            f'only copied with {includes}="{folder}"; say so in rc.conf'
+        )
+
+
+def _chroot_variables(daemon: Daemon) -> Tuple[str, str]:
+    return f"{variables_of(daemon)}_chroot_enable", f"{variables_of(daemon)}_includedir"
 
 
 def _read_included(host: Host, daemon: Daemon, found: Found) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation impo
     is_hostname,
     option_texts,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import BootFiles
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 
 _LONGEST_TIME = 2**32 - 1
@@ -40,7 +41,7 @@ class Served:
     """A subnet that is served: what others know of it, the kernel's name of its interface, what its clients are told.
 
     ``known_only``: dynamic addresses are for those that have a reservation. ``shared``: others are on that wire too,
-    and may have a DHCP server of their own.
+    and may have a DHCP server of their own. ``dns``: who is there may ask for names.
     """
 
     subnet: Subnet
@@ -48,6 +49,7 @@ class Served:
     scope: Scope
     known_only: bool
     shared: bool
+    dns: bool = False
 
     @property
     def network(self) -> Network:
@@ -57,11 +59,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Declared:
-    """All that a server is told; ``scope`` holds where a subnet says nothing else."""
+    """All that a server is told; ``scope`` holds where a subnet says nothing else.
+
+    ``resolver``: the host itself asks this server for names. ``boot_files``: by what a machine is (see ``bootfiles``).
+    """
 
     scope: Scope
     authoritative: bool
     subnets: Tuple[Served, ...]
+    resolver: bool = False
+    boot_files: BootFiles = ()
 
     def of(self, version: int) -> Tuple[Served, ...]:
         """The subnets of one version of IP; 0 is both."""
@@ -104,6 +111,7 @@ def subnet_options() -> Dict[str, Dict[str, Any]]:
         "auto": {"type": "list", "elements": "str", "default": []},
         "routers": {"type": "list", "elements": "str"},
         "known_only": {"type": "bool"},
+        "dns": {"type": "bool"},
         **scope_options(),
     }
 
@@ -123,7 +131,7 @@ def scope_of(given: Mapping[str, Any], at: str) -> Scope:
         raise BadInput(f"{at}default_lease_time: {times[0]} is more than max_lease_time {times[1]}")
     return Scope(
         domain,
-        tuple(_address(text, f"{at}domain_name_servers") for text in given.get("domain_name_servers") or ()),
+        name_servers(given.get("domain_name_servers") or (), f"{at}domain_name_servers"),
         given.get("filename") or "",
         server,
         times[0],
@@ -161,7 +169,9 @@ def served_of(given: Mapping[str, Any], place: Place) -> Served:
         tuple(_address(text, f"{at}routers") for text in routers),
     )
     known_only = place.uplink if known_only is None else known_only
-    return Served(subnet, place.interface, scope_of(given, at), known_only, place.uplink)
+    dns = given.get("dns")
+    dns = not place.uplink if dns is None else dns
+    return Served(subnet, place.interface, scope_of(given, at), known_only, place.uplink, dns)
 
 
 def network_of(given: Mapping[str, Any]) -> Network:
@@ -198,6 +208,29 @@ def check_subnets(networks: Sequence[Network]) -> None:
         for other in networks[:number]:
             if one.version == other.version and one.overlaps(other):
                 raise BadInput(f"subnet {one}: it overlaps {other}")
+
+
+def check_names(subnets: Sequence[Served]) -> None:
+    """BadInput where a server would have to answer for names to some on a wire and not to others."""
+    for one in subnets:
+        for other in subnets:
+            if one.interface == other.interface and one.dns and not other.dns:
+                raise BadInput(
+                    f"subnet {one.network}: dns: on its wire is {other.network} as well, where it is off; say the same "
+                    "of both"
+                )
+
+
+def check_boot_files(files: BootFiles, subnets: Sequence[Served]) -> None:
+    """BadInput where servers would disagree on which file is told."""
+    for one in subnets:
+        if files and one.scope.filename:
+            raise BadInput(f"subnet {one.network}: filename: boot_files says which file there is; give one of them")
+
+
+def name_servers(texts: Sequence[str], option: str) -> Tuple[str, ...]:
+    """Addresses of name servers. BadInput."""
+    return tuple(_address(text, option) for text in texts)
 
 
 def _check_apart(ranges: Sequence[Range], at: str) -> None:

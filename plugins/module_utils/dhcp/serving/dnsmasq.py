@@ -10,12 +10,19 @@ import ipaddress
 from typing import List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.codes import coded_options
-from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.backend import PROGRAM, is_running, restart
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.backend import (
+    PROGRAM,
+    check_flags,
+    is_running,
+    restart,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.conf import with_hook
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.dnsmasq.hosts import option_value, quoted
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import dnsmasq_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.resolver import FORWARDERS
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted
@@ -28,6 +35,7 @@ class DnsmasqServer(ServerKind):
 
     name = "dnsmasq"
     package = "dnsmasq"
+    answers_dns = True
 
     def installed(self, host: Host) -> bool:
         return host.stat(PROGRAM) is not None
@@ -37,15 +45,24 @@ class DnsmasqServer(ServerKind):
         for one in declared.subnets:
             _check(one.scope, f"subnet {one.network}: ")
 
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        check_flags(host)
+
     def render(self, declared: Declared, daemon: Daemon) -> str:
         lines = ["bind-interfaces", *(f"interface={name}" for name in declared.interfaces(0))]
+        silent = list(dict.fromkeys(one.interface for one in declared.subnets if not one.dns))
+        if silent:
+            # It answers there only for zones that it would be the authority of, and has none.
+            lines.append(",".join(["auth-server=none.invalid", *silent]))
+        if declared.resolver:
+            lines.append(f"resolv-file={FORWARDERS}")
         # Names without a dot and addresses of private networks are nothing for the name servers outside.
         lines += ["domain-needed", "bogus-priv"]
         if declared.scope.domain_name:
             lines += [f"domain={declared.scope.domain_name}", f"local=/{declared.scope.domain_name}/", "expand-hosts"]
         if declared.authoritative and not any(one.shared for one in declared.subnets):
             lines.append("dhcp-authoritative")
-        lines += _scope(declared.scope, "")
+        lines += [*_scope(declared.scope, ""), *dnsmasq_lines(declared.boot_files)]
         for one in declared.subnets:
             lines += _subnet(one, declared)
         return with_hook(HEAD + "".join(f"{line}\n" for line in lines), daemon)
@@ -90,6 +107,12 @@ def _subnet(one: Served, declared: Declared) -> List[str]:
         lines.append(",".join([f"dhcp-option=tag:{tag},option:router", *one.subnet.routers]))
     if one.scope.domain_name:
         lines.append(f"domain={one.scope.domain_name},{network}")
+    if not one.dns:
+        # Without a word of it they would be told the host itself.
+        told = [one.scope.domain_name_servers, declared.scope.domain_name_servers]
+        for version, option in ((4, "option"), (6, "option6")):
+            if version == network.version and not any(_is_of(text, version) for texts in told for text in texts):
+                lines.append(f"dhcp-option=tag:{tag},{option}:dns-server")
     return lines + _scope(one.scope, f"tag:{tag},")
 
 

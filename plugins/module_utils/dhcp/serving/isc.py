@@ -12,12 +12,15 @@ from typing import Dict, Iterable, Iterator, List, Sequence
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.backend import (
     DHCPD,
     PACKAGE,
+    check_service,
     is_running,
     restart,
+    variables_of,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.render import check_words, option_value
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.isc.statements import quoted
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import isc_lines
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -41,11 +44,16 @@ class IscServer(ServerKind):
         for one in declared.subnets:
             check_words(one.scope.options, one.scope.statements, f"subnet {one.network}: ")
 
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        check_service(host, daemons)
+
     def render(self, declared: Declared, daemon: Daemon) -> str:
         lines: List[str] = []
         if declared.authoritative and daemon.family == 4:
             lines.append("authoritative;")
         lines += _scope(declared.scope, daemon.family)
+        if daemon.family == 4:
+            lines += isc_lines(declared.boot_files)
         by_interface: Dict[str, List[Served]] = {}
         for one in declared.of(daemon.family):
             by_interface.setdefault(one.interface, []).append(one)
@@ -59,7 +67,7 @@ class IscServer(ServerKind):
     def variables(self, declared: Declared, daemons: Sequence[Daemon]) -> Sequence[Wanted]:
         found: List[Wanted] = []
         for daemon in daemons:
-            name = _variable(daemon)
+            name = variables_of(daemon)
             interfaces = " ".join(declared.interfaces(daemon.family))
             found += [
                 Wanted(f"{name}_enable", "YES"),
@@ -69,7 +77,7 @@ class IscServer(ServerKind):
         return found
 
     def variables_off(self, daemons: Sequence[Daemon]) -> Sequence[Wanted]:
-        names = [f"{_variable(daemon)}_{what}" for daemon in daemons for what in ("enable", "ifaces", "conf")]
+        names = [f"{variables_of(daemon)}_{what}" for daemon in daemons for what in ("enable", "ifaces", "conf")]
         return [Wanted(name, state="absent") for name in names]
 
     def running(self, host: Host, daemon: Daemon) -> bool:
@@ -81,10 +89,6 @@ class IscServer(ServerKind):
     def stop(self, host: Host, daemon: Daemon) -> None:
         what = f"cannot stop {daemon.service}"
         host.run(["service", daemon.service, "onestop"], what=what, timeout=_TIMEOUT)
-
-
-def _variable(daemon: Daemon) -> str:
-    return daemon.service.rpartition("isc-")[2].replace("-", "_")
 
 
 def _subnet(one: Served) -> Iterator[str]:

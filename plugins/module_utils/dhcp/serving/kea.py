@@ -18,6 +18,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.kea.conf import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.kea.control import Control
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.kea.hosts import option_data
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import kea_classes
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import Declared, Scope, Served
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind import HEAD, ServerKind
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
@@ -44,6 +45,9 @@ class KeaServer(ServerKind):
         for one in declared.subnets:
             _check(one.scope, f"subnet {one.network}: ")
 
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        """rc.conf says nothing of where keactrl finds its files."""
+
     def render(self, declared: Declared, daemon: Daemon) -> str:
         family = daemon.family
         server: Dict[str, Any] = {
@@ -60,6 +64,8 @@ class KeaServer(ServerKind):
             "reservations-global": True,
             **_scope(declared.scope, family),
         }
+        classes = kea_classes(declared.boot_files) if family == 4 else []
+        server.update({"client-classes": classes} if classes else {})
         alone, shared = [], []
         by_interface: Dict[str, List[Served]] = {}
         for one in declared.of(family):

@@ -24,6 +24,8 @@ class ServerKind(abc.ABC):
     #: As the option ``backend`` says it, and FreeBSD's package of it.
     name: str
     package: str
+    #: Whether it answers DNS as well.
+    answers_dns = False
 
     @abc.abstractmethod
     def installed(self, host: Host) -> bool:
@@ -32,6 +34,10 @@ class ServerKind(abc.ABC):
     @abc.abstractmethod
     def check(self, declared: Declared) -> None:
         """BadInput for what this server cannot be told (pure)."""
+
+    @abc.abstractmethod
+    def check_service(self, host: Host, daemons: Sequence[Daemon]) -> None:
+        """BadInput where rc.conf(5) says what keeps a daemon from its configuration. UnknownState."""
 
     @abc.abstractmethod
     def render(self, declared: Declared, daemon: Daemon) -> str:

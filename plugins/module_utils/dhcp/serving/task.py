@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -19,10 +20,18 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.checks import ch
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon, Server
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import concerned, server_key
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving import resolver
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.bootfiles import (
+    boot_file_options,
+    boot_files_of,
+)
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared import (
     Declared,
     Place,
+    check_boot_files,
+    check_names,
     check_subnets,
+    name_servers,
     network_of,
     scope_of,
     scope_options,
@@ -60,6 +69,9 @@ def module_options() -> Dict[str, Any]:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "subnets": {"type": "list", "elements": "dict", "options": subnet_options()},
         "authoritative": {"type": "bool", "default": True},
+        "resolver": {"type": "bool", "default": False},
+        "forwarders": {"type": "list", "elements": "str"},
+        "boot_files": {"type": "dict", "options": boot_file_options()},
         "replace": {"type": "bool", "default": False},
         **scope_options(),
     }
@@ -83,6 +95,9 @@ def _absent(host: Host, kind: ServerKind, before: Optional[Server]) -> Report:
     daemons = before.daemons if before is not None else find_backend(kind.name).daemons()
     plan = Plan()
     _plan_rc(host, plan, kind.variables_off(_ours(host, daemons)))
+    if kind.answers_dns:
+        # While somebody still answers.
+        resolver.plan_off(host, plan, SUBJECT)
     _plan_gone(host, plan, kind, daemons)
     text = host.read(RESERVATIONS)
     whole = record.load(text)
@@ -142,6 +157,8 @@ class _Present:
         self._params = params
         self._backend = find_backend(kind.name)
         self._warnings: List[str] = []
+        self._own: List[str] = []
+        self._forwarders: Optional[Tuple[str, ...]] = None
         #: The tasks before this one have only been told then; on a bare host neither server nor switches exist.
         self._check_mode = check_mode
         self._installed = kind.installed(host)
@@ -157,6 +174,7 @@ class _Present:
         declared = self._declared()
         kind.check(declared)
         server = self._server(declared)
+        kind.check_service(host, server.daemons)
         whole = record.load(host.read(RESERVATIONS))
         reservations = whole.get(server_key(server), {})
         plan = Plan()
@@ -166,8 +184,13 @@ class _Present:
         _plan_gone(host, plan, kind, gone)
         knowns = [self._known(declared, daemon) for daemon in server.daemons]
         check(list(reservations.values()), reservations, knowns)
+        if kind.answers_dns and not declared.resolver:
+            resolver.plan_off(host, plan, SUBJECT)
         for known in knowns:
             self._plan_daemon(plan, known, reservations)
+        if declared.resolver:
+            # When there is somebody to be asked.
+            resolver.plan_on(host, plan, SUBJECT, self._forwarders, self._own)
         text = note.dump(server)
         old = host.read(DHCP_NOTE)
         if old != text:
@@ -191,10 +214,28 @@ class _Present:
         check_subnets([network_of(one) for one in given])
         switches = allocations.load(self._host.read(ALLOCATIONS), ALLOCATIONS).switches
         interfaces = read_interfaces(self._host)
+        self._own = [str(ipaddress.ip_interface(text).ip) for one in interfaces.values() for text in one.addresses]
         subnets = tuple(served_of(one, self._place(one, switches, interfaces)) for one in given)
         if all(one.network.version == 6 for one in subnets):
             raise BadInput("subnets: at least one must be of IPv4")
-        return Declared(scope_of(self._params, ""), bool(self._params["authoritative"]), subnets)
+        self._check_dns(given)
+        check_names(subnets)
+        scope, params = scope_of(self._params, ""), self._params
+        files = boot_files_of(params["boot_files"] or {})
+        check_boot_files(files, subnets)
+        return Declared(scope, bool(params["authoritative"]), subnets, bool(params["resolver"]), files)
+
+    def _check_dns(self, subnets: Sequence[Mapping[str, Any]]) -> None:
+        params = self._params
+        if params["forwarders"] is not None:
+            self._forwarders = name_servers(params["forwarders"], "forwarders")
+            if not params["resolver"]:
+                raise BadInput("forwarders: it is for resolver: true; otherwise dnsmasq asks those of /etc/resolv.conf")
+            resolver.check_forwarders(self._forwarders, self._own)
+        if not self._kind.answers_dns:
+            asked = {"resolver": params["resolver"], "dns": any(one.get("dns") for one in subnets)}
+            for option in (option for option, value in asked.items() if value):
+                raise BadInput(f"{option}: {self._kind.name} answers no DNS; the backend dnsmasq does")
 
     def _place(
         self,

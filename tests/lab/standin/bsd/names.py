@@ -172,10 +172,23 @@ def _getent(name: str, options: Options, operands: List[str]) -> int:
     status = 0
     for key in keys:
         matches = [line for line in lines if key in _keys(database, line)]
+        if database == "hosts" and not matches:
+            matches = _looked_up(key)
         for line in matches[:1]:
             print(line)
         status = status if matches else 2
     return status
+
+
+def _looked_up(name: str) -> List[str]:
+    """What the name servers of resolv.conf(5) know of a name."""
+    import socket
+
+    try:
+        canonical, _aliases, addresses = socket.gethostbyname_ex(name)
+    except OSError:
+        return []
+    return [f"{addresses[0]:<16}  {canonical}"]
 
 
 def _keys(database: str, line: str) -> List[str]:

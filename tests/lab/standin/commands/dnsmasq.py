@@ -4,13 +4,15 @@
 """dnsmasq(8), the very same program, on the host once its package is installed, which links to it.
 
 On FreeBSD its leases are in another place, and before dnsmasq 2.93 on FreeBSD 15 it is compiled without inotify.
+Only on Linux does it bind DHCP's socket to the one interface where it offers all that it has (whichdevice in
+src/dhcp-common.c).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Sequence, Tuple
 
 from ..system.realdaemon import become
 
@@ -46,11 +48,11 @@ def _of_directory(value: str) -> List[str]:
     return [os.path.join(folder, name) for name in names]
 
 
-def _lines(lines: Iterator[str], depth: int = 0) -> Iterator[str]:
-    """Options as KEYWORD=VALUE, also those of the files that are read by them."""
+def _lines(lines: Iterator[str], depth: int = 0) -> Iterator[Tuple[str, str]]:
+    """Options and their values, also those of the files that are read by them."""
     for line in lines:
         key, _unused, value = (part.strip() for part in line.partition("="))
-        yield key
+        yield key, value
         files = [value] if key == "conf-file" else _of_directory(value) if key == "conf-dir" else []
         for path in files:
             if depth < _DEEPEST and os.path.isfile(path):
@@ -61,14 +63,18 @@ def _lines(lines: Iterator[str], depth: int = 0) -> Iterator[str]:
 def main(argv: Sequence[str]) -> int:
     given = list(_arguments(argv[1:]))
     keys = {line.partition("=")[0] for line in given}
+    unbound: List[str] = []
     if "test" not in keys and not {"help", "version"} & keys:
         if "conf-file" not in keys:
             given.append(f"conf-file={_CONF}")
-        if any(key in _WATCHED for key in _lines(iter(given))):
+        read = list(_lines(iter(given)))
+        if any(key in _WATCHED for key, _value in read):
             text = "dhcp-hostsdir, dhcp-optsdir and hostsdir are not supported on this platform"
             print(f"\ndnsmasq: {text}", file=sys.stderr)
             return 1
-    words = list(argv[1:])
+        # A name with an asterisk keeps it from that; it serves lo anyway.
+        unbound = ["--interface=l*"] if any(key == "interface" for key, _value in read) else []
+    words = [*unbound, *argv[1:]]
     if not {"conf-file"} & keys:
         words = ["-C", _CONF, *words]
     if "dhcp-leasefile" not in keys and not any(word.startswith("-l") for word in words):

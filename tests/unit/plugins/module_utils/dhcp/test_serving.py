@@ -15,6 +15,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.declared
     Declared,
     Place,
     Served,
+    check_boot_files,
+    check_names,
     check_subnets,
     network_of,
     parse_range,
@@ -39,6 +41,18 @@ def test_defaults_follow_from_where_a_subnet_is() -> None:
     assert subnet("fd00:10::/64").subnet.routers == ()
     assert subnet("10.10.0.0/24", routers=[]).subnet.routers == ()
     assert not subnet("192.0.2.0/24", LAN, known_only=False).known_only
+    assert lab.dns and not lan.dns and subnet("192.0.2.0/24", LAN, dns=True).dns
+
+
+def test_what_subnets_may_not_say_beside_each_other() -> None:
+    with pytest.raises(
+        BadInput, match="subnet 10.10.0.0/24: dns: on its wire is 10.11.0.0/24 as well, where it is off"
+    ):
+        check_names([subnet("10.10.0.0/24"), subnet("192.0.2.0/24", LAN), subnet("10.11.0.0/24", dns=False)])
+    check_names([subnet("10.10.0.0/24"), subnet("192.0.2.0/24", LAN), subnet("10.11.0.0/24")])
+    with pytest.raises(BadInput, match="subnet 10.10.0.0/24: filename: boot_files says which file there is"):
+        check_boot_files((("uefi", "x.efi"),), [subnet("10.10.0.0/24", filename="y")])
+    check_boot_files((), [subnet("10.10.0.0/24", filename="y")])
 
 
 @pytest.mark.parametrize(

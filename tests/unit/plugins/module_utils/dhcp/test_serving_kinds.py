@@ -34,10 +34,10 @@ DECLARED = Declared(
     EVERYWHERE,
     True,
     (
-        Served(LAB, "bridge1000", Scope(), known_only=False, shared=False),
+        Served(LAB, "bridge1000", Scope(), known_only=False, shared=False, dns=True),
         Served(LAN, "bridge1001", Scope(domain_name="lan", default_lease_time=300), known_only=True, shared=True),
         Served(MORE, "bridge1001", Scope(), known_only=True, shared=True),
-        Served(SIX, "bridge1000", Scope(), known_only=False, shared=False),
+        Served(SIX, "bridge1000", Scope(), known_only=False, shared=False, dns=True),
     ),
 )
 
@@ -107,6 +107,7 @@ def test_dnsmasq() -> None:
         "bind-interfaces",
         "interface=bridge1000",
         "interface=bridge1001",
+        "auth-server=none.invalid,bridge1001",
         "domain-needed",
         "bogus-priv",
         "domain=lab",
