@@ -289,6 +289,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.files import missing
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.task import module_options, plan_server
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
@@ -300,7 +301,10 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     with host_lock_unless(module.check_mode, host):
         report = plan_server(host, module.params, module.check_mode)
         result = carry_out(module, host, report.plan)
-    for warning in report.warnings:
+    subnets = [(f"subnet {one['subnet']}", one) for one in module.params["subnets"] or []]
+    whole = [("dhcp_server", module.params), *subnets]
+    told = [(whose, one.get("filename") or "", one.get("next_server") or "") for whose, one in whole]
+    for warning in [*report.warnings, *missing(host, told)]:
         module.warn(warning)
     result["interfaces"] = list(report.interfaces)
     if report.server is not None:

@@ -382,6 +382,7 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.files import missing
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.task import (
     entries,
     module_options,
@@ -399,7 +400,9 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     with host_lock_unless(module.check_mode, host):
         report = plan_task(host, task)
         result = carry_out(module, host, report.plan)
-    for warning in report.planned.warnings:
+    mine = [one for name, one in report.planned.reservations.items() if name in report.names]
+    told = [(f"reservation {one.name}", one.filename, one.next_server) for one in mine]
+    for warning in [*report.planned.warnings, *missing(host, told)]:
         module.warn(warning)
     daemon = report.book.server.daemons[0]
     result["hosts"] = entries(report)

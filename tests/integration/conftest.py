@@ -14,7 +14,7 @@ import fcntl
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional
 
 import pytest
 from harness import Modules, Playbooks, bring_tiny_guest
@@ -23,6 +23,11 @@ from standin.host import StandinHost
 from standin.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """What takes long begins first, for nobody wants to wait for it alone in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,7 @@ def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str
         wrong.extend([f"changed again: {again}"] if again["changed"] or not applied["changed"] else [])
 
     done({"subnets": [LAB, LAN, SIX], "domain_name": "lab", "max_lease_time": 900})
+    assert served.sh(f"sysrc -n {backend}_enable").stdout == "YES\n", "it serves after a boot as well"
     lease = lab.lease(MAC(1)) or {}
     assert lease["ip"].startswith("10.10.0.1") and lease["router"] == "10.10.0.1"
     assert [lease[key] for key in ("domain", "lease", "siaddr")] == ["lab", "900", "10.10.0.1"]

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from compare import unforetold
+from faults import Sweep
 from harness import Modules, until
 from standin.host import StandinHost
 
@@ -95,3 +96,32 @@ def test_bad_input_is_one_error_and_changes_nothing(host: StandinHost) -> None:
         failed = modules.run("nfs_export", {**ROOT, **change, "enabled": True})
         assert failed["failed"] and message in failed["msg"], failed["msg"]
         assert host.read("/etc/exports") == FILE and "nfs_server" not in host.read("/etc/rc.conf")
+
+
+class Begun(Sweep):
+    """The first export of a host, whose servers do not run yet."""
+
+    polls = True
+
+    def __init__(self, modules: Modules) -> None:
+        super().__init__(modules, "nfs_export", {**ROOT, "enabled": True})
+        self.rc_conf = self.host.read("/etc/rc.conf")
+        self.record()
+
+    def begin(self) -> None:
+        self.host.sh("service nfsd onestop; service mountd onestop")
+        self.host.write("/etc/exports", FILE)
+        self.host.write("/etc/rc.conf", self.rc_conf)
+
+    def reached(self, _again: Dict[str, Any]) -> List[str]:
+        wrong = [] if self.host.read("/etc/exports").startswith(FILE) else ["the administrator's export is lost"]
+        read = until(lambda: content(self.host, "/export/root/file") == "hello\n")
+        return wrong if read else [*wrong, f"a client gets {content(self.host, '/export/root/file')}"]
+
+
+def test_a_command_that_fails_and_power_that_goes(host: StandinHost) -> None:
+    sweep = Begun(Modules(host))
+    starts = [number for number, command in enumerate(sweep.commands, 1) if " onestart" in command]
+    assert len(starts) == 2, sweep.commands
+    sweep.go("fail", [1, *starts])
+    sweep.go("cut", starts[:1])

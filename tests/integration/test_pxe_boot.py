@@ -6,29 +6,17 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import time
 from pathlib import Path
 from typing import Any, Dict
 
 import guest_disk
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, Note, dump
 from guests import state_of, the
-from harness import ROOT, Modules, until
+from harness import Modules
+from netboot import CACHE, CHAINLOAD, Console, needs_qemu, serve
 from standin.host import StandinHost
 
-CACHE = str(ROOT / "build" / "guest-disk")
-CHAINLOAD = "/tftpboot/chainload"
 ADDRESS = "10.10.0.11"
-SCRIPT = """\
-#!ipxe
-kernel tftp://${next-server}/linux/vmlinuz console=ttyS0,115200 quiet loglevel=3 panic=1 initrd=initrd
-initrd tftp://${next-server}/linux/initrd
-boot
-"""
 NODE: Dict[str, Any] = {
     "name": "node7",
     "state": "started",
@@ -38,60 +26,6 @@ NODE: Dict[str, Any] = {
     "nics": [{"name": "lab", "switch": "lab", "ip": ADDRESS}],
     "pxe": {"script": "linux"},
 }
-#: Firmware and iPXE under emulation, on a busy machine.
-PATIENCE = 180.0
-ANSI = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\r")
-
-
-class Console:
-    """What a guest says on its first serial port, and a way to type."""
-
-    def __init__(self, host: StandinHost, name: str) -> None:
-        self.host, self.device, self.path, self.seen = host, f"/dev/nmdm-{name}.1B", f"/tmp/console-{name}", 0
-        assert until(lambda: host.exists_in(self.device)), "no serial port"
-        script = f"exec < {self.device} > {self.path}; stty raw -echo; exec cat"
-        self.reader = host.spawn(["sh", "-c", script], stdin=subprocess.DEVNULL)
-
-    def text(self) -> str:
-        """All that came, without what steers a terminal."""
-        whole = self.host.read_bytes(self.path) if self.host.exists_in(self.path) else b""
-        return ANSI.sub(b"", whole).decode("utf-8", "replace")
-
-    def wait(self, *words: str) -> str:
-        """What came since the last call, up to some words in any order, and with them."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            text = self.text()[self.seen :]
-            missing = [word for word in words if word not in text]
-            if not missing:
-                break
-            assert time.monotonic() < deadline, f"the console does not say {missing}: {text[-3000:]}"
-            time.sleep(0.2)
-        end = max(text.index(word) + len(word) for word in words)
-        self.seen += end
-        return text[:end]
-
-    def type(self, text: str) -> None:
-        """As a keyboard would."""
-        self.host.sh(f"printf '{text}' > {self.device}", check=True)
-
-
-def serve(host: StandinHost, modules: Modules) -> None:
-    """The host serves DHCP and TFTP on the switch lab, by the real servers, as the modules set them up."""
-    host.sh("pkg install -y ipxe isc-dhcp44-server", check=True)
-    modules.good("bhyve_switch", {"name": "lab", "addresses": ["10.10.0.1/24"]})
-    subnet = {"subnet": "10.10.0.0/24", "switch": "lab", "next_server": "10.10.0.1"}
-    modules.good("dhcp_server", {"subnets": [subnet]})
-    root, version = guest_disk.kernel(CACHE)
-    host.write("/tftpboot/linux/vmlinuz", Path(root, "boot", f"vmlinuz-{version}").read_bytes(), mode=0o644)
-    host.write("/tftpboot/linux/initrd", guest_disk.initrd(root, version), mode=0o644)
-    host.sh("chmod 755 /tftpboot /tftpboot/linux", check=True)
-    files = ["linux/vmlinuz", "linux/initrd"]
-    modules.good("chainload_script", {"scripts": [{"name": "linux", "content": SCRIPT, "files": files}]})
-    tftpd = {"name": "tftp", "program": "/usr/libexec/tftpd", "arguments": ["-l", "-s", "/tftpboot"]}
-    modules.good("inetd_service", {**tftpd, "address": "10.10.0.1", "enabled": True})
-    host.write(NOTE, dump(Note("/tftpboot", CHAINLOAD)))
-    modules.good("ipxe_image", {"name": "ipxe", "prompt_timeout": 0})
 
 
 def put_system(host: StandinHost, scratch: Path) -> None:
@@ -102,11 +36,12 @@ def put_system(host: StandinHost, scratch: Path) -> None:
     host.sh("dd if=/var/tmp/linux.img of=/dev/zvol/zroot/apiary/node7/root bs=1m conv=sync", check=True)
 
 
-@pytest.mark.skipif(not os.path.exists("/usr/bin/qemu-system-x86_64"), reason="needs package qemu-system-x86")
+@needs_qemu
+@pytest.mark.early
 def test_from_the_network_then_from_its_disk_and_a_script_that_is_missing(
     host: StandinHost, modules: Modules, tmp_path: Path
 ) -> None:
-    serve(host, modules)
+    serve(host, modules, guest_disk.initrd)
     made = the(modules.good("bhyve_vm", NODE), "node7")
     assert host.sh(f"readlink {CHAINLOAD}/node7.ipxe").stdout == "./linux.ipxe\n"
     assert f"link {CHAINLOAD}/node7.ipxe to linux.ipxe" in made["changes"]

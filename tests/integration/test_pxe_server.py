@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot import note
-from harness import Playbooks
+from harness import Modules, Playbooks
 from standin.host import StandinHost
 
 TREE = "/tftpboot/os"
@@ -124,9 +124,9 @@ def role(**variables: Any) -> List[Dict[str, Any]]:
     return [{"ansible.builtin.include_role": {"name": "apiary.bhyve.pxe_server"}, "vars": variables}]
 
 
-def fetched(host: StandinHost, path: str) -> str:
+def fetched(host: StandinHost, path: str, address: str = "127.0.0.1") -> str:
     """What curl gets by TFTP."""
-    return host.sh(f"/.linux/usr/bin/curl -s -m 10 tftp://127.0.0.1/{path}").stdout
+    return host.sh(f"/.linux/usr/bin/curl -s -m 10 tftp://{address}/{path}").stdout
 
 
 def test_check_apply_again_and_what_clients_get(bare: Playbooks) -> None:
@@ -182,3 +182,32 @@ def test_what_cannot_be_is_refused_before_anything_is_made(bare: Playbooks) -> N
     run = bare.tasks(role(pxe_server_scripts=[{"name": "memtest", "kind": "efi", "tree": "os"}]))
     assert run.rc != 0 and "/tftpboot/os/memtest.efi, which the script boots, is missing" in run.output, run.output
     assert host.sh("ls /tftpboot/chainload").returncode != 0
+
+
+def test_dnsmasq_serves_the_root_beside_dhcp_until_inetd_does(
+    host: StandinHost, modules: Modules, playbooks: Playbooks
+) -> None:
+    variables = {"pxe_server_scripts": [{"name": "own", "content": "#!ipxe\necho mine\n"}]}
+    play = role(pxe_server_tftp="dnsmasq", **variables)
+    refused = playbooks.tasks(play)
+    assert refused.rc != 0 and "no dnsmasq is enabled on this host" in refused.output, refused.output
+    assert not host.exists_in("/tftpboot")
+    assert playbooks.tasks(play, check=True).rc == 0, "dhcp_server may come before it"
+
+    host.sh("pkg install -y dnsmasq", check=True)
+    modules.good("bhyve_switch", {"name": "lab", "addresses": ["10.10.0.1/24"]})
+    dhcp = {"backend": "dnsmasq", "subnets": [{"subnet": "10.10.0.0/24", "switch": "lab", "next_server": "10.10.0.1"}]}
+    modules.good("dhcp_server", dhcp)
+    applied = playbooks.tasks(play)
+    assert applied.rc == 0, applied.output
+    assert fetched(host, "chainload/own.ipxe", "10.10.0.1") == "#!ipxe\necho mine\n"
+    assert not modules.good("dhcp_server", dhcp)["changed"], "each leaves the other's alone"
+    again = playbooks.tasks(play)
+    assert again.rc == 0 and again.stats[host.name]["changed"] == 0, again.output
+
+    moved = playbooks.tasks(role(**variables))
+    assert moved.rc == 0, moved.output
+    assert fetched(host, "chainload/own.ipxe", "10.10.0.1") == "#!ipxe\necho mine\n"
+    listening = host.sh("sockstat -4lq -P udp -p 69").stdout
+    assert "inetd" in listening and "dnsmasq" not in listening
+    assert not modules.good("dhcp_server", dhcp)["changed"]

@@ -43,7 +43,7 @@ _ESP_SECTORS = 67584
 _ESP_START = 2048
 _ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 _STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
-_BUSYBOX = "/bin/busybox"
+BUSYBOX = "/bin/busybox"
 _MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "button", "evdev")
 _COMMAND_LINE = "console=tty0 console=ttyS0,115200 quiet loglevel=3 panic=1"
 #: Where a section of the EFI program lies in memory (systemd-stub(7)).
@@ -60,11 +60,12 @@ _TOOLS = {
     "mcopy": "mtools",
     "sfdisk": "fdisk",
 }
-_FILES = {_STUB: "systemd-boot-efi", _BUSYBOX: "busybox-static"}
-_APPLETS = (
+_FILES = {_STUB: "systemd-boot-efi", BUSYBOX: "busybox-static"}
+APPLETS = (
     "sh mount cat echo ls ln mkdir sleep ip udhcpc insmod poweroff reboot halt getty login hostname grep sed uname "
-    "dmesg head sync date ping ps"
+    "dmesg head sync date ping ps switch_root init"
 )
+PASSWD = b"root::0:0:root:/root:/bin/sh\n"
 _INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -141,10 +142,10 @@ def kernel(cache: str) -> Tuple[str, str]:
     return root, os.listdir(modules)[0]
 
 
-def _module_files(root: str, version: str) -> List[str]:
-    """The modules' files in the order in which they are to be loaded."""
+def _module_files(root: str, version: str, names: Sequence[str]) -> List[str]:
+    """The files of modules, and of those that they need, in the order in which they are to be loaded."""
     files: List[str] = []
-    for name in _MODULES:
+    for name in names:
         for line in _run(["modprobe", "-d", root, "-S", version, "--show-depends", name], cwd="/").splitlines():
             words = line.split()
             if words[0] == "insmod" and words[1] not in files:
@@ -184,24 +185,35 @@ def _read(path: str) -> bytes:
         return stream.read()
 
 
+def archive(root: str, version: str, modules: Sequence[str], init: str) -> Cpio:
+    """An initial file system of busybox with these modules, listed in ``/modules/order``, and this ``/init``."""
+    made = Cpio()
+    for name in ("bin", "dev", "etc", "modules", "proc", "root", "run", "sys", "tmp", "usr", "usr/share"):
+        made.directory(name)
+    made.file("bin/busybox", _read(BUSYBOX), 0o755)
+    for applet in APPLETS.split():
+        made.link(f"bin/{applet}", "busybox")
+    order = []
+    for path in _module_files(root, version, modules):
+        name = "modules/" + os.path.basename(path)
+        made.file(name, _read(path))
+        order.append("/" + name)
+    made.file("modules/order", "".join(line + "\n" for line in order).encode())
+    made.file("init", init.encode(), 0o755)
+    return made
+
+
+def packed(made: Cpio) -> bytes:
+    """As a boot loader hands it to Linux."""
+    return gzip.compress(made.content(), compresslevel=6, mtime=0)
+
+
 def initrd(root: str, version: str) -> bytes:
     """The guest's whole system: busybox, the modules that it needs, its init."""
-    archive = Cpio()
-    for name in ("bin", "dev", "etc", "modules", "proc", "root", "run", "sys", "tmp", "usr", "usr/share"):
-        archive.directory(name)
-    archive.file("bin/busybox", _read(_BUSYBOX), 0o755)
-    for applet in _APPLETS.split():
-        archive.link(f"bin/{applet}", "busybox")
-    order = []
-    for path in _module_files(root, version):
-        name = "modules/" + os.path.basename(path)
-        archive.file(name, _read(path))
-        order.append("/" + name)
-    archive.file("modules/order", "".join(line + "\n" for line in order).encode())
-    archive.file("etc/passwd", b"root::0:0:root:/root:/bin/sh\n")
-    archive.file("etc/udhcpc.sh", _UDHCPC.encode(), 0o755)
-    archive.file("init", _INIT.encode(), 0o755)
-    return gzip.compress(archive.content(), compresslevel=6, mtime=0)
+    made = archive(root, version, _MODULES, _INIT)
+    made.file("etc/passwd", PASSWD)
+    made.file("etc/udhcpc.sh", _UDHCPC.encode(), 0o755)
+    return packed(made)
 
 
 def _efi_program(work: str, root: str, version: str) -> str:
@@ -252,7 +264,7 @@ def _partition(path: str, work: str) -> None:
 
 def _recipe(version: str) -> str:
     """Changes whenever the disk would: the kernel, the tools' inputs, this file."""
-    digest = hashlib.sha256(version.encode() + _read(os.path.abspath(__file__)) + _read(_BUSYBOX) + _read(_STUB))
+    digest = hashlib.sha256(version.encode() + _read(os.path.abspath(__file__)) + _read(BUSYBOX) + _read(_STUB))
     return digest.hexdigest()[:16]
 
 

@@ -17,7 +17,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, ch
 
 STATES = ("present", "absent")
 FIRST_LINE = "#!ipxe"
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+#: With the suffix no longer than a file's name can be (255).
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,248}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted
 
 _TIMEOUT = 120.0
+#: The role pxe_server has a file here when dnsmasq is to serve TFTP, too; there need not be one.
+_TFTP = """\
+# What the role apiary.bhyve.pxe_server may have it serve by TFTP, in dnsmasq.tftp.
+conf-dir=/usr/local/etc,*dnsmasq.tftp
+"""
 
 
 class DnsmasqServer(ServerKind):
@@ -65,13 +70,13 @@ class DnsmasqServer(ServerKind):
         lines += [*_scope(declared.scope, ""), *dnsmasq_lines(declared.boot_files)]
         for one in declared.subnets:
             lines += _subnet(one, declared)
-        return with_hook(HEAD + "".join(f"{line}\n" for line in lines), daemon)
+        return with_hook(HEAD + "".join(f"{line}\n" for line in lines) + _TFTP, daemon)
 
     def variables(self, declared: Declared, daemons: Sequence[Daemon]) -> Sequence[Wanted]:
         return [Wanted("dnsmasq_enable", "YES"), *(Wanted("dnsmasq_conf", daemon.conf) for daemon in daemons)]
 
     def variables_off(self, daemons: Sequence[Daemon]) -> Sequence[Wanted]:
-        return [Wanted(name, state="absent") for name in ("dnsmasq_enable", "dnsmasq_conf")]
+        return [Wanted(name, state="absent") for name in ("dnsmasq_enable", "dnsmasq_conf") if daemons]
 
     def running(self, host: Host, daemon: Daemon) -> bool:
         return is_running(host, daemon)

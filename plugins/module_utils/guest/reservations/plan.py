@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Collection, Dict, List, Mapping, Optional
 
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.files import missing
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.planning import (
     SUBJECT,
     plan_reservations,
@@ -84,7 +85,8 @@ def plan_wishes(host: Host, wishes: Optional[Wishes]) -> ReservationPlan:
     gone = {name: owner for some in wishes.gone.values() for name, owner in some.items() if name in book.reservations}
     result = ReservationPlan(wishes)
     planned = plan_reservations(host, result.plan, book, wanted, gone, wishes.ranges)
-    result.warnings += [*wishes.warnings, *planned.warnings]
+    told = [(f"reservation {one.name}", one.filename, one.next_server) for one in wanted]
+    result.warnings += [*wishes.warnings, *planned.warnings, *missing(host, told)]
     for guest, some in wishes.wanted.items():
         after = {one.name: planned.reservations[one.name] for one in some}
         result.reservations[guest] = after

@@ -142,9 +142,10 @@ def main(argv: Sequence[str]) -> int:
     woken = service.wake_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
     server = _server()
     ganesha = Ganesha()
-    ganesha.serve()
+    # First, so that mountd(8), which may only now read its files, does not miss whom to tell.
     with state.kernel("nfs") as doc:
         doc["nfsd"] = os.getpid()
+    ganesha.serve()
     while True:
         select.select([woken], [], [])
         for number in os.read(woken, 512):

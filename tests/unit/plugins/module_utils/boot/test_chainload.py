@@ -89,6 +89,7 @@ def test_files_that_are_booted_have_to_be_there(root: Path) -> None:
         ([{"name": "a", "content": "exit\n"}], "first line has to be #!ipxe"),
         ([{"name": "a"}], "first line has to be #!ipxe"),
         ([{"name": "a", "content": TEXT, "hosts": ["a b"]}], "hosts: 'a b' is no host name"),
+        ([{"name": "a", "content": TEXT, "hosts": ["a" * 251]}], "is no host name"),
         ([{"name": "a", "content": TEXT, "files": ["../etc/passwd"]}], "is not below the root"),
         ([{"name": "a", "content": TEXT}, {"name": "a.ipxe", "content": TEXT}], "a.ipxe is there twice"),
         (
