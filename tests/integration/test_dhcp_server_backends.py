@@ -40,7 +40,7 @@ name=carrier
 start_cmd=carry
 carry()
 {{
-	ifconfig epair0 create && ifconfig epair0a up && ifconfig epair0b up && ifconfig {} addm epair0a
+    ifconfig epair0 create && ifconfig epair0a up && ifconfig epair0b up && ifconfig {} addm epair0a
 }}
 run_rc_command "$1"
 """
