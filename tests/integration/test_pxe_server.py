@@ -212,6 +212,8 @@ def test_dnsmasq_serves_the_root_beside_dhcp_until_inetd_does(
     assert not modules.good("dhcp_server", dhcp)["changed"], "each leaves the other's alone"
     again = playbooks.tasks(play)
     assert again.rc == 0 and again.stats[host.name]["changed"] == 0, again.output
+    told = modules.good("dhcpd_host", {"name": "web1", "mac": "5a:00:00:00:00:01", "filename": "nosuch.efi"})
+    assert "/tftpboot/nosuch.efi, the boot file on this host's TFTP server, is missing" in str(told["warnings"])
 
     moved = playbooks.tasks(role(**variables))
     assert moved.rc == 0, moved.output
