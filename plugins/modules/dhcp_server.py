@@ -109,7 +109,10 @@ options:
         type: list
         elements: str
       filename: &filename
-        description: The file that clients boot over the network. Only for IPv4.
+        description:
+          - The file that clients boot over the network. Only for IPv4.
+          - When this host's own TFTP server (role C(apiary.bhyve.pxe_server)) is to serve it and does not have it, the
+            task warns.
         type: str
       next_server: &next_server
         description: The server that they get it from, an IPv4 address or a host name. Only for IPv4.

@@ -63,7 +63,8 @@ options:
     type: str
   filename:
     description: &filename
-      - The file that the machine boots over the network.
+      - The file that the machine boots over the network. When this host's own TFTP server (role
+        C(apiary.bhyve.pxe_server)) is to serve it and does not have it, the task warns.
     type: str
   next_server:
     description: &next_server

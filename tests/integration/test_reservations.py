@@ -82,11 +82,14 @@ def host(modules: Modules) -> Iterator[StandinHost]:
 STORY: List[Dict[str, Any]] = [
     off("web1", lab(ip="10.10.0.11", dhcp={"publish_arp": True}), lab("dmz", ip="auto", hostname="www")),
     {"vms": [off("web2", lab(ip="auto", dhcp={"filename": "boot.ipxe", "next_server": "10.10.0.1"})), off("web3")]},
-    {"name": "web1", "nics": [lab(ip="10.10.0.12", mac="5a:00:00:00:00:11"), lab("dmz", switch="dmz")]},
-    {"name": "web2", "nics": [lab(switch="")]},
+    {
+        "vms": [
+            {"name": "web1", "nics": [lab(ip="10.10.0.12", mac="5a:00:00:00:00:11"), lab("dmz", switch="dmz")]},
+            {"name": "web2", "nics": [lab(switch="")]},
+        ]
+    },
     {"vms": [{"name": "web4", "clone_from": "web1"}, {"name": "web2", "nics": [lab(switch="lab")]}]},
-    {"name": "shop1", "rename_from": "web1"},
-    {"name": "web2", "nics": [lab(state="absent")]},
+    {"vms": [{"name": "shop1", "rename_from": "web1"}, {"name": "web2", "nics": [lab(state="absent")]}]},
     {"vms": [{"name": "shop1", "nics": [lab(ip="", dhcp={"publish_arp": False})]}, off("web3", lab(ip="10.10.0.12"))]},
     {"vms": [{"name": name, "state": "absent"} for name in ("shop1", "web2", "web3")]},
 ]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import stat
 from typing import List, Sequence, Tuple
@@ -40,10 +41,16 @@ def missing(host: Host, told: Sequence[BootFile]) -> List[str]:
 
 
 def _is_here(server: str) -> bool:
-    """Whether a server's address is one of this host's, which is when a socket can be bound to it."""
+    """Whether a server's address is one of this host's, which is when a socket can be bound to it.
+
+    A name is taken for another's: to look it up may take long.
+    """
     if not server:
         return True
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(server).version == 6 else socket.AF_INET
+    except ValueError:
+        return False
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((server, 0))

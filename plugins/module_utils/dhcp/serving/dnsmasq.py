@@ -30,8 +30,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Want
 _TIMEOUT = 120.0
 #: The role pxe_server has a file here when dnsmasq is to serve TFTP, too; there need not be one.
 _TFTP = """\
-# What the role apiary.bhyve.pxe_server may have it serve by TFTP, in dnsmasq.tftp.
-conf-dir=/usr/local/etc,*dnsmasq.tftp
+# What the role apiary.bhyve.pxe_server may have it serve by TFTP, in tftp.dnsmasq.
+conf-dir=/usr/local/etc,*.dnsmasq
 """
 
 

@@ -40,6 +40,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         ("secret.efi", "", ["web1: filename: {}/secret.efi cannot be read by everybody, so it is not served by TFTP"]),
         ("nosuch.efi", "192.0.2.77", []),
+        ("nosuch.efi", "localhost", []),
         ("http://192.0.2.77/boot.efi", "", []),
     ],
 )

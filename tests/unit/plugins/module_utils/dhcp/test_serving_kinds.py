@@ -127,8 +127,8 @@ def test_dnsmasq() -> None:
         "dhcp-range=set:subnet-10.12.0.0,10.12.0.0,static,255.255.255.0,900",
         "dhcp-option=tag:subnet-10.12.0.0,option:router",
         "dhcp-range=set:subnet-fd00:10::,fd00:10::,static,64,900",
-        "# What the role apiary.bhyve.pxe_server may have it serve by TFTP, in dnsmasq.tftp.",
-        "conf-dir=/usr/local/etc,*dnsmasq.tftp",
+        "# What the role apiary.bhyve.pxe_server may have it serve by TFTP, in tftp.dnsmasq.",
+        "conf-dir=/usr/local/etc,*.dnsmasq",
     ]
     alone = Declared(Scope(), True, DECLARED.subnets[:1])
     assert "dhcp-authoritative\n" in DnsmasqServer().render(alone, daemon)
