@@ -151,7 +151,7 @@ BAD = [
     (off("web1", lab(mac="5a:00:00:00:00:99", ip="auto")), "mac: 5a:00:00:00:00:99 is that of host printer in " + CONF),
     (off("web1", lab(dhcp={"statements": ["option no-such 1;"]})), "unknown option dhcp.no-such"),
     ({"vms": [off("web1", lab(ip="10.10.0.11")), off("web2", lab(ip="10.10.0.11"))]}, "is that of guest web1, nic lan"),
-    (off("web1", lab(ip="auto", switch="bridge9")), "the bridge bridge9 does not exist"),
+    (off("web1", lab(ip="auto", switch="bridge9")), "switch: bridge9 does not exist"),
 ]
 
 
