@@ -84,10 +84,10 @@ def _base(path: str) -> str:
 def _of_path(wanted: str, found: Iterable[Tuple[str, str]]) -> Set[str]:
     """The digests of files of one name; where they differ, of the longest path that the wanted one ends with."""
     entries = [(re.sub(r"^(\./|/)+", "", path), digest) for path, digest in found]
-    digests = {digest for _, digest in entries}
+    digests = {digest for _path, digest in entries}
     if len(digests) < 2:
         return digests
-    longest = max((path for path, _ in entries if f"/{wanted}".endswith(f"/{path}")), key=len, default=None)
+    longest = max((path for path, _digest in entries if f"/{wanted}".endswith(f"/{path}")), key=len, default=None)
     return digests if longest is None else {digest for path, digest in entries if path == longest}
 
 
