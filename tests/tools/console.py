@@ -28,8 +28,10 @@ BEGUN = re.compile(r"\x1b(\[[0-9;=?]*)?$")
 BLANK = re.compile(r"\n\s*\n+")
 # After so many seconds of silence a prompt that came before us is asked for anew.
 QUIET = 4.0
-# Seconds until a guest that boots from the network has to be up, on a busy machine.
+# Seconds until a guest has to be up, on a busy machine.
 PATIENCE = 240.0
+# And until a playbook that prepares its host has started it.
+START = 600.0
 
 
 class Console:
@@ -84,7 +86,7 @@ class Console:
 def talk(host: StandinHost, device: str) -> None:
     """Log in as root, ask who is there, reach the outside, log out."""
     console = Console(host, device)
-    console.wait("login:", 100, nudge=True)
+    console.wait("login:", PATIENCE, nudge=True)
     console.type("root\n")
     console.wait("# ", 20)
     console.type("uname -sr; grep MemTotal /proc/meminfo; ip addr show dev eth0\n")
@@ -101,7 +103,7 @@ def talk(host: StandinHost, device: str) -> None:
 
 def watch(host: StandinHost, device: str, text: str) -> None:
     """What a guest says from its first word on, up to a text."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START
     while not host.exists_in(device):
         if time.monotonic() > deadline:
             sys.exit(f"the guest with {device} did not start")
