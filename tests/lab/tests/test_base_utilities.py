@@ -111,6 +111,8 @@ def test_what_freebsd_refuses_is_refused(host: StandinHost, script: str, status:
         ("ls -l f | cut -c1-30", "-rw-r--r--  1 root  wheel  14 \n"),
         ("getent passwd root | cut -d: -f1,3,7", "root:0:/bin/sh\n"),
         ("id -Gn; id -u nobody", "wheel operator\n65534\n"),
+        ("for n in 1 2 3 4 5 6 7 8; do echo > f; touch -r f g; [ f -nt g -o f -ot g ] && echo $n; done; :", ""),
+        ("touch -d 2026-01-02T03:04:05.123456789Z f; touch -A 10 f; TZ=UTC date -r f +%FT%T", "2026-01-02T03:04:15\n"),
         ('awk \'BEGIN { print match("xaab", /a{2}/), length("abc") }\'', "2 3\n"),
         ("cp -Rp . ../w2 && ls ../w2 && rm -r ../w2", "f\n"),
         ("dd if=f of=g bs=1 count=3 2>/dev/null; cat g", "one"),

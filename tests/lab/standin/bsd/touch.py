@@ -21,17 +21,22 @@ _TOUCH = """usage: touch [-A [-][[hh]mm]SS] [-achm] [-r file] [-t [[CC]YY]MMDDhh
        [-d YYYY-MM-DDThh:mm:SS[.frac][tz]] file ..."""
 
 
-def _iso(text: str) -> float:
+# Times are counted in nanoseconds, as the file systems keep them: a float of seconds would lose the last digits, and a
+# file that was given another's time by -r would be older than that.
+_SECOND = 1_000_000_000
+
+
+def _iso(text: str) -> int:
     match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z?)", text)
     if match is None:
         fail("touch", "out of range or illegal time specification: YYYY-MM-DDThh:mm:SS[.frac][tz]")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     fields = (year, month, day, hour, minute, second, 0, 0, -1)
     seconds = calendar.timegm(fields) if match.group(8) else time.mktime(fields)
-    return seconds + float("0." + (match.group(7) or "0"))
+    return int(seconds) * _SECOND + int((match.group(7) or "").ljust(9, "0")[:9])
 
 
-def _stamp(text: str) -> float:
+def _stamp(text: str) -> int:
     match = re.fullmatch(r"(\d\d)?(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?", text)
     if match is None:
         fail("touch", "out of range or illegal time specification: [[CC]YY]MMDDhhmm[.SS]")
@@ -41,7 +46,7 @@ def _stamp(text: str) -> float:
     now = time.localtime().tm_year
     full = now if year is None else int(year) + (int(century) * 100 if century else 2000 if int(year) < 69 else 1900)
     month, day, hour, minute = (int(part) for part in rest[:4])
-    return time.mktime((full, month, day, hour, minute, int(rest[4] or 0), 0, 0, -1))
+    return int(time.mktime((full, month, day, hour, minute, int(rest[4] or 0), 0, 0, -1))) * _SECOND
 
 
 def _offset(text: str) -> int:
@@ -49,7 +54,7 @@ def _offset(text: str) -> int:
     if match is None:
         fail("touch", "invalid offset spec, must be [-][[HH]MM]SS")
     seconds = int(match.group(2) or 0) * 3600 + int(match.group(3) or 0) * 60 + int(match.group(4))
-    return -seconds if match.group(1) else seconds
+    return (-seconds if match.group(1) else seconds) * _SECOND
 
 
 def _touch(name: str, options: Options, operands: List[str]) -> int:
@@ -67,7 +72,7 @@ def _touch(name: str, options: Options, operands: List[str]) -> int:
             facts = os.stat(values["r"], follow_symlinks=follow)
         except OSError as error:
             return warn(name, values["r"], error)
-        chosen = (facts.st_atime, facts.st_mtime)
+        chosen = (facts.st_atime_ns, facts.st_mtime_ns)
     status = 0
     for path in operands:
         try:
@@ -75,20 +80,20 @@ def _touch(name: str, options: Options, operands: List[str]) -> int:
                 if "c" in values or "h" in values:
                     continue
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666))
-            os.utime(path, _times(values, path, chosen, follow), follow_symlinks=follow)
+            os.utime(path, ns=_times(values, path, chosen, follow), follow_symlinks=follow)
         except OSError as error:
             status |= warn(name, path, error)
     return status
 
 
-def _times(values: dict[str, str], path: str, chosen: Tuple[float, float] | None, follow: bool) -> Tuple[float, float]:
+def _times(values: dict[str, str], path: str, chosen: Tuple[int, int] | None, follow: bool) -> Tuple[int, int]:
     facts = os.stat(path, follow_symlinks=follow)
-    old = (facts.st_atime, facts.st_mtime)
+    old = (facts.st_atime_ns, facts.st_mtime_ns)
     if "A" in values:
         shift = _offset(values["A"])
         new = (old[0] + shift, old[1] + shift)
     else:
-        new = chosen or (time.time(),) * 2
+        new = chosen or (time.time_ns(),) * 2
     both = ("a" in values) == ("m" in values)
     return (new[0] if both or "a" in values else old[0], new[1] if both or "m" in values else old[1])
 
