@@ -30,6 +30,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import (
     FileError,
     UnknownState,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 #: What commands see, whoever called us: English texts, and nothing that changes their answers (TZ, PATH, ZFS_COLOR …).
 ENVIRONMENT: Dict[str, str] = {
@@ -325,21 +326,18 @@ def is_block_or_character_device(status: os.stat_result) -> bool:
 
 
 def _wait_for_lock(descriptor: int, path: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
+    for _attempt in attempts(timeout, _LOCK_POLL):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
                 raise FileError("lock", path, error) from error
-        if time.monotonic() >= deadline:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise ApiaryError(
-                f"cannot get the lock {path} within {timeout:g} s: another task is at work on this host "
-                f"(process {holder}); run this one again when it has ended"
-            )
-        time.sleep(_LOCK_POLL)
+    holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+    raise ApiaryError(
+        f"cannot get the lock {path} within {timeout:g} s: another task is at work on this host "
+        f"(process {holder}); run this one again when it has ended"
+    )
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 #: What read_datasets asks for unless told otherwise.
 PROPERTIES: Tuple[str, ...] = (
@@ -206,14 +206,11 @@ class Zfs:
     def wait_for_node(self, name: str, timeout: float = NODE_TIMEOUT) -> None:
         """Wait until a volume's device node is there; ApiaryError after ``timeout`` seconds."""
         node = volume_node(name)
-        deadline = time.monotonic() + timeout
-        while self._host.stat(node) is None:
-            if time.monotonic() >= deadline:
-                raise ApiaryError(
-                    f"the volume {name} exists, but its device node {node} did not appear within {timeout:g} s; "
-                    f"`zfs set volmode=none {name}` and then `zfs inherit volmode {name}` make ZFS try again"
-                )
-            time.sleep(_NODE_POLL)
+        if all(self._host.stat(node) is None for _attempt in attempts(timeout, _NODE_POLL)):
+            raise ApiaryError(
+                f"the volume {name} exists, but its device node {node} did not appear within {timeout:g} s; "
+                f"`zfs set volmode=none {name}` and then `zfs inherit volmode {name}` make ZFS try again"
+            )
 
     def set(self, name: str, properties: Mapping[str, str]) -> None:
         """Set properties with one command."""

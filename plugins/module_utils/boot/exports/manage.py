@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import time
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
@@ -22,6 +21,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, P
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, read_mounts
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Values, Wanted, plan_read, read_values
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 _ENABLES = ("rpcbind_enable", "mountd_enable", "nfs_server_enable")
 #: The servers, as the plan names them.
@@ -86,8 +86,8 @@ def _wait(host: Host, exports: Sequence[Export], start: int) -> None:
     """Poll until mountd(8) exports all; ApiaryError with what it has said to syslogd(8) of ours."""
     wanted = {path for export in exports for path in export.paths}
     names = wanted.union(*(export.clients for export in exports), users_of(list(exports)))
-    deadline = time.monotonic() + _PATIENCE
-    while True:
+    missing: Set[str] = set()
+    for _attempt in attempts(_PATIENCE):
         told = [line for line in messages.since(host, start, "mountd") if _about(line, names)]
         if told:
             raise ApiaryError(f"mountd does not take {PATH} as it is: {'; '.join(told)}")
@@ -96,10 +96,8 @@ def _wait(host: Host, exports: Sequence[Export], start: int) -> None:
             return
         if not _runs(host, "mountd"):
             raise ApiaryError(f"mountd has ended{messages.said_by(host, 'mountd')}")
-        if time.monotonic() >= deadline:
-            said = messages.said_by(host, "mountd")
-            raise ApiaryError(f"mountd does not export {', '.join(sorted(missing))} after {_PATIENCE:g} s{said}")
-        time.sleep(0.1)
+    said = messages.said_by(host, "mountd")
+    raise ApiaryError(f"mountd does not export {', '.join(sorted(missing))} after {_PATIENCE:g} s{said}")
 
 
 def _about(line: str, names: Set[str]) -> bool:

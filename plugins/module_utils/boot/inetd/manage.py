@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-import time
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -22,6 +21,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, P
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Listener, read_listening
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Values, Wanted, plan_read, read_values
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 _ENABLE, _FLAGS = "inetd_enable", "inetd_flags"
 _INETD = "inetd"
@@ -97,17 +97,15 @@ class Daemon(Change):
 
 def _wait(host: Host, sockets: Sequence[Socket]) -> None:
     """Poll until inetd is at all sockets; ApiaryError, with its last words, when it is not in time."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
+    missing: List[Socket] = []
+    for _attempt in attempts(_PATIENCE):
         missing = _missing(sockets, read_listening(host))
         if not missing and (sockets or _alive(host)):
             return
         if not _alive(host):
             raise ApiaryError(f"inetd has ended{said_by(host, _INETD)}")
-        if time.monotonic() >= deadline:
-            names = ", ".join(str(one) for one in missing)
-            raise ApiaryError(f"inetd does not serve {names} after {_PATIENCE:g} s{said_by(host, _INETD)}")
-        time.sleep(0.1)
+    names = ", ".join(str(one) for one in missing)
+    raise ApiaryError(f"inetd does not serve {names} after {_PATIENCE:g} s{said_by(host, _INETD)}")
 
 
 def _alive(host: Host) -> bool:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import time
 import zlib
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.codes import coded_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.kea.backend import is_running, program
@@ -24,11 +23,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.serving.kind imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Wanted
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 _KEACTRL = "/usr/local/sbin/keactrl"
 #: Seconds that a server has to start or end, which nobody waits for in keactrl.
 _PATIENCE = 30.0
-_POLL = 0.1
 
 
 class KeaServer(ServerKind):
@@ -101,7 +100,7 @@ class KeaServer(ServerKind):
         what = f"cannot start {_name(daemon)}"
         # keactrl hands its own output on to the servers, whose end nobody wants to wait for.
         host.run(["sh", "-c", f"exec {_KEACTRL} start -s dhcp{daemon.family} > /dev/null 2>&1"], what=what)
-        if not _until(lambda: is_running(host, daemon) and host.lstat(_socket(daemon)) is not None):
+        if not any(_serves(host, daemon) for _attempt in attempts(_PATIENCE)):
             raise ApiaryError(
                 f"{what}: it has not come up; see /var/log/kea, and whether keactrl.conf has it enabled (dhcp"
                 f"{daemon.family}=yes)"
@@ -110,7 +109,7 @@ class KeaServer(ServerKind):
     def stop(self, host: Host, daemon: Daemon) -> None:
         what = f"cannot stop {_name(daemon)}"
         host.run([_KEACTRL, "stop", "-s", f"dhcp{daemon.family}"], what=what)
-        if not _until(lambda: not is_running(host, daemon)):
+        if all(is_running(host, daemon) for _attempt in attempts(_PATIENCE)):
             raise ApiaryError(f"{what}: it still runs after {_PATIENCE:g} s")
 
 
@@ -122,13 +121,8 @@ def _socket(daemon: Daemon) -> str:
     return daemon.socket or f"{RUN}/kea{daemon.family}-ctrl-socket"
 
 
-def _until(what: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + _PATIENCE
-    while not what():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_POLL)
-    return True
+def _serves(host: Host, daemon: Daemon) -> bool:
+    return is_running(host, daemon) and host.lstat(_socket(daemon)) is not None
 
 
 def _check(scope: Scope, at: str) -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional, Tuple
 
@@ -17,6 +16,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import read_interfaces
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import ALLOCATIONS, NETWORK
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 #: As long as dhclient(8) itself tries, in seconds.
 _LEASE_TIMEOUT = 60.0
@@ -104,14 +104,11 @@ class StartDhcp(Change):
         what = f"switch {self.subject}: cannot {self.describe()}"
         # A bridge that was made just now has been found by devd(8), which starts dhclient as well.
         said = host.run(["service", "dhclient", "start", self.interface], what=what, accept=(0, 1))
-        deadline = time.monotonic() + _LEASE_TIMEOUT
-        while not self._leased(host):
-            if time.monotonic() > deadline:
-                raise ApiaryError(
-                    f"{what}: {self.interface} has no address after {_LEASE_TIMEOUT:g} s; `service dhclient start "
-                    f"{self.interface}` exited {said.rc}: {said.stderr.strip() or 'it said nothing'}"
-                )
-            time.sleep(_LEASE_POLL)
+        if not any(self._leased(host) for _attempt in attempts(_LEASE_TIMEOUT, _LEASE_POLL)):
+            raise ApiaryError(
+                f"{what}: {self.interface} has no address after {_LEASE_TIMEOUT:g} s; `service dhclient start "
+                f"{self.interface}` exited {said.rc}: {said.stderr.strip() or 'it said nothing'}"
+            )
         for text in self.addresses:
             family = "inet6" if ":" in text else "inet"
             host.run(["ifconfig", self.interface, family, text, "alias"], what=f"{what}: cannot give it {text}")
