@@ -10,7 +10,8 @@ import json
 import os
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar
 
-from harness import Modules, until
+from harness import Modules
+from polls import until
 
 T = TypeVar("T")
 #: No task takes longer, whatever fails in it: seconds.

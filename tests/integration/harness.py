@@ -17,10 +17,9 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 import ansible.module_utils
 from standin.host import StandinHost
@@ -67,16 +66,6 @@ def _payload() -> bytes:
 
 def _no_bytecode(member: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
     return None if "__pycache__" in member.name else member
-
-
-def until(what: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Poll until something is true, and give it back."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > deadline:
-            return value
-        time.sleep(0.1)
 
 
 class Modules:

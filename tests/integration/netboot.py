@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Callable
 
 import guest_disk
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, Note, dump
-from harness import ROOT, Modules, until
+from harness import ROOT, Modules
+from polls import until
 from standin.host import StandinHost
 
 CACHE = str(ROOT / "build" / "guest-disk")
@@ -50,14 +50,11 @@ class Console:
 
     def wait(self, *words: str) -> str:
         """What came since the last call, up to some words in any order, and with them."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            text = self.text()[self.seen :]
-            missing = [word for word in words if word not in text]
-            if not missing:
-                break
-            assert time.monotonic() < deadline, f"the console does not say {missing}: {text[-3000:]}"
-            time.sleep(0.2)
+        start = self.seen
+        until(lambda: all(word in self.text()[start:] for word in words), PATIENCE, pause=0.2)
+        text = self.text()[start:]
+        missing = [word for word in words if word not in text]
+        assert not missing, f"the console does not say {missing}: {text[-3000:]}"
         end = max(text.index(word) + len(word) for word in words)
         self.seen += end
         return text[:end]

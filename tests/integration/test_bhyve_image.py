@@ -12,8 +12,9 @@ import lzma
 import random
 from typing import Any, List
 
-from harness import Modules, until
+from harness import Modules
 from images import DATA, DISK, MIB, STORE, Mirror, content_of, image, info, leftovers, qcow2_of, sha256, the, zstd_of
+from polls import until
 from standin.host import StandinHost
 
 

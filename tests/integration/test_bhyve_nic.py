@@ -12,7 +12,8 @@ import pytest
 from compare import fingerprint, unforetold
 from faults import Sweep, tried
 from guests import tiny
-from harness import Modules, bring_tiny_guest, until
+from harness import Modules, bring_tiny_guest
+from polls import until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from standin.settings import Settings

@@ -12,7 +12,8 @@ from typing import Any, Callable, Dict, List
 import pytest
 from compare import comparable, differences, fingerprint
 from guests import tiny
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from standin.settings import Settings

@@ -12,8 +12,9 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from faults import Sweep, sample
-from harness import Modules, until
+from harness import Modules
 from lan import Lan
+from polls import until
 from standin.host import StandinHost
 
 MAC = "5a:00:00:00:00:{:02x}".format

@@ -12,7 +12,8 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import Clients
 from faults import Sweep, tried
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.host import StandinHost
 
 RECORD = "/var/db/apiary/reservations.json"

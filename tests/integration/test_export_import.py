@@ -13,7 +13,8 @@ import pytest
 from compare import comparable, differences, fingerprint
 from exports import COPY, EXPORT, FILE, WEB1, make_web1, residue
 from guests import checksums, record, sums, tiny, write
-from harness import PYTHON, ROOT, Modules, Playbooks, until
+from harness import PYTHON, ROOT, Modules, Playbooks
+from polls import until
 from standin.host import StandinHost
 
 

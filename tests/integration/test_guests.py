@@ -11,7 +11,8 @@ from typing import Any, Dict, List
 import pytest
 from compare import unforetold
 from guests import state_of, the, tiny
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 

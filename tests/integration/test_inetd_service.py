@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from compare import unforetold
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.host import StandinHost
 
 TFTP: Dict[str, Any] = {"name": "tftp", "program": "/usr/libexec/tftpd", "arguments": ["-l", "-s", "/tftpboot"]}

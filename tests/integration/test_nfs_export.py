@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, List
 import pytest
 from compare import unforetold
 from faults import Sweep
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.host import StandinHost
 
 ROOT: Dict[str, Any] = {"name": "root", "paths": ["/export/root"], "network": "127.0.0.0/8", "maproot": "root"}

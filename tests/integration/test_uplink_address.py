@@ -11,8 +11,9 @@ from typing import Any, Callable, Dict, List
 import pytest
 from compare import comparable, differences
 from faults import sample
-from harness import Modules, Playbooks, until
+from harness import Modules, Playbooks
 from lan import Lan
+from polls import until
 from standin.host import StandinHost
 from standin.settings import Settings
 from test_bhyve_switch import everything, network, refusal, stays_over_restart_and_boot, the

@@ -13,7 +13,8 @@ import pytest
 from compare import comparable, differences, fingerprint
 from faults import sample
 from guests import tiny
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from switch_sweep import SwitchSweep

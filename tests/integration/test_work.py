@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from harness import PYTHON, Modules, until
+from harness import PYTHON, Modules
+from polls import until
 from standin.host import StandinHost
 
 EXPORT = {"vm": "web1", "path": "/backup/web1.apiary"}

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
+from polls import until
 from standin.guests.control import Guest
 from standin.host import StandinHost
 
@@ -199,11 +199,8 @@ class Hive:
         self, condition: Callable[[], bool], what: str, timeout: float = 20.0, now: Callable[[], object] = lambda: ""
     ) -> None:
         """Wait until the condition holds."""
-        end = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"not within {timeout} s: {what}; it is {now()}")
-            time.sleep(0.05)
+        if not until(condition, timeout):
+            raise TimeoutError(f"not within {timeout} s: {what}; it is {now()}")
 
     def clear(self) -> None:
         """Everything of the guests goes, by force."""

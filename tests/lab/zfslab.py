@@ -10,9 +10,10 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Union
+from typing import Dict, Iterator, List, Optional, Union
+
+from polls import until
 
 _LIBRARY = os.path.dirname(os.path.abspath(__file__))
 _SCRIPT = (
@@ -138,7 +139,7 @@ class Lab:
 
     def volume(self, dataset: str) -> Place:
         """The node of a volume, once it is there."""
-        until(self.node(dataset).exists)
+        assert until(self.node(dataset).exists)
         return self.node(dataset)
 
     def file(self, name: str, size: int) -> str:
@@ -158,11 +159,3 @@ class Lab:
             if dataset in pool["datasets"]:
                 return Place(self.directory / "disk/zfs" / str(pool["datasets"][dataset]["object"]))
         raise KeyError(dataset)
-
-
-def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
-    """Wait for a condition; an AssertionError after the limit."""
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

@@ -16,6 +16,7 @@ import sys
 import time
 from typing import IO
 
+from polls import until
 from standin.host import StandinHost
 
 # A line that echoes nothing: a plain cat of the B side would send the guest's output back into the guest.
@@ -103,11 +104,8 @@ def talk(host: StandinHost, device: str) -> None:
 
 def watch(host: StandinHost, device: str, text: str) -> None:
     """What a guest says from its first word on, up to a text."""
-    deadline = time.monotonic() + START
-    while not host.exists_in(device):
-        if time.monotonic() > deadline:
-            sys.exit(f"the guest with {device} did not start")
-        time.sleep(0.2)
+    if not until(lambda: host.exists_in(device), START, pause=0.2):
+        sys.exit(f"the guest with {device} did not start")
     console = Console(host, device)
     console.wait(text, PATIENCE)
     console.close()

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Iterator, List
 
 import pytest
+from polls import until
 from standin.host import StandinHost
 
 QUESTIONS = (
@@ -37,10 +37,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
 
 def wait_for(host: StandinHost, there: bool) -> None:
     """Wait until somebody listens, or nobody does."""
-    deadline = time.monotonic() + 30
-    while Path(host.directory, "kernel", "warm.sock").exists() is not there:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert until(lambda: Path(host.directory, "kernel", "warm.sock").exists() is there)
 
 
 def forks(host: StandinHost) -> List[str]:
@@ -68,17 +65,12 @@ def test_the_fork_is_in_no_table_and_ends_with_the_call(host: StandinHost) -> No
     before = host.sh("ps -axww -o command").stdout
     assert "warm" not in before
     receiving = host.spawn(["zfs", "receive", "zroot/never"], stdin=subprocess.PIPE)
-    deadline = time.monotonic() + 30
-    while len(forks(host)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert until(lambda: len(forks(host)) >= 2)
     seen = host.sh("ps -axww -o command").stdout
     assert seen.count("zfs receive zroot/never\n") == 1 and "warm" not in seen
     host.run(["pkill", "-9", "-f", "zfs receive zroot/never"])
     assert receiving.wait() != 0
-    while len(forks(host)) > 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert until(lambda: len(forks(host)) <= 1)
 
 
 def test_the_log_has_the_pid_of_the_call(host: StandinHost) -> None:
@@ -93,9 +85,7 @@ def test_a_program_of_this_machine_takes_the_place_of_the_call(host: StandinHost
     said = host.sh(f"export GIVEN=it; {script}; sort /nonexistent; echo $?").stdout.split()
     assert said == ["two", "it", "0027", "2"]
     sleeping = host.spawn(["sleep", "1000"])
-    deadline = time.monotonic() + 30
-    while "sleep 1000\n" not in host.sh("ps -axww -o command").stdout or len(forks(host)) > 1:
-        assert time.monotonic() < deadline
+    assert until(lambda: "sleep 1000\n" in host.sh("ps -axww -o command").stdout and len(forks(host)) <= 1)
     host.run(["pkill", "-TERM", "-x", "sleep"])
     assert sleeping.wait() != 0
 
@@ -111,16 +101,12 @@ def test_faults_happen_to_calls_with_forks(host: StandinHost, words: str) -> Non
         assert len(host.fired_faults()) == 1
     host.set_faults([{"match": [words.split()[0]], "mode": "hang"}])
     hanging = host.spawn(words.split())
-    deadline = time.monotonic() + 30
-    while not host.fired_faults():
-        assert time.monotonic() < deadline
-    pid = host.fired_faults()[0]["pid"]
+    pid = until(host.fired_faults)[0]["pid"]
     host.set_faults([])
     assert host.sh(f"ps -o args= -p {pid}").stdout == words + "\n"
     host.sh(f"kill -9 {pid}", check=True)
     assert hanging.wait() != 0
-    while len(forks(host)) > 1:
-        assert time.monotonic() < deadline
+    assert until(lambda: len(forks(host)) <= 1)
 
 
 def test_a_user_who_may_not_reach_it_runs_the_command_himself(host: StandinHost) -> None:

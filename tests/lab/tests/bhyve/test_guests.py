@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
+from polls import until
 from standin.base import LIBRARY
 from standin.guests.behaviour import make_sector
 from standin.guests.control import Guest
@@ -95,10 +95,7 @@ def _start(host: StandinHost, name: str, *lines: str, **behaviour: object) -> Ru
 
 
 def _poll(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+    assert until(condition, timeout), "it did not happen in time"
 
 
 def _nodes(host: StandinHost) -> List[str]:

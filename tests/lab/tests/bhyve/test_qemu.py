@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Iterator
 
 import guest_disk
 import pytest
+from polls import until
 from standin.base import LIBRARY
 from standin.guests.control import Guest
 from standin.host import StandinHost
@@ -72,20 +72,15 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
 
 
 def _wait_for(host: StandinHost, text: str, times: int, timeout: float = 120.0) -> None:
-    end = time.monotonic() + timeout
-    while host.read("/tmp/con").count(text) < times:
-        assert time.monotonic() < end, f"no {text!r} on the console: {host.read('/tmp/con')[-2000:]!r}"
-        time.sleep(0.1)
+    said = until(lambda: host.read("/tmp/con").count(text) >= times, timeout, pause=0.1)
+    assert said, f"no {text!r} on the console: {host.read('/tmp/con')[-2000:]!r}"
 
 
 def test_a_real_guest_boots_reboots_and_obeys_the_power_button(host: StandinHost) -> None:
     # Nothing is left of an attempt before.
     host.sh("pkill -KILL -x bhyve; pkill -x cat; bhyvectl --vm=real --destroy; : > /tmp/con")
     bhyve = host.spawn(["bhyve", "-k", "/vm/real.conf"], stdin=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    while not host.exists_in("/dev/nmdm-real.1B"):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    assert until(lambda: host.exists_in("/dev/nmdm-real.1B"))
     host.spawn(["sh", "-c", "exec < /dev/nmdm-real.1B > /tmp/con; stty raw -echo; exec cat"], stdin=subprocess.DEVNULL)
     _wait_for(host, "login:", 1)
     assert host.sh("ps -axww -o command").stdout.splitlines().count("bhyve: real (bhyve)") == 1
@@ -107,10 +102,7 @@ def test_a_real_guest_boots_reboots_and_obeys_the_power_button(host: StandinHost
 def test_sigterm_in_the_firmware_kills_it_and_leaves_nothing_of_qemu(host: StandinHost) -> None:
     host.sh("bhyvectl --vm=real --destroy")
     bhyve = host.spawn(["bhyve", "-k", "/vm/real.conf"], stdin=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    while "bhyve: real (bhyve)" not in host.sh("ps -axww -o command").stdout:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    assert until(lambda: "bhyve: real (bhyve)" in host.sh("ps -axww -o command").stdout)
     host.sh("pkill -TERM -x bhyve", check=True)
     assert bhyve.wait(20) in (-15, 143)
     found = host.sh("cat /.linux/proc/[0-9]*/cmdline").stdout

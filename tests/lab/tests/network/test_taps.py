@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from typing import Tuple
 
 from networklab import Kernel
+from polls import until
 
 _HOLD = """
 import os, sys
@@ -122,9 +122,7 @@ def test_destroying_an_open_tap_waits_for_the_close(kernel: Kernel) -> None:
     holder, _said = hold(kernel, "tap0")
     code = "import sys; from standin.commands.ifconfig import main; sys.exit(main(['ifconfig', 'tap0', 'destroy']))"
     destroyer = kernel.python(code)
-    deadline = time.monotonic() + 10
-    while destroyer.poll() is None and not waits(destroyer.pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: destroyer.poll() is not None or waits(destroyer.pid), 10, pause=0.01)
     assert destroyer.poll() is None
     assert "tap0" in kernel.names()
     end(holder)

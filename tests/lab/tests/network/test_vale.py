@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import time
-
 from networklab import Kernel
+from polls import until
 from standin.host import StandinHost
 
 #: Opens ports and asks from the first who has an address (ARP); prints how many frames each of the others has seen, and
@@ -93,11 +92,7 @@ def test_a_port_goes_with_its_process(kernel: Kernel) -> None:
     assert (busy.returncode, busy.stderr) == (1, "failed to detach vale3:web1: Device busy\n")
     process.kill()
     process.communicate(timeout=10)
-    for _attempt in range(50):
-        if kernel.run("valectl").stdout == "":
-            return
-        time.sleep(0.1)
-    raise AssertionError("the port is still there")
+    assert until(lambda: kernel.run("valectl").stdout == ""), "the port is still there"
 
 
 def test_a_switch_has_254_ports(kernel: Kernel) -> None:

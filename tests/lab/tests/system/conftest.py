@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 from standin.host import StandinHost
@@ -32,16 +31,3 @@ def other(tmp_path: Path) -> Iterator[StandinHost]:
         yield new
     finally:
         new.destroy()
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Wait for something that another process is about to do; fails after a while."""
-
-    def wait(happened: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
-        while not happened():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.05)
-
-    return wait

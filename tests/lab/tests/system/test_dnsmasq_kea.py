@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import time
-
+from polls import until
 from standin.host import StandinHost
 
 _DNSMASQ = "/usr/local/etc/dnsmasq.conf"
@@ -14,12 +13,7 @@ _KEA = "/usr/local/etc/kea/kea-dhcp4.conf"
 
 
 def _until(host: StandinHost, script: str) -> bool:
-    deadline = time.monotonic() + 30
-    while host.sh(script).returncode != 0:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return until(lambda: host.sh(script).returncode == 0)
 
 
 def test_dnsmasq_is_reloaded_and_restarted_when_its_configuration_is_newer(host: StandinHost) -> None:

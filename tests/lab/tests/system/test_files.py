@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Callable
-
 import pytest
+from polls import until
 from standin.host import StandinHost
-
-Until = Callable[[Callable[[], bool]], None]
 
 _HOLDER = """\
 import sys, time
@@ -63,9 +60,9 @@ def test_mount_lists_the_root_first(host: StandinHost) -> None:
     assert lines[1] == "devfs\t\t\t/dev\t\t\tdevfs\trw\t\t0 0"
 
 
-def test_message_goes_where_syslog_conf_says(host: StandinHost, until: Until) -> None:
+def test_message_goes_where_syslog_conf_says(host: StandinHost) -> None:
     host.sh("logger -t apiary -p daemon.notice 'guest web1 started'", check=True)
-    until(lambda: "guest web1 started" in host.read("/var/log/messages"))
+    assert until(lambda: "guest web1 started" in host.read("/var/log/messages"))
     line = next(line for line in host.read("/var/log/messages").splitlines() if "web1 started" in line)
     assert " sys1 apiary[" in line
 

@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
-
 from standin.host import StandinHost
-
-Until = Callable[[Callable[[], bool]], None]
 
 
 def test_taken_lock_is_refused_with_75(host: StandinHost) -> None:

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Callable
-
 import pytest
+from polls import until
 from standin.host import StandinHost
 
-Until = Callable[[Callable[[], bool]], None]
 # A process that is nobody's child here and ends as {} says when /tmp/go is there: its pid is in /tmp/p, its parent's in
 # /tmp/pp.
 _ORPHAN = (
@@ -89,20 +87,20 @@ def test_another_goes_on_when_the_first_was_killed(host: StandinHost, pwait: str
     assert done.stdout == "PID: exited with status 8.\n"
 
 
-def test_a_process_that_is_waited_for_still_takes_signals(host: StandinHost, pwait: str, until: Until) -> None:
+def test_a_process_that_is_waited_for_still_takes_signals(host: StandinHost, pwait: str) -> None:
     """Caught ones, and those that stop it and let it go on."""
     host.sh(
         'rm -f /tmp/hups /tmp/traps; sh -c \'trap "echo hup >> /tmp/hups" HUP; trap "exit 9" TERM; : > /tmp/traps; '
         "while :; do sleep 0.1; done' > /dev/null 2>&1 & echo $! > /tmp/p; until [ -e /tmp/traps ]; do sleep 0.05; done"
     )
     host.sh(f"{pwait} -v $(cat /tmp/p) > /tmp/told 2>&1 &")
-    until(lambda: host.sh("kill -HUP $(cat /tmp/p); cat /tmp/hups").returncode == 0)
+    assert until(lambda: host.sh("kill -HUP $(cat /tmp/p); cat /tmp/hups").returncode == 0)
     host.sh("kill -STOP $(cat /tmp/p)", check=True)
-    until(lambda: host.sh("ps -o stat= -p $(cat /tmp/p)").stdout.startswith("T"))
+    assert until(lambda: host.sh("ps -o stat= -p $(cat /tmp/p)").stdout.startswith("T"))
     host.sh("kill -CONT $(cat /tmp/p)", check=True)
-    until(lambda: not host.sh("ps -o stat= -p $(cat /tmp/p)").stdout.startswith("T"))
+    assert until(lambda: not host.sh("ps -o stat= -p $(cat /tmp/p)").stdout.startswith("T"))
     host.sh("kill -TERM $(cat /tmp/p)", check=True)
-    until(lambda: host.read("/tmp/told").endswith(": exited with status 9.\n"))
+    assert until(lambda: host.read("/tmp/told").endswith(": exited with status 9.\n"))
 
 
 def test_what_waits_is_no_process_of_the_hosts(host: StandinHost, pwait: str) -> None:

@@ -9,9 +9,9 @@ import os
 from typing import Iterator
 
 import pytest
+from polls import until
 from standin.host import StandinHost
 from standin.settings import Settings
-from zfslab import until
 
 pytestmark = pytest.mark.standin("a whole host, with its boots and mounts")
 
@@ -67,7 +67,7 @@ def test_a_rollback_shows_in_the_mounted_directory(host: StandinHost) -> None:
 
 def test_a_volume_that_a_process_has_open_is_busy_until_it_ends(host: StandinHost) -> None:
     host.sh("zfs create -V 1M zroot/data/v", check=True)
-    until(lambda: host.exists_in("/dev/zvol/zroot/data/v"))
+    assert until(lambda: host.exists_in("/dev/zvol/zroot/data/v"))
     done = host.sh("exec 3<>/dev/zvol/zroot/data/v; zfs destroy zroot/data/v")
     assert (done.returncode, done.stderr) == (1, "cannot destroy 'zroot/data/v': dataset is busy\n")
     host.sh("zfs destroy zroot/data/v", check=True)
@@ -86,12 +86,12 @@ def test_one_read_of_everything_is_one_command(host: StandinHost) -> None:
 
 def test_after_a_power_cut_all_is_mounted_again_and_the_nodes_are_back(host: StandinHost) -> None:
     host.sh("zfs create -V 1M zroot/data/p && echo kept > /data/kept", check=True)
-    until(lambda: host.exists_in("/dev/zvol/zroot/data/p"))
+    assert until(lambda: host.exists_in("/dev/zvol/zroot/data/p"))
     host.sh("printf disk | dd of=/dev/zvol/zroot/data/p conv=notrunc", check=True)
     host.power_cut()
     host.boot()
     assert host.read("/data/kept") == "kept\n"
-    until(lambda: host.exists_in("/dev/zvol/zroot/data/p"))
+    assert until(lambda: host.exists_in("/dev/zvol/zroot/data/p"))
     assert host.read_bytes("/dev/zvol/zroot/data/p")[:4] == b"disk"
 
 
@@ -129,7 +129,7 @@ def test_a_host_without_zfs_has_no_pool(host: StandinHost, tmp_path: object) -> 
 
 def test_dd_to_a_node_keeps_the_volumes_size_as_a_device_does(host: StandinHost) -> None:
     host.sh("zfs create -V 1M zroot/data/dd", check=True)
-    until(lambda: host.exists_in("/dev/zvol/zroot/data/dd"))
+    assert until(lambda: host.exists_in("/dev/zvol/zroot/data/dd"))
     host.sh("printf abc | dd of=/dev/zvol/zroot/data/dd", check=True)
     assert host.sh("diskinfo /dev/zvol/zroot/data/dd").stdout.split("\t")[2] == str(1 << 20)
     assert host.read_bytes("/dev/zvol/zroot/data/dd")[:4] == b"abc\0"

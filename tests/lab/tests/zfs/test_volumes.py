@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from zfslab import Lab, until
+from polls import until
+from zfslab import Lab
 
 
 def test_a_thick_volume_reserves_its_size_and_a_sparse_one_nothing(lab: Lab) -> None:
@@ -95,7 +96,7 @@ def test_volmode_dev_inherited_always_gives_a_node(lab: Lab) -> None:
     lab.zfs("create", "-o", "volmode=dev", "tank/vm")
     for number in range(6):
         lab.zfs("create", "-V", "1M", f"tank/vm/v{number}")
-    until(lambda: all(lab.node(f"tank/vm/v{number}").exists() for number in range(6)))
+    assert until(lambda: all(lab.node(f"tank/vm/v{number}").exists() for number in range(6)))
 
 
 @pytest.mark.standin("what FreeBSD's volmode=dev loses")
