@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Callable
 
 import guest_disk
-import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import NOTE, Note, dump
 from harness import ROOT, Modules
 from polls import until
@@ -29,9 +27,6 @@ boot
 #: Firmware and iPXE under emulation, on a busy machine.
 PATIENCE = 180.0
 ANSI = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\r")
-needs_qemu = pytest.mark.skipif(
-    not os.path.exists("/usr/bin/qemu-system-x86_64"), reason="needs package qemu-system-x86"
-)
 
 
 class Console:
@@ -69,6 +64,7 @@ def serve(host: StandinHost, modules: Modules, initrd: Callable[[str, str], byte
 
     What boots is Debian's kernel with this initial file system (of the directory and the version of the kernel).
     """
+    guest_disk.check_machine()
     host.sh("pkg install -y ipxe isc-dhcp44-server", check=True)
     modules.good("bhyve_switch", {"name": "lab", "addresses": ["10.10.0.1/24"]})
     subnet = {"subnet": "10.10.0.0/24", "switch": "lab", "next_server": "10.10.0.1"}

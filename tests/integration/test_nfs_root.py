@@ -11,7 +11,7 @@ from typing import Any, Dict
 import nfs_root
 import pytest
 from harness import Modules
-from netboot import Console, needs_qemu, serve
+from netboot import Console, serve
 from standin.host import StandinHost
 
 FOLDER = "/export/node8"
@@ -44,7 +44,6 @@ def bring_root(host: StandinHost) -> None:
     host.sh("".join(f"ln -s {to} {FOLDER}/{path}\n" for path, to in nfs_root.links()), check=True)
 
 
-@needs_qemu
 @pytest.mark.early
 def test_a_guest_logs_in_on_a_root_that_the_host_exports(host: StandinHost, modules: Modules) -> None:
     serve(host, modules, nfs_root.initrd)

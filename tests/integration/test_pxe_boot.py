@@ -13,7 +13,7 @@ import guest_disk
 import pytest
 from guests import state_of, the
 from harness import Modules
-from netboot import CACHE, CHAINLOAD, Console, needs_qemu, serve
+from netboot import CACHE, CHAINLOAD, Console, serve
 from standin.host import StandinHost
 
 ADDRESS = "10.10.0.11"
@@ -36,7 +36,6 @@ def put_system(host: StandinHost, scratch: Path) -> None:
     host.sh("dd if=/var/tmp/linux.img of=/dev/zvol/zroot/apiary/node7/root bs=1m conv=sync", check=True)
 
 
-@needs_qemu
 @pytest.mark.early
 def test_from_the_network_then_from_its_disk_and_a_script_that_is_missing(
     host: StandinHost, modules: Modules, tmp_path: Path

@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from typing import List, Sequence, Tuple
+from typing import List, Mapping, Sequence, Set, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -61,6 +61,8 @@ _TOOLS = {
     "sfdisk": "fdisk",
 }
 _FILES = {_STUB: "systemd-boot-efi", BUSYBOX: "busybox-static"}
+#: And those that a guest boots with; without them the stand-in's guests are light ones.
+_MACHINE = {"/usr/bin/qemu-system-x86_64": "qemu-system-x86", "/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf"}
 APPLETS = (
     "sh mount cat echo ls ln mkdir sleep ip udhcpc insmod poweroff reboot halt getty login hostname grep sed uname "
     "dmesg head sync date ping ps switch_root init"
@@ -99,13 +101,25 @@ echo "address $ip on $interface" > /dev/ttyS0
 
 
 class DiskError(Exception):
-    """A disk cannot be made here; the message says what is missing."""
+    """A disk cannot be made here, or not booted; the message says what is missing."""
 
 
 def check_tools() -> None:
     """DiskError with the packages to install, if any is missing."""
     missing = {package for tool, package in _TOOLS.items() if shutil.which(tool, path=_path()) is None}
-    missing |= {package for path, package in _FILES.items() if not os.path.exists(path)}
+    _need(missing | _without(_FILES))
+
+
+def check_machine() -> None:
+    """DiskError with the packages to install, if no guest can boot for real here."""
+    _need(_without(_MACHINE))
+
+
+def _without(files: Mapping[str, str]) -> Set[str]:
+    return {package for path, package in files.items() if not os.path.exists(path)}
+
+
+def _need(missing: Set[str]) -> None:
     if missing:
         raise DiskError("missing Debian packages: apt-get install " + " ".join(sorted(missing)))
 
