@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.boot.chainload.option
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
+pytestmark = pytest.mark.usefixtures("files_of_anybody")
 TEXT = "#!ipxe\nexit\n"
 
 
@@ -43,7 +44,6 @@ def shown(root: Path) -> Dict[str, str]:
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="files of the host belong to root")
 def test_scripts_and_links_come_change_and_go(root: Path) -> None:
     script = {"name": "debian", "content": TEXT, "hosts": ["web1", "web2", "debian"]}
     assert sorted(do(root, [script], check=True)) == ["debian.ipxe", "web1.ipxe", "web2.ipxe"]
@@ -59,7 +59,6 @@ def test_scripts_and_links_come_change_and_go(root: Path) -> None:
     assert shown(root) == {}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="files of the host belong to root")
 def test_links_of_guests_are_theirs(root: Path) -> None:
     do(root, [{"name": "debian", "content": TEXT}])
     (root / "chainload" / "web1.ipxe").symlink_to("./debian.ipxe")

@@ -11,7 +11,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp import planning
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.allocation import Ranges
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backend import Known
+from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.backends import find_backend
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daemon, Range, Server, Subnet
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, CommandError
@@ -25,7 +27,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.pl
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.state import HostDhcp, told
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.wishes import Wishes, wishes_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import guest_from_json, guest_to_json
-from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Outcome, Plan
 
 Make = Callable[..., Dict[str, Any]]
@@ -312,6 +314,19 @@ def test_an_address_that_was_declared_elsewhere_is_no_obstacle_to_something_else
     assert "guest web1: nic lan: ip: 10.99.0.1 is in no subnet" in warning and "has no reservation" in warning
 
 
+class Machine(Host):
+    """A host whose DHCP server starts, or does not."""
+
+    def __init__(self, starts: bool = True) -> None:
+        super().__init__()
+        self.starts = starts
+
+    def run(self, argv: Sequence[str], **_options: object) -> Result:
+        if not self.starts:
+            raise CommandError("cannot restart isc-dhcpd", argv, 1, "", "no")
+        return Result(tuple(argv), 0, "", "")
+
+
 class Deed(Change):
     """A change of the fake planning below."""
 
@@ -319,12 +334,7 @@ class Deed(Change):
         return "tell the server"
 
     def apply(self, host: Host) -> None:
-        if isinstance(host, Broken):
-            raise CommandError("cannot restart isc-dhcpd", ["service"], 1, "", "no")
-
-
-class Broken(Host):
-    """A host whose DHCP server does not start."""
+        host.run(["service", "isc-dhcpd", "onerestart"], what="cannot restart isc-dhcpd")
 
 
 @pytest.fixture
@@ -333,13 +343,18 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> List[Tuple[List[Reservation], Li
     calls: List[Tuple[List[Reservation], List[str]]] = []
     has: Named = {"web2.lan": Reservation("web2.lan", "guest web2", "5a:00:00:00:00:02", ip=("10.10.0.12",))}
 
-    def read(_host: Host, server: Server) -> Any:
+    def read(_host: Host, server: Server) -> planning.Book:
         known = Known(server.daemons[0], "", "", True, True, server.subnets)
-        return planning.Book(server, Any, (known,), has, {}, None)  # type: ignore[arg-type]
+        return planning.Book(server, find_backend(server.backend), (known,), has, {}, None)
 
     def plan(
-        _host: Host, to: Plan, book: Any, asked: Sequence[Reservation], gone: Mapping[str, str], ranges: Any
-    ) -> Any:
+        _host: Host,
+        to: Plan,
+        book: planning.Book,
+        asked: Sequence[Reservation],
+        gone: Mapping[str, str],
+        ranges: Ranges,
+    ) -> planning.Planned:
         calls.append((list(asked), sorted(gone)))
         got = [replace(one, ip=(ranges(one)[0].first,)) if one.ip == ("auto",) else one for one in asked]
         to.add(Deed(planning.SUBJECT))
@@ -357,7 +372,7 @@ def test_each_guest_is_told_what_becomes_of_its_own(fleet: Any, request_of: Make
     fleet.make(name="web2", memory="1G", nics=[nic(ip="10.10.0.12")])
     serve(fleet, [Reservation("web2.lan", "guest web2", "5a:00:00:00:00:02", ip=("10.10.0.12",))])
     requests = (request_of(memory="1G", nics=[nic(ip="auto")]), request_of(name="web2", state="absent"))
-    found = plan_wishes(Host(), wishes(fleet, *requests))
+    found = plan_wishes(Machine(), wishes(fleet, *requests))
     assert found.steps == {
         "web1": ["make the reservation web1.lan of 10.10.0.20"],
         "web2": ["release the reservation web2.lan"],
@@ -365,7 +380,7 @@ def test_each_guest_is_told_what_becomes_of_its_own(fleet: Any, request_of: Make
     assert told("web1", found.reservations["web1"]) == {"lan": {"ip": "10.10.0.20", "ip6": "", "hostname": "web1"}}
     assert found.warnings == ["mind this"] and len(planned) == 1
     outcome = Outcome()
-    found.apply(Host(), outcome)
+    found.apply(Machine(), outcome)
     assert outcome.done == {**found.steps, planning.SUBJECT: ["tell the server"]} == found.describe()
 
 
@@ -375,18 +390,18 @@ def test_a_guest_that_failed_keeps_what_it_had(fleet: Any, request_of: Make, pla
         request_of(memory="1G", nics=[nic(ip="10.10.0.11")]),
         request_of(name="web3", memory="1G", nics=[nic(ip="10.10.0.13")]),
     )
-    found = plan_wishes(Host(), wishes(fleet, *requests))
+    found = plan_wishes(Machine(), wishes(fleet, *requests))
     outcome = Outcome(failed={"web1": ApiaryError("no room")})
-    found.apply(Host(), outcome)
+    found.apply(Machine(), outcome)
     assert [one.name for one in planned[-1][0]] == ["web3.lan"]
     assert sorted(outcome.done) == [planning.SUBJECT, "web3"]
 
 
 def test_guests_whose_reservation_was_not_made_are_known(fleet: Any, request_of: Make, planned: List[Any]) -> None:
     serve(fleet)
-    found = plan_wishes(Host(), wishes(fleet, request_of(memory="1G", nics=[nic(ip="10.10.0.11")])))
+    found = plan_wishes(Machine(), wishes(fleet, request_of(memory="1G", nics=[nic(ip="10.10.0.11")])))
     outcome = Outcome()
-    found.apply(Broken(), outcome)
+    found.apply(Machine(starts=False), outcome)
     assert "cannot restart isc-dhcpd" in str(outcome.failed[planning.SUBJECT]) and not outcome.changed
     assert list(found.unserved(outcome)) == ["web1"] and planned
 
@@ -395,6 +410,6 @@ def test_check_mode_shows_no_mac_that_apply_will_not_give(fleet: Any, request_of
     serve(fleet)
     (one,) = fleet.desired(request_of(memory="1G", nics=[nic(ip="10.10.0.11")]))
     unknown = replace(one.record, identity=replace(one.identity, macs={"lan": UNALLOCATED}))
-    found = plan_wishes(Host(), wishes_of([replace(one, record=unknown)], fleet.observed))
+    found = plan_wishes(Machine(), wishes_of([replace(one, record=unknown)], fleet.observed))
     ((asked,), _gone) = planned[0]
     assert asked.mac.startswith("5a:") and found.plan.after == {"/hosts": f"{UNALLOCATED}\n"}

@@ -15,6 +15,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import 
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.work import Note, Work, read_work
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
+pytestmark = pytest.mark.usefixtures("files_of_anybody")
+
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

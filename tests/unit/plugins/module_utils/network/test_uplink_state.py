@@ -22,6 +22,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks impor
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.moves import Move
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.uplinks.program import Gateways, program
 
+pytestmark = pytest.mark.usefixtures("files_of_anybody")
 LAN = Switch("lan", "bridge1000", uplink="em0", mac="00:11:22:33:44:55", moved=Moved(("192.0.2.10/24",)))
 MOVE = Move("lan", LAN, Interface("em0", ("UP",), 1500, ether=LAN.mac, inet=("192.0.2.10/24",)), None)
 

@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.system import rc
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Variable, Wanted
 
+pytestmark = pytest.mark.usefixtures("files_of_anybody")
 RC_CONF = """\
 hostname="bhyve0"
 sshd_enable="YES"\t# needed
