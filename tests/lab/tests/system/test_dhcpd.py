@@ -5,10 +5,24 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
+import pytest
 from standin.host import StandinHost
 
 _CONF = "/usr/local/etc/dhcpd.conf"
 _PID = "/var/run/dhcpd/dhcpd.pid"
+
+
+@pytest.fixture(autouse=True)
+def _clean(host: StandinHost) -> Iterator[None]:
+    """A host that has not had the server yet, also for a second attempt."""
+    yield
+    host.sh(
+        "service isc-dhcpd onestop; service isc-dhcpd6 onestop; pkg delete -y isc-dhcp44-server;"
+        "sysrc -x dhcpd_enable; sysrc -x dhcpd_ifaces; sysrc -x dhcpd6_enable; sysrc -x dhcpd6_ifaces;"
+        f"ifconfig bridge0 destroy; rm -rf {_CONF} /usr/local/etc/dhcpd6.conf /var/db/dhcpd /var/db/dhcpd6"
+    )
 
 
 def test_dhcpd_is_run_by_its_rc_script(host: StandinHost) -> None:
@@ -48,6 +62,6 @@ def test_dhcpd6_is_the_same_script_by_another_name(host: StandinHost) -> None:
     host.sh("sysrc dhcpd6_enable=YES dhcpd6_ifaces=bridge0 && service isc-dhcpd6 start", check=True)
     pid = host.read("/var/run/dhcpd6/dhcpd6.pid").strip()
     assert " -6 -cf /usr/local/etc/dhcpd6.conf " in host.run(["ps", "-o", "command", "-p", pid]).stdout
-    assert host.sh("service isc-dhcpd status").returncode == 1
+    assert host.sh("service isc-dhcpd onestatus").returncode == 1
     host.sh("service isc-dhcpd6 restart", check=True)
     host.sh("service isc-dhcpd6 stop", check=True)

@@ -5,11 +5,26 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
+import pytest
 from polls import until
 from standin.host import StandinHost
 
 _DNSMASQ = "/usr/local/etc/dnsmasq.conf"
 _KEA = "/usr/local/etc/kea/kea-dhcp4.conf"
+
+
+@pytest.fixture(autouse=True)
+def _clean(host: StandinHost) -> Iterator[None]:
+    """A host that has had neither server yet, also for a second attempt."""
+    yield
+    host.sh(
+        "service dnsmasq onestop; pkg delete -y dnsmasq; sysrc -x dnsmasq_enable; ifconfig bridge0 destroy;"
+        f"rm -f {_DNSMASQ} /usr/local/etc/more.conf /var/db/dnsmasq.leases"
+    )
+    host.sh("service kea onestop > /dev/null 2>&1; pwait -t 30 $(pgrep -f /usr/local/sbin/kea-dhcp4)")
+    host.sh("pkg delete -y kea; sysrc -x kea_enable; rm -rf /usr/local/etc/kea /var/db/kea /var/log/kea")
 
 
 def _until(host: StandinHost, script: str) -> bool:

@@ -45,7 +45,7 @@ def test_fstat_of_a_missing_file(host: StandinHost) -> None:
 
 
 def test_sockstat_and_nc_see_who_listens(host: StandinHost) -> None:
-    host.sh("service sshd onestart", check=True)
+    host.sh("service sshd onestop; service sshd onestart", check=True)
     rows = [line.split() for line in host.run(["sockstat", "-4l", "-P", "tcp"]).stdout.splitlines()]
     assert ["sshd", "tcp4", "*:22", "*:*"] in [[row[1], *row[4:]] for row in rows[1:]]
     assert host.run(["nc", "-z", "-w", "1", "127.0.0.1", "22"]).returncode == 0
@@ -69,8 +69,8 @@ def test_message_goes_where_syslog_conf_says(host: StandinHost) -> None:
 
 def test_newsyslog_turns_over_what_is_too_big(host: StandinHost) -> None:
     host.write("/usr/local/etc/newsyslog.conf.d/apiary.conf", "/var/log/apiary/*.log root:wheel 600 2 20 * GBN\n")
-    host.sh("mkdir -p /var/log/apiary; dd if=/dev/zero of=/var/log/apiary/web1.log bs=4096 count=16; echo small > "
-            "/var/log/apiary/web2.log", check=True)  # fmt: skip
+    host.sh("rm -rf /var/log/apiary; mkdir -p /var/log/apiary", check=True)
+    host.sh("cd /var/log/apiary; dd if=/dev/zero of=web1.log bs=4096 count=16; echo small > web2.log", check=True)
     host.run(["newsyslog"], check=True)
     listed = host.sh("cd /var/log/apiary; ls; stat -f %Lp:%z web1.log").stdout.split()
     assert listed == ["web1.log", "web1.log.0", "web2.log", "600:0"]

@@ -26,6 +26,7 @@ def test_read_only_variable_and_tunable(host: StandinHost) -> None:
 
 
 def test_variables_of_a_module_come_and_go_with_it(host: StandinHost) -> None:
+    host.run(["kldunload", "vmm"])  # of an attempt before
     assert host.run(["sysctl", "-n", "hw.vmm.create"]).returncode == 1
     host.run(["kldload", "vmm"], check=True)
     assert host.run(["sysctl", "-n", "hw.vmm.vmx.initialized"]).stdout == "1\n"

@@ -14,6 +14,7 @@ _FIRMWARE = "/usr/local/share/uefi-firmware/BHYVE_UEFI_CODE.fd"
 
 
 def test_install_brings_the_files_and_delete_takes_them(host: StandinHost) -> None:
+    host.run(["pkg", "delete", "-y", "edk2-bhyve"])  # of an attempt before
     assert host.run(["pkg", "info", "-e", "edk2-bhyve"]).returncode == 1
     host.run(["pkg", "install", "-y", "edk2-bhyve"], check=True)
     assert len(host.read_bytes(_FIRMWARE)) > 1 << 20

@@ -17,7 +17,7 @@ sys.path.insert(0, "/.standin/lib")
 from standin import notes
 notes.set_title("bhyve: web1", comm="bhyve")
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

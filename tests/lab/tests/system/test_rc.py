@@ -97,6 +97,7 @@ def test_daemon_supervised_service_is_found_by_its_pidfile(host: StandinHost) ->
         'procname=/usr/sbin/daemon\nrun_rc_command "$1"\n'
     )
     host.write("/usr/local/etc/rc.d/mysvc", script, mode=0o755)
+    host.sh("service mysvc onestop")  # of an attempt before
     assert host.sh("service mysvc onestart").stdout == "Starting mysvc.\n"
     pid = host.read("/var/run/mysvc.pid")
     assert host.sh("service mysvc onestatus").stdout == f"mysvc is running as pid {pid}.\n"

@@ -5,9 +5,19 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
+import pytest
 from standin.host import StandinHost
 
 _RESOLV = "/etc/resolv.conf"
+
+
+@pytest.fixture(autouse=True)
+def _clean(host: StandinHost) -> Iterator[None]:
+    """Nothing that was told to resolvconf is left for a second attempt."""
+    yield
+    host.sh(f"rm -f /etc/resolvconf.conf; resolvconf -d em0; rm -f {_RESOLV} {_RESOLV}.bak /etc/ask")
 
 
 def test_interfaces_and_its_own_file_make_resolv_conf(host: StandinHost) -> None:
