@@ -51,13 +51,32 @@ class Form:
             )
         return [dict(element) for element in params[self.plural]]
 
+    def elements_if_any(self, params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+        """The same for a module that has something to do without an element as well.
+
+        BadInput, naming them, for options of an element that is not named.
+        """
+        if params.get(self.plural) is not None or any(params.get(name) is not None for name in self._needed):
+            return self.elements(params)
+        stray = [name for name in self.element if params.get(name) is not None]
+        if stray:
+            raise BadInput(
+                f"{' and '.join(stray)}: of which {self.noun}? name it by {' and '.join(self._needed)}, or several by "
+                f"{self.plural}"
+            )
+        return []
+
     def _check_needed(self, single: Mapping[str, Any]) -> None:
-        needed = [name for name, option in self.element.items() if option.get("required")]
-        missing = [name for name in needed if not single[name]]
+        missing = [name for name in self._needed if not single[name]]
         if missing:
             raise BadInput(
-                f"{' and '.join(missing)}: give one {self.noun} by {' and '.join(needed)}, or many by {self.plural}"
+                f"{' and '.join(missing)}: give one {self.noun} by {' and '.join(self._needed)}, or many by "
+                f"{self.plural}"
             )
+
+    @property
+    def _needed(self) -> List[str]:
+        return [name for name, option in self.element.items() if option.get("required")]
 
     @property
     def _one(self) -> str:

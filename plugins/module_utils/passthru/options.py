@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.passthru.devices import parse_place, selector_of
 
@@ -57,12 +56,7 @@ def module_options() -> Dict[str, Any]:
 
 def requests_of(params: Mapping[str, Any]) -> List[Request]:
     """The devices of a task, none if it only asks what there is. BadInput, naming the option."""
-    if params.get("selector") is None and params.get("devices") is None:
-        given = [name for name in ("state", "when") if params.get(name) is not None]
-        if given:
-            raise BadInput(f"{' and '.join(given)}: of which device? name it by selector, or several by devices")
-        return []
-    requests = [_request(element) for element in _form().elements(params)]
+    requests = [_request(element) for element in _form().elements_if_any(params)]
     check_once([selector_of(request.place) for request in requests], "devices")
     return requests
 

@@ -92,11 +92,7 @@ def module_options() -> Dict[str, Any]:
 
 def task_of(params: Mapping[str, Any]) -> Task:
     """What a task asks for. BadInput, naming the option."""
-    given = params.get("name") is not None or params.get("exports") is not None
-    stray = [name for name in _FORM.element if params.get(name) is not None]
-    if not given and stray:
-        raise BadInput(f"{' and '.join(stray)}: of which export? name it by name, or several by exports")
-    exports = [_export(element) for element in _FORM.elements(params)] if given else []
+    exports = [_export(element) for element in _FORM.elements_if_any(params)]
     check_once([one.name for one in exports], "exports")
     return Task(tuple(exports), params.get("enabled"))
 

@@ -101,11 +101,7 @@ def module_options() -> Dict[str, Any]:
 
 def task_of(params: Mapping[str, Any]) -> Task:
     """What a task asks for. BadInput, naming the option."""
-    given = params.get("name") is not None or params.get("services") is not None
-    stray = [name for name in _FORM.element if params.get(name) is not None]
-    if not given and stray:
-        raise BadInput(f"{' and '.join(stray)}: of which service? name it by name, or several by services")
-    services = [_service(element) for element in _FORM.elements(params)] if given else []
+    services = [_service(element) for element in _FORM.elements_if_any(params)]
     check_once([one.key for one in services], "services")
     address = params.get("address")
     task = Task(tuple(services), params.get("path") or CONF, address, params.get("enabled"))

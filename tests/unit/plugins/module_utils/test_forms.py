@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import tasks as disk_tasks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import options as export_options
@@ -82,3 +83,14 @@ def test_what_is_there_twice_is_named_by_its_places(
 def test_neither_form(plural: str, spec: Dict[str, Any], read: Reader, element: Dict[str, Any]) -> None:
     with pytest.raises(BadInput, match=rf": give one \w+ by .*, or many by {plural}$"):
         read(validated(spec, {}))
+
+
+def test_a_module_may_have_something_to_do_without_an_element() -> None:
+    form = Form("ports", "port", {"name": {"type": "str", "required": True}, "speed": {"type": "int"}})
+    assert form.elements_if_any(validated(form.spec(), {})) == []
+    assert form.elements_if_any(validated(form.spec(), {"ports": []})) == []
+    assert form.elements_if_any(validated(form.spec(), {"name": "em0"})) == [{"name": "em0", "speed": None}]
+    with pytest.raises(BadInput, match="^speed: of which port[?] name it by name, or several by ports$"):
+        form.elements_if_any(validated(form.spec(), {"speed": 7}))
+    with pytest.raises(BadInput, match="^ports: speed beside it; with ports every option of a port stands in its"):
+        form.elements_if_any(validated(form.spec(), {"ports": [], "speed": 7}))
