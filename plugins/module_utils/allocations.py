@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Dict, Mapping, Optional
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 
 #: Written as long as there is nothing that needs a newer one, so that an older apiary.bhyve can still read it.
@@ -87,9 +88,7 @@ def load(text: Optional[str], path: str) -> Allocations:
     if text is None:
         return Allocations()
     try:
-        data = json.loads(text)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{path} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(text, SCHEMA, path)
         taps = {str(key): int(tap) for key, tap in data["taps"].items()}
         vnc = {str(key): int(port) for key, port in data["vnc"].items()}
         ports = {str(key): int(port) for key, port in data.get("ports", {}).items()}

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Optional
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 
 #: Where the note is; it holds nothing that is secret (0644).
@@ -50,9 +51,7 @@ def load(text: Optional[str], path: str = NOTE) -> Optional[Note]:
     if text is None:
         return None
     try:
-        data = json.loads(text)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{path} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(text, SCHEMA, path)
         optional = {key: str(data.get(key, "")) for key in ("nfs_root", "http_root", "http_url")}
         return Note(str(data["tftp_root"]), str(data["chainload"]), **optional)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import DHCP_NOTE
@@ -97,9 +98,7 @@ def read_server(host: Host) -> Optional[Server]:
 def load(text: str) -> Server:
     """Read a note. UnknownState for a newer schema or anything else that we have not written."""
     try:
-        data = json.loads(text)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{DHCP_NOTE} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(text, SCHEMA, DHCP_NOTE)
         daemons = [_daemon(data)]
         if "inet6" in data:
             daemons.append(_daemon(data["inet6"]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Iterable, Mapping, Optional
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation, from_json, to_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import RESERVATIONS
@@ -24,9 +25,7 @@ def load(text: Optional[str]) -> Record:
     if text is None:
         return {}
     try:
-        data = json.loads(text)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{RESERVATIONS} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(text, SCHEMA, RESERVATIONS)
         return {
             str(file): {str(name): from_json(str(name), one) for name, one in reservations.items()}
             for file, reservations in data["servers"].items()

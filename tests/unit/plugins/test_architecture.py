@@ -12,7 +12,7 @@ from typing import Dict, Iterator, Set, Tuple
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 PREFIX = "ansible_collections.apiary.bhyve.plugins."
 
-HELPERS = {"allocations", "errors", "forms", "places", "rc_values", "sizes", "waiting"}
+HELPERS = {"allocations", "errors", "forms", "places", "rc_values", "schemas", "sizes", "waiting"}
 DOING = {"host", "locks", "plan", "pipes", "processes", *HELPERS}
 MAY_USE: Dict[str, Set[str]] = {
     **{name: HELPERS for name in HELPERS},

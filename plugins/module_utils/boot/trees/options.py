@@ -11,6 +11,7 @@ import posixpath
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.checksum import parse_checksum
@@ -154,9 +155,7 @@ def load(text: Optional[str], path: str) -> Optional[Made]:
     if text is None:
         return None
     try:
-        data = json.loads(text)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{path} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(text, SCHEMA, path)
         return Made(
             str(data["source"]),
             str(data["checksum"]),

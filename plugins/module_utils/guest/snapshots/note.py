@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ansible_collections.apiary.bhyve.plugins.module_utils import schemas
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
@@ -38,9 +39,7 @@ def load(text: str, path: str, guest: str) -> Note:
     """Read the file. UnknownState for anything else."""
     snapshot, _newline, rest = text.partition("\n")
     try:
-        data = json.loads(rest)
-        if int(data["schema"]) > SCHEMA:
-            raise UnknownState(f"{path} has schema {data['schema']}: update the collection on the controller")
+        data = schemas.parse(rest, SCHEMA, path)
         return Note(snapshot, record.load(str(data["record"]), path, guest), bool(data["ran"]))
     except (ValueError, KeyError, TypeError) as error:
         raise UnknownState(
