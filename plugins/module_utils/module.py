@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, ContextManager, Dict, List, Mapping, Optional, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import error_details, failed_part
 
 #: What a module does between its options and its result.
 Body = Callable[[AnsibleModule, Host], Dict[str, Any]]
+#: What such a module makes of its options.
+Task = TypeVar("Task")
 
 
 def run_module(argument_spec: Mapping[str, Any], body: Body, **constraints: Any) -> None:
@@ -56,6 +60,30 @@ def carry_out(module: AnsibleModule, host: Host, plan: Plan) -> Dict[str, Any]:
     """
     outcome = None if module.check_mode else plan.apply(host)
     return result_of(plan, outcome, with_diff=bool(module._diff))
+
+
+def declaring(
+    elements: str,
+    task_of: Callable[[Dict[str, Any]], Task],
+    plan: Callable[[Host, Task, bool], Plan],
+    told: Callable[[Task], List[Dict[str, Any]]],
+    lock: Callable[[Host], ContextManager[None]] = host_lock,
+) -> Body:
+    """The body of a module that has the host be as its options say.
+
+    ``task_of`` reads the options, ``plan`` the host (whether it is check mode comes last), and both it and what it
+    plans are done under the ``lock``, which check mode does without. ``told`` are the elements of the task, by the name
+    ``elements`` in the result.
+    """
+
+    def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
+        task = task_of(module.params)
+        with contextlib.nullcontext() if module.check_mode else lock(host):
+            result = carry_out(module, host, plan(host, task, module.check_mode))
+        result[elements] = told(task)
+        return result
+
+    return body
 
 
 def result_of(plan: Plan, outcome: Optional[Outcome], with_diff: bool) -> Dict[str, Any]:

@@ -151,22 +151,16 @@ commands_started:
   sample: 0
 """
 
-import contextlib
-from typing import Any, Dict
+from typing import Any, Dict, List
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.trees.manage import LOCK, LOCK_TIMEOUT, plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.trees.options import module_options, trees_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.trees.manage import lock, plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.trees.options import Tree, module_options, trees_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.module import declaring, run_module
 
 
-def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
-    """Read, plan, apply."""
-    trees = trees_of(module.params)
-    with contextlib.nullcontext() if module.check_mode else host.lock(LOCK, LOCK_TIMEOUT):
-        result = carry_out(module, host, plan(host, trees, module.check_mode))
-    result["trees"] = [
+def told(trees: List[Tree]) -> List[Dict[str, Any]]:
+    """The trees of a task, as they are after it."""
+    return [
         {
             "path": tree.path,
             "state": "absent" if tree.made is None else "present",
@@ -174,12 +168,11 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
         }
         for tree in trees
     ]
-    return result
 
 
 def main() -> None:
     """Run the module."""
-    run_module(module_options(), body)
+    run_module(module_options(), declaring("trees", trees_of, plan, told, lock))
 
 
 if __name__ == "__main__":

@@ -142,23 +142,17 @@ commands_started:
   sample: 0
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.chainload.manage import plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.chainload.options import module_options, task_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.chainload.options import Task, module_options, task_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.note import SUFFIX
-from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
-from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
+from ansible_collections.apiary.bhyve.plugins.module_utils.module import declaring, run_module
 
 
-def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
-    """Read, plan, apply."""
-    task = task_of(module.params)
-    with host_lock_unless(module.check_mode, host):
-        result = carry_out(module, host, plan(host, task, module.check_mode))
-    result["scripts"] = [
+def told(task: Task) -> List[Dict[str, Any]]:
+    """The scripts of a task, as they are after it."""
+    return [
         {
             "name": one.file[: -len(SUFFIX)],
             "path": f"{task.directory}/{one.file}",
@@ -166,12 +160,11 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
         }
         for one in task.scripts
     ]
-    return result
 
 
 def main() -> None:
     """Run the module."""
-    run_module(module_options(), body)
+    run_module(module_options(), declaring("scripts", task_of, plan, told))
 
 
 if __name__ == "__main__":

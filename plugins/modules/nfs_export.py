@@ -172,22 +172,16 @@ commands_started:
   sample: 4
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.exports.manage import plan
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.exports.options import module_options, task_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
-from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock_unless
-from ansible_collections.apiary.bhyve.plugins.module_utils.module import carry_out, run_module
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.exports.options import Task, module_options, task_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.module import declaring, run_module
 
 
-def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
-    """Read, plan, apply."""
-    task = task_of(module.params)
-    with host_lock_unless(module.check_mode, host):
-        result = carry_out(module, host, plan(host, task, module.check_mode))
-    result["exports"] = [
+def told(task: Task) -> List[Dict[str, Any]]:
+    """The exports of a task, as they are after it."""
+    return [
         {
             "name": one.name,
             "state": "present" if one.present else "absent",
@@ -195,12 +189,11 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
         }
         for one in task.exports
     ]
-    return result
 
 
 def main() -> None:
     """Run the module."""
-    run_module(module_options(), body)
+    run_module(module_options(), declaring("exports", task_of, plan, told))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, replace
-from typing import List, Sequence
+from typing import ContextManager, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.trees.options import MARKER, Made, Tree, dump, load
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, FileError
@@ -26,9 +26,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.download impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.fetching import file_path, is_url
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
 
-#: Held while trees are made; not the host lock, for a download takes long.
-LOCK = f"{RUN}/.boot-trees.lock"
-LOCK_TIMEOUT = 3600.0
+_LOCK = f"{RUN}/.boot-trees.lock"
+_LOCK_TIMEOUT = 3600.0
 _RECORDED = "sha256"
 
 
@@ -144,6 +143,11 @@ def _take_place(host: Host, tree: Tree) -> None:
         host.rename(tree.path, tree.old)
     host.rename(tree.unfinished, tree.path)
     host.remove(tree.old)
+
+
+def lock(host: Host) -> ContextManager[None]:
+    """Held while trees are made; not the host lock, for a download takes long. ApiaryError."""
+    return host.lock(_LOCK, _LOCK_TIMEOUT)
 
 
 def plan(host: Host, trees: Sequence[Tree], check_mode: bool) -> Plan:
