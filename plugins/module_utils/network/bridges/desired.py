@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Collection, Dict, List, Mapping, Optional, Sequence, Set
 
@@ -22,8 +21,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.optio
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.record import Switch
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.vxlan import Vxlan
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import IPFW, IPFW_NUMBERS
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.choices import interface_of, mac_of
 
 FIRST_BRIDGE = 1000
 _LAST_BRIDGE = 32767
@@ -136,7 +135,7 @@ def _merged(
                 f"switch {request.name}: {shown_option(given[0])}: {interface} is used as it is and never changed"
             )
         return base
-    uplink = _uplink(request, base, default)
+    uplink = interface_of(request.uplink, base.uplink, default, f"switch {request.name}: uplink")
     vlan = base.vlan if request.vlan is None else request.vlan
     if vlan and not uplink:
         if request.vlan:
@@ -168,7 +167,7 @@ def _merged(
         vlan=vlan,
         addresses=addresses,
         mtu=base.mtu if request.mtu is None else request.mtu,
-        mac=_mac(request, base, uplink, interfaces),
+        mac=mac_of(request, base.mac, uplink, interfaces),
         stp=stp,
         nat=nat,
         forwards=(base.forwards if request.forwards is None else request.forwards) if nat else (),
@@ -248,46 +247,7 @@ def _with_ipfw(request: Request, old: Optional[Switch], new: Switch, taken: Coll
 def _nat(request: Request, base: Switch, default: Optional[str]) -> str:
     if request.nat is None and request.firewall and not base.nat:
         raise BadInput(f"switch {request.name}: nat: interface is missing, the one that leads to the outside; or auto")
-    if request.nat != AUTO:
-        return base.nat if request.nat is None else request.nat
-    if base.nat:
-        return base.nat
-    if not default:
-        raise BadInput(
-            f"switch {request.name}: nat: interface: auto, but the host has no default route; name the interface"
-        )
-    return default
-
-
-def _uplink(request: Request, base: Switch, default: Optional[str]) -> str:
-    if request.uplink != AUTO:
-        return base.uplink if request.uplink is None else request.uplink
-    if base.uplink:
-        return base.uplink
-    if not default:
-        raise BadInput(f"switch {request.name}: uplink: auto, but the host has no default route; name the interface")
-    return default
-
-
-def _mac(request: Request, base: Switch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
-    """The address that is pinned: the one given, the one it has, or one that no other host of the LAN makes.
-
-    The kernel's own derives from the host's UUID, which hosts cloned from one image share, and from twenty bits of a
-    hash. This one derives from the address of a network card: the uplink's, else the host's first.
-    """
-    if request.mac:
-        return request.mac
-    if base.mac and request.mac is None:
-        return base.mac
-    card = interfaces.get(uplink) or _first_card(interfaces)
-    # A host without any network card leaves it to the kernel.
-    return derive_mac(card.ether, request.name) if card is not None and card.ether else ""
-
-
-def _first_card(interfaces: Mapping[str, Interface]) -> Optional[Interface]:
-    """The first interface that nobody cloned: drivers of hardware put theirs in no group."""
-    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
-    return next(cards, None)
+    return interface_of(request.nat, base.nat, default, f"switch {request.name}: nat: interface")
 
 
 def after(records: Mapping[str, Switch], desired: Sequence[Desired]) -> Dict[str, Switch]:

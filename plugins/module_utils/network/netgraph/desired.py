@@ -14,7 +14,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.optio
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.nodes import NODE_NAME_MAX, Node, node_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.netgraph.record import NetgraphSwitch
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, mac_of, uplink_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.choices import interface_of, mac_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired
 
 FIRST_NUMBER = 1000
 _LAST_NUMBER = 32767
@@ -62,7 +63,7 @@ def _lowest(prefix: str, taken: Collection[str]) -> str:
 def _merged(
     request: Request, base: NetgraphSwitch, interfaces: Mapping[str, Interface], default: Optional[str]
 ) -> NetgraphSwitch:
-    uplink = uplink_of(request, base, default)
+    uplink = interface_of(request.uplink, base.uplink, default, f"switch {request.name}: uplink")
     addresses = base.addresses if request.addresses is None else request.addresses
     if not addresses:
         for option in ("mtu", "mac"):
@@ -73,4 +74,5 @@ def _merged(
                 )
         return replace(base, uplink=uplink, addresses=(), mtu=0, mac="")
     mtu = base.mtu if request.mtu is None else request.mtu
-    return replace(base, uplink=uplink, addresses=addresses, mtu=mtu, mac=mac_of(request, base, uplink, interfaces))
+    mac = mac_of(request, base.mac, uplink, interfaces, base.host_interface)
+    return replace(base, uplink=uplink, addresses=addresses, mtu=mtu, mac=mac)

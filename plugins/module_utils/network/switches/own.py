@@ -9,15 +9,12 @@ So it is with VALE switches and netgraph bridges; a bridge is itself the host's 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.members import switch_tag
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import AUTO, Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.mac import derive_mac
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.changes import Ifconfig
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
 
@@ -67,31 +64,6 @@ def needs_default_route(requests: Sequence[Request], switches: Mapping[str, OwnS
         request.present and request.uplink == AUTO and not (request.name in switches and switches[request.name].uplink)
         for request in requests
     )
-
-
-def uplink_of(request: Request, base: OwnSwitch, default: Optional[str]) -> str:
-    """The uplink that a switch is to have; ``default`` is the interface of the default route, if it was asked for."""
-    if request.uplink != AUTO:
-        return base.uplink if request.uplink is None else request.uplink
-    if base.uplink:
-        return base.uplink
-    if not default:
-        raise BadInput(f"switch {request.name}: uplink: auto, but the host has no default route; name the interface")
-    return default
-
-
-def mac_of(request: Request, base: OwnSwitch, uplink: str, interfaces: Mapping[str, Interface]) -> str:
-    """The address that is pinned: the one given, the one it has, or one that no other host of the LAN makes.
-
-    It derives from a network card's, as that of a bridge does; the kernel's own follows from the host's UUID.
-    """
-    if request.mac:
-        return request.mac
-    if base.mac and request.mac is None:
-        return base.mac
-    cards = (one for one in interfaces.values() if one.ether and not one.groups and re.search(r"\d\Z", one.name))
-    card = interfaces.get(uplink) or next((one for one in cards if one.name != base.host_interface), None)
-    return derive_mac(card.ether, request.name) if card is not None and card.ether else ""
 
 
 def after(records: Mapping[str, Mapping[str, Any]], mine: Mapping[str, Optional[Mapping[str, Any]]]) -> Dict[str, Any]:

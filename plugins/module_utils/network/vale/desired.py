@@ -14,8 +14,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import Request as Common
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.bridges.options import parse_request
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.interfaces import Interface
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.choices import interface_of, mac_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.kinds import Asked
-from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired, mac_of, uplink_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.network.switches.own import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.ports import Ports
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.vale.record import ValeSwitch, pair_of
 
@@ -150,7 +151,7 @@ def _lowest_pair(taken: Collection[str]) -> str:
 
 def _merged(request: Request, base: ValeSwitch, around: Around) -> ValeSwitch:
     common = request.common
-    uplink = uplink_of(common, base, around.default)
+    uplink = interface_of(common.uplink, base.uplink, around.default, f"switch {common.name}: uplink")
     if request.host_stack is not None and not uplink:
         raise BadInput(f"switch {request.name}: host_stack: is about the uplink, and the switch has none")
     host_stack = base.host_stack if request.host_stack is None else request.host_stack
@@ -165,6 +166,6 @@ def _merged(request: Request, base: ValeSwitch, around: Around) -> ValeSwitch:
         uplink=uplink,
         host_stack=host_stack if uplink else True,
         addresses=addresses,
-        mac=mac_of(common, base, uplink, around.interfaces) if addresses else "",
+        mac=mac_of(common, base.mac, uplink, around.interfaces, base.host_interface) if addresses else "",
         former=(),
     )
