@@ -8,9 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
+from harness import Modules
+from lan import Lan
 from standin.host import StandinHost
+
+MAC = "5a:00:00:00:00:{:02x}".format
 
 #: Prints what a lease has in it, as JSON in one line.
 _SCRIPT = """\
@@ -100,3 +104,23 @@ class Clients:
         client.stdin.write("go\n")
         client.stdin.flush()
         return client
+
+
+def reserve_for_strangers(modules: Modules, lan: Clients, office: Lan, more: Mapping[str, Any]) -> Dict[str, Any]:
+    """On a LAN whose server is for known clients only: no stranger gets an offer, until a reservation makes it known.
+
+    Of the reservations one is on another switch, the card ``MAC(3)`` with what ``more`` it gets; the result is told.
+    """
+    assert lan.lease(MAC(2), patience=1) is None, "a stranger on the LAN gets no offer"
+    assert office.asks(1) == "", "nor one behind the uplink"
+    # The note tells dhcpd_host of the server.
+    hosts = [
+        {"name": "db1", "mac": MAC(3), "ip": "auto", **more},
+        {"name": "guest", "mac": MAC(2)},
+        {"name": "office", "mac": office.mac},
+    ]
+    result = modules.good("dhcpd_host", {"hosts": hosts})
+    assert result["hosts"][0]["ip"] == ["10.10.0.20"]
+    assert (lan.lease(MAC(2)) or {})["ip"].startswith("198.51.100.1")
+    assert office.asks().startswith("198.51.100.1")
+    return result

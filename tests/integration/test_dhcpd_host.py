@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 from compare import comparable, differences
-from dhcp_clients import Clients
+from dhcp_clients import MAC, Clients
 from faults import Sweep, sample
 from harness import ROOT, Modules, Playbooks
 from standin.host import StandinHost
@@ -20,7 +20,6 @@ CONF = "/usr/local/etc/dhcpd.conf"
 OURS = "/usr/local/etc/apiary/dhcpd.hosts"
 RECORD = "/var/db/apiary/reservations.json"
 PID = "/var/run/dhcpd/dhcpd.pid"
-MAC = "5a:00:00:00:00:{:02x}".format
 
 SERVER = """\
 option domain-name "lab";

@@ -10,14 +10,13 @@ from typing import Any, Dict, Iterator, List, Tuple, Type
 
 import pytest
 from compare import comparable, differences
-from dhcp_clients import Clients
+from dhcp_clients import MAC, Clients
 from faults import Sweep, tried
 from harness import Modules
 from polls import until
 from standin.host import StandinHost
 
 RECORD = "/var/db/apiary/reservations.json"
-MAC = "5a:00:00:00:00:{:02x}".format
 
 
 class Server(abc.ABC):
