@@ -18,9 +18,11 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.boot.exports.options 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.mounts import Mount, read_mounts
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Values, Wanted, plan_read, read_values
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.services import is_running
 from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 _ENABLES = ("rpcbind_enable", "mountd_enable", "nfs_server_enable")
@@ -46,7 +48,7 @@ class Facts:
         return max(inside, key=len, default="/")
 
     def enabled(self, name: str) -> bool:
-        return (self.variables.values[name] or "").lower() in ("yes", "true", "on", "1")
+        return is_yes(self.variables.values[name])
 
 
 def read(host: Host) -> Facts:
@@ -55,13 +57,9 @@ def read(host: Host) -> Facts:
         host.read(PATH),
         tuple(read_mounts(host)),
         read_values(host, list(_ENABLES)),
-        _runs(host, "mountd"),
-        _runs(host, "nfsd"),
+        is_running(host, "mountd"),
+        is_running(host, "nfsd"),
     )
-
-
-def _runs(host: Host, name: str) -> bool:
-    return host.run(["service", name, "onestatus"], what=f"cannot ask for {name}", accept=(0, 1)).rc == 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _wait(host: Host, exports: Sequence[Export], start: int) -> None:
         missing = wanted - _exported(host)
         if not missing:
             return
-        if not _runs(host, "mountd"):
+        if not is_running(host, "mountd"):
             raise ApiaryError(f"mountd has ended{messages.said_by(host, 'mountd')}")
     said = messages.said_by(host, "mountd")
     raise ApiaryError(f"mountd does not export {', '.join(sorted(missing))} after {_PATIENCE:g} s{said}")

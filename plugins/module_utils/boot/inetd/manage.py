@@ -19,8 +19,10 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryE
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.processes import Listener, read_listening
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import plan_edit
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import Values, Wanted, plan_read, read_values
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.services import is_running
 from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 _ENABLE, _FLAGS = "inetd_enable", "inetd_flags"
@@ -46,7 +48,7 @@ class Facts:
 
     @property
     def enabled(self) -> bool:
-        return (self.variables.values[_ENABLE] or "").lower() in ("yes", "true", "on", "1")
+        return is_yes(self.variables.values[_ENABLE])
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,12 @@ def read(host: Host, task: Task) -> Facts:
     services = host.read(_SERVICES)
     if services is None:
         raise UnknownState(f"{_SERVICES} does not exist")
-    status = host.run(["service", _INETD, "onestatus"], what="cannot ask for inetd", accept=(0, 1))
+    running = is_running(host, _INETD)
     return Facts(
         text or "",
         conf.ports(services),
         read_values(host, [_ENABLE, _FLAGS]),
-        status.rc == 0,
+        running,
         tuple(read_listening(host)),
     )
 
@@ -100,16 +102,12 @@ def _wait(host: Host, sockets: Sequence[Socket]) -> None:
     missing: List[Socket] = []
     for _attempt in attempts(_PATIENCE):
         missing = _missing(sockets, read_listening(host))
-        if not missing and (sockets or _alive(host)):
+        if not missing and (sockets or is_running(host, _INETD)):
             return
-        if not _alive(host):
+        if not is_running(host, _INETD):
             raise ApiaryError(f"inetd has ended{said_by(host, _INETD)}")
     names = ", ".join(str(one) for one in missing)
     raise ApiaryError(f"inetd does not serve {names} after {_PATIENCE:g} s{said_by(host, _INETD)}")
-
-
-def _alive(host: Host) -> bool:
-    return host.run(["service", _INETD, "onestatus"], what="cannot ask for inetd", accept=(0, 1)).rc == 0
 
 
 def _missing(sockets: Sequence[Socket], listeners: Sequence[Listener]) -> List[Socket]:

@@ -28,6 +28,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.note import Daem
 from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation import Reservation
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
+from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read_values
 
 DHCPD = "/usr/local/sbin/dhcpd"
@@ -38,8 +39,6 @@ HOSTS = "/usr/local/etc/apiary/dhcpd.hosts"
 HOSTS6 = "/usr/local/etc/apiary/dhcpd6.hosts"
 
 _TIMEOUT = 120.0
-#: What checkyesno of rc.subr(8) takes for a yes, in lower case.
-_YES = ("yes", "true", "on", "1")
 #: What the services read when rc.conf says nothing.
 _DEFAULTS = {"isc-dhcpd": CONF, "isc-dhcpd6": CONF6}
 #: dhcpd(8) says these whatever it was asked, and its complaint stands between.
@@ -203,7 +202,7 @@ def check_chroot(values: Mapping[str, Optional[str]], daemon: Daemon) -> None:
     Source: net/isc-dhcp44-server, files/isc-dhcpd.in, setup_chroot: the configuration, and what is below includedir.
     """
     enable, includes = _chroot_variables(daemon)
-    if (values[enable] or "").lower() not in _YES:
+    if not is_yes(values[enable]):
         return
     folder, below = os.path.dirname(os.path.normpath(daemon.hosts_file)), os.path.normpath(values[includes] or "/")
     if below == "/" or os.path.commonpath([folder, below]) != below:
