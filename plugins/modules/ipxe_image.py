@@ -240,8 +240,8 @@ commands_started:
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe_options import module_options, requests_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe_plan import plan_ipxe, results
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.options import module_options, requests_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.plan import plan_ipxe, results
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_store import see
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import result_of, run_module

@@ -11,9 +11,14 @@ import struct
 from typing import Any, Dict, Optional
 
 import pytest
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot import esp
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.autoexec import CHOICES, Own, checked_script, own_script
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe_options import parse_request, requests_of
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe import esp
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.autoexec import (
+    CHOICES,
+    Own,
+    checked_script,
+    own_script,
+)
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.options import parse_request, requests_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 
 MIB = 1 << 20

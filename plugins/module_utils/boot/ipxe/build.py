@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Dict
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.esp import (
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.esp import (
     Layout,
     check_plain,
     make_disk,
@@ -35,7 +35,7 @@ _DIGEST = "sha256"
 class Ipxe(Builder):
     """An image with iPXE. ``program`` is its path and ``digest`` its SHA-256; ``autoexec`` is the script, whole.
 
-    ``settings``: what it follows from in the options, see ipxe_plan.
+    ``settings``: what it follows from in the options, see plan.py.
     """
 
     program: str

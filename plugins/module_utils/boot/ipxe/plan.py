@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.autoexec import Own, checked_script, own_script
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.esp import check_program, layout
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe_build import KIND, PROGRAMS, Ipxe
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe_options import Request
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.autoexec import Own, checked_script, own_script
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.build import KIND, PROGRAMS, Ipxe
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.esp import check_program, layout
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.options import Request
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan

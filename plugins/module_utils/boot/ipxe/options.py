@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.autoexec import CHOICES, checked_script
-from ansible_collections.apiary.bhyve.plugins.module_utils.boot.esp import check_plain
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.autoexec import CHOICES, checked_script
+from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.esp import check_plain
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form, check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.images import check_image_name
