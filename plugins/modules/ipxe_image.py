@@ -242,7 +242,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.options import module_options, requests_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.boot.ipxe.plan import plan_ipxe, results
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_store import see
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.image_store import carry_out, see
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.module import result_of, run_module
 
@@ -252,9 +252,8 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     requests = requests_of(module.params)
     seen = see(host)
     plan = plan_ipxe(host, requests, seen)
-    outcome = None if module.check_mode else plan.apply(host)
+    outcome, after = carry_out(host, plan, seen, module.check_mode)
     result = result_of(plan, outcome, with_diff=bool(module._diff))
-    after = see(host) if outcome is not None and plan.changed else None if plan.changed else seen
     del result["changes"]
     result["images"] = results([request.name for request in requests], seen, plan, outcome, after)
     return result

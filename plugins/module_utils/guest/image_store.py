@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What bhyve_image and bhyve_image_info read of the host: images, their clones, and the guests that use them."""
+"""What the modules of images read of the host: images, their clones, and the guests that use them."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
@@ -62,6 +62,14 @@ def _users(host: Host, layout: Layout) -> Dict[str, List[str]]:
         if guest.pxe is not None:
             users.setdefault(image_path(guest.pxe.image, layout), []).append(f"guest {name} pxe")
     return users
+
+
+def carry_out(host: Host, plan: Plan, seen: Seen, check_mode: bool) -> Tuple[Optional[Outcome], Optional[Seen]]:
+    """Apply a plan, but in check mode, and look at the images again: None where only the plan can tell how they are."""
+    if check_mode:
+        return None, None if plan.changed else seen
+    outcome = plan.apply(host)
+    return outcome, see(host) if plan.changed else seen
 
 
 def results(
