@@ -35,7 +35,8 @@ options:
       - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server), V(kea) ISC's Kea, of the package C(kea),
         V(dnsmasq) dnsmasq, of the package C(dnsmasq).
       - dnsmasq also answers DNS, to the host and where O(subnets[].dns) says so; the names of machines that have a
-        lease are then known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others.
+        reserved address or a lease are then known below O(domain_name), and its clients ask it unless
+        O(domain_name_servers) names others.
         Nobody else may answer DNS there.
       - Kea takes a new configuration without a restart.
     type: str

@@ -347,7 +347,9 @@ class HostSweep(Sweep):
         self.goal = self.state()
 
     def state(self) -> str:
-        return self.host.sh(f"cat {CONF} {OURS} {RECORD}; ls -A /var/run/apiary/.dhcp /tmp", check=True).stdout
+        return self.host.sh(
+            f"cat {CONF} {OURS} {RECORD}; ls -A /var/run/apiary/.dhcp /var/run/apiary /tmp", check=True
+        ).stdout
 
     def left(self, _result: Any) -> List[str]:
         done = self.host.run(["dhcpd", "-t", "-cf", CONF])
@@ -365,5 +367,7 @@ class HostSweep(Sweep):
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(server: StandinHost) -> None:
     sweep = HostSweep(Modules(server))
     sweep.record()
-    sweep.go("fail", sample(sweep.numbers(), 3))
-    sweep.go("cut", sample(sweep.numbers(), 2))
+    # When rc(8) cannot see whether dhcpd runs, it says that it does not, and nobody can know better.
+    ours = [number for number in sweep.numbers() if not sweep.commands[number - 1].startswith("ps ")]
+    sweep.go("fail", sample(ours, 3))
+    sweep.go("cut", sample(ours, 2))
