@@ -347,9 +347,7 @@ class HostSweep(Sweep):
         self.goal = self.state()
 
     def state(self) -> str:
-        return self.host.sh(
-            f"cat {CONF} {OURS} {RECORD}; ls -A /var/run/apiary/.dhcp /var/run/apiary /tmp", check=True
-        ).stdout
+        return self.host.sh(f"cat {CONF} {OURS} {RECORD}; find /var/run/apiary /tmp -type f", check=True).stdout
 
     def left(self, _result: Any) -> List[str]:
         done = self.host.run(["dhcpd", "-t", "-cf", CONF])

@@ -144,7 +144,7 @@ def restart(host: Host, service: str) -> None:
 
 def validate_conf(host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
     """``dhcpd -t`` on both texts together, before any of them is in its place. CommandError says what it minds."""
-    # Where nothing outlasts a boot, should it come now.
+    # Where no file outlasts a boot (rc.d/cleanvar), should it come now.
     host.mkdir(RUN, 0o755, parents=True)
     folder = tempfile.mkdtemp(prefix=".dhcpd-", dir=RUN)
     try:
