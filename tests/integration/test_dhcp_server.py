@@ -214,6 +214,7 @@ def test_bad_input_is_told_before_anything_changes(server: StandinHost, modules:
     wrong: List[str] = []
     for task, says in (
         ({}, "subnets: which ones are to be served?"),
+        ({"subnets": [LAB], "backend": "udhcpd"}, "value of backend must be one of: isc, kea, dnsmasq, got: udhcpd"),
         ({"subnets": [{**LAB, "switch": "lob"}]}, "switch: lob is not declared on this host; there are lab, lan"),
         ({"subnets": [{"subnet": "10.10.0.0/24"}]}, "switch, interface: give one of them"),
         ({"subnets": [{"subnet": "10.10.0.0/24", "interface": "em9"}]}, "interface: em9 does not exist"),

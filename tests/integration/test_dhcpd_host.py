@@ -246,6 +246,10 @@ BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"name": "a", "mac": MAC(1), "conf": f"{CONF}.sample"}, f"isc-dhcpd reads {CONF} (dhcpd_conf)"),
     ({"name": "a", "mac": MAC(1), "inet6": {}}, "/usr/local/etc/dhcpd6.conf"),
     ({"name": "a", "mac": MAC(1), "service": "isc-dhcp"}, "said: isc-dhcp does not exist in /etc/rc.d"),
+    (
+        {"name": "a", "mac": MAC(1), "backend": "udhcpd"},
+        "value of backend must be one of: isc, kea, dnsmasq, got: udhcpd",
+    ),
 ]
 
 
