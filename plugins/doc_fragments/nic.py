@@ -98,7 +98,7 @@ ip:
     - Where the host serves DHCP on the switch itself (M(apiary.bhyve.dhcp_server)), the reservation is made, changed
       and removed with what it follows from, this option, the MAC address, the switch, the guest's name, and the guest.
       It is there before the guest starts. A server that is elsewhere gets it by the role
-      P(apiary.bhyve.bhyve_guests#role).
+      P(apiary.bhyve.bhyve_guests#role). Which reservations this host has is told by C(reservations) of the result.
     - V(auto) is an address of the subnet's range for such, given once and kept as long as the NIC has it.
     - On one switch an address is one NIC's. On the host's own server it has to be in a subnet of the switch.
     - The guest has the new address when it asks the next time. V('') unsets it. A NIC that is unplugged has no

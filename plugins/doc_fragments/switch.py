@@ -249,6 +249,22 @@ forward:
       type: str
       choices: [tcp, udp]
       default: tcp
+dhcp_guard:
+  description:
+    - For a bridge with an uplink or a vxlan, whether pf(4) keeps DHCP, of IPv4 and IPv6, from crossing that
+      connection, so that a guest's own server gives the LAN no addresses, nor the LAN's server any to guests. By
+      default, and with V(false), it does not.
+    - That is all that it does. The host's own DHCP server is not held back, for it does not cross the bridge, and dhcpd
+      and Kea work beneath pf anyway; what keeps that from strangers is M(apiary.bhyve.dhcp_server). Nor are guests of
+      one switch held back from each other (C(private) of a NIC does that).
+    - pf sees frames that cross a bridge only with C(net.link.bridge.pfil_member=1), which has to be set before
+      (O(apiary.bhyve.bhyve_host#module:sysctls)) and is an error otherwise, for it holds for all bridges of the host.
+      Each rule of pf.conf then meets the frames of all guests, by the members that they come in by and leave by, and
+      frames that are neither IP nor ARP, those with the tag of a VLAN among them, are dropped unless
+      C(net.link.bridge.pfil_onlyip) is V(0).
+    - The rules are in an anchor as those of O(nat) are, with the same lines in pf.conf. The administrator's rules that
+      are C(quick) come first. Not with O(vlan_filter), for pf does not look into frames with a tag.
+  type: bool
 """
 
 _VALE = r"""

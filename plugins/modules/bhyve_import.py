@@ -65,6 +65,8 @@ notes:
   - What only the other host had is left out, with a warning. Disks that are given by a path come detached, but for
     media that this host has at the same path; guests to start after that this host does not have are no longer waited
     for; a VNC port that is taken here becomes another one. PCI devices (C(passthru)) do not come along.
+  - A guest that boots from the network (C(pxe)) keeps that; the task warns where this host has not the image or the
+    script that it boots by.
 seealso:
   - module: apiary.bhyve.bhyve_export
   - module: apiary.bhyve.bhyve_vm

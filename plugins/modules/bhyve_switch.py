@@ -82,6 +82,16 @@ EXAMPLES = r"""
     addresses: [10.11.0.1/24]
     nat: {interface: em0, firewall: ipfw}
 
+- name: No DHCP crosses the uplink, neither a guest's to the LAN nor the LAN's to guests (pf.conf is fit for bridges)
+  apiary.bhyve.bhyve_host:
+    sysctls: {net.link.bridge.pfil_member: 1}
+
+- name: Beside the rules of pf.conf, which hold for all that crosses a bridge now
+  apiary.bhyve.bhyve_switch:
+    name: lan
+    uplink: em0
+    dhcp_guard: true
+
 - name: A network for each of two tenants, by VLANs of one uplink, and a bridge that is there already
   apiary.bhyve.bhyve_switch:
     switches:
@@ -183,6 +193,10 @@ switches:
       type: list
       elements: dict
       sample: [{port: 2222, to: "10.10.0.11:22", proto: tcp}]
+    dhcp_guard:
+      description: Whether DHCP is kept from crossing the uplink.
+      type: bool
+      sample: false
     members:
       description:
         - The interfaces that are in the bridge, guests' taps included. Of a netgraph bridge the nodes that it is

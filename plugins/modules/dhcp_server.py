@@ -21,7 +21,8 @@ description:
     them the module leaves a note of the server on the host, C(/usr/local/etc/apiary/dhcp.json).
   - DHCP servers work beneath pf(4) and ipfw(4), so no rule of a firewall keeps them off a LAN. Where a switch has an
     uplink, those without a reservation get nothing by default, and nobody is told that another server's address is not
-    right. Dynamic ranges are only where O(subnets[].ranges) asks for them.
+    right. Dynamic ranges are only where O(subnets[].ranges) asks for them. Servers of others are kept from crossing an
+    uplink by O(apiary.bhyve.bhyve_switch#module:dhcp_guard).
   - Where C(dhcpd_chroot_enable) of rc.conf has ISC's dhcpd run in a chroot, C(dhcpd_includedir) has to be
     C(/usr/local/etc/apiary), or the reservations are not copied into it; and C(dnsmasq_flags) may name no other
     configuration. Both are said before anything changes.
@@ -35,7 +36,8 @@ options:
       - The server. V(isc) is ISC's dhcpd, of the package C(isc-dhcp44-server), V(kea) ISC's Kea, of the package C(kea),
         V(dnsmasq) dnsmasq, of the package C(dnsmasq).
       - dnsmasq also answers DNS, to the host and where O(subnets[].dns) says so; the names of machines that have a
-        lease are then known below O(domain_name), and its clients ask it unless O(domain_name_servers) names others.
+        reserved address or a lease are then known below O(domain_name), and its clients ask it unless
+        O(domain_name_servers) names others.
         Nobody else may answer DNS there.
       - Kea takes a new configuration without a restart.
     type: str

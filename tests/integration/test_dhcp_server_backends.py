@@ -12,6 +12,7 @@ import pytest
 from compare import comparable, differences
 from dhcp_clients import MAC, Clients, reserve_for_strangers
 from faults import Sweep, sample
+from guests import the, tiny
 from harness import Modules
 from lan import Lan
 from polls import until
@@ -64,6 +65,12 @@ def _bridge(host: StandinHost, switch: str) -> str:
     return str(json.loads(host.read("/var/db/apiary/host.json"))["switches"][switch]["interface"])
 
 
+def _pid(host: StandinHost, backend: str) -> str:
+    """Of the process that serves IPv4."""
+    files = {"kea": "/var/run/kea/kea-dhcp4.kea-dhcp4.pid", "dnsmasq": "/var/run/dnsmasq.pid"}
+    return str(host.read(files[backend]))
+
+
 @pytest.mark.parametrize("backend", ["kea", "dnsmasq"])
 def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str) -> None:
     served.run(["pkg", "install", "-y", backend], check=True)
@@ -96,6 +103,22 @@ def test_a_server_is_set_up_told_anew_and_gone(served: StandinHost, backend: str
     if backend == "dnsmasq":
         answer = served.sh("/.linux/usr/bin/busybox nslookup db1.lab 10.10.0.1").stdout
         assert "10.10.0.20" in answer, "a machine that has an address has a name"
+
+    # A guest's reservation follows from its own declaration, and the server goes on.
+    def card(**more: Any) -> Dict[str, Any]:
+        return {"vm": "web1", "name": "lan", **more}
+
+    pid = _pid(served, backend)
+    guest = tiny("web1", state="present", nics=[{"name": "lan", "switch": "lab", "ip": "auto", "ip6": "fd00:10::11"}])
+    mac = the(modules.good("bhyve_vm", guest), "web1")["nics"][0]["mac"]
+    assert until(lambda: [(lab.lease(mac) or {}).get(key) for key in ("ip", "hostname")] == ["10.10.0.21", "web1"], 10)
+    modules.good("bhyve_nic", card(ip="10.10.0.41", hostname="www"))
+    assert until(lambda: [(lab.lease(mac) or {}).get(key) for key in ("ip", "hostname")] == ["10.10.0.41", "www"], 10)
+    assert not modules.good("bhyve_nic", card(ip="10.10.0.41"))["changed"]
+    modules.good("bhyve_vm", {"name": "web1", "state": "absent"})
+    assert mac not in served.sh(f"cat {FILES[backend]} /var/db/apiary/reservations.json").stdout
+    assert until(lambda: (lab.lease(mac) or {}).get("ip", "").startswith("10.10.0.1"), 10), "a stranger like others"
+    assert _pid(served, backend) == pid
 
     # Boot files by what a machine says that it is; that of a reservation goes before them.
     files = {"uefi": "ipxe.efi", "bios": "undionly.kpxe", "ipxe": "menu.ipxe"}
@@ -166,10 +189,19 @@ def test_the_host_and_guests_know_names_and_the_lan_is_refused(served: StandinHo
     assert served.read("/etc/resolv.conf").split("\n")[1:3] == ["search example.org", "nameserver 127.0.0.1"]
     assert served.read("/usr/local/etc/apiary/dnsmasq.resolv").split("\n")[1:] == ["nameserver 192.0.2.53", ""]
 
-    modules.good("dhcpd_host", {"name": "web1", "mac": MAC(7), "ip": "10.10.0.11"})
+    # A reserved address has its name before it is leased, the one that it is given next as well.
+    modules.good("dhcpd_host", {"name": "web1", "mac": MAC(7), "ip": "10.10.0.12"})
+    known = ["10.10.0.12", "web1.lab"]
+    assert until(lambda: served.sh("getent hosts web1.lab").stdout.split() == known)
+    modules.good("dhcpd_host", {"name": "web1", "ip": "10.10.0.11"})
+    assert until(lambda: served.sh("getent hosts web1.lab").stdout.split()[:1] == ["10.10.0.11"])
     lease = Clients(served, _bridge(served, "lab")).lease(MAC(7)) or {}
     assert [lease["ip"], lease["dns"]] == ["10.10.0.11", "10.10.0.1"]
     assert served.sh("getent hosts web1.lab").stdout.split() == ["10.10.0.11", "web1.lab"]
+    modules.good("dhcpd_host", {"name": "db2", "mac": MAC(8), "ip": "198.51.100.8"})
+    assert until(lambda: served.sh("getent hosts db2.lab").stdout.split()[:1] == ["198.51.100.8"])
+    modules.good("dhcpd_host", {"name": "db2", "state": "absent"})
+    assert until(lambda: served.sh("getent hosts db2.lab").returncode != 0)
     modules.good("dhcpd_host", {"name": "db2", "mac": MAC(8), "ip": "198.51.100.8"})
     lease = Clients(served, _bridge(served, "lan")).lease(MAC(8)) or {}
     assert lease["ip"] == "198.51.100.8" and "dns" not in lease

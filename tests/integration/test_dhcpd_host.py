@@ -245,6 +245,10 @@ BAD: List[Tuple[Dict[str, Any], str]] = [
     ({"name": "a", "mac": MAC(1), "conf": f"{CONF}.sample"}, f"isc-dhcpd reads {CONF} (dhcpd_conf)"),
     ({"name": "a", "mac": MAC(1), "inet6": {}}, "/usr/local/etc/dhcpd6.conf"),
     ({"name": "a", "mac": MAC(1), "service": "isc-dhcp"}, "said: isc-dhcp does not exist in /etc/rc.d"),
+    (
+        {"name": "a", "mac": MAC(1), "backend": "udhcpd"},
+        "value of backend must be one of: isc, kea, dnsmasq, got: udhcpd",
+    ),
 ]
 
 
@@ -346,7 +350,7 @@ class HostSweep(Sweep):
         self.goal = self.state()
 
     def state(self) -> str:
-        return self.host.sh(f"cat {CONF} {OURS} {RECORD}; ls -A /var/run/apiary/.dhcp /tmp", check=True).stdout
+        return self.host.sh(f"cat {CONF} {OURS} {RECORD}; find /var/run/apiary /tmp -type f", check=True).stdout
 
     def left(self, _result: Any) -> List[str]:
         done = self.host.run(["dhcpd", "-t", "-cf", CONF])
@@ -364,5 +368,7 @@ class HostSweep(Sweep):
 def test_a_failure_at_a_command_is_put_right_by_the_next_run(server: StandinHost) -> None:
     sweep = HostSweep(Modules(server))
     sweep.record()
-    sweep.go("fail", sample(sweep.numbers(), 3))
-    sweep.go("cut", sample(sweep.numbers(), 2))
+    # When rc(8) cannot see whether dhcpd runs, it says that it does not, and nobody can know better.
+    ours = [number for number in sweep.numbers() if not sweep.commands[number - 1].startswith("ps ")]
+    sweep.go("fail", sample(ours, 3))
+    sweep.go("cut", sample(ours, 2))

@@ -95,6 +95,26 @@ def test_bad_input_changes_nothing(serving: Modules) -> None:
     assert links(host) == {} and not host.exists_in("/apiary/node7")
 
 
+def test_a_guest_of_another_host_keeps_its_way_to_boot_and_what_lacks_here_is_told(serving: Modules) -> None:
+    modules, host = serving, serving.host
+    modules.good("bhyve_vm", INSTALLER)
+    modules.good("bhyve_export", {"vm": "node7", "path": "/var/tmp/node7.apiary"})
+    modules.good("bhyve_vm", {"name": "node7", "state": "absent", "destroy": True})
+    task = {"path": "/var/tmp/node7.apiary"}
+    away = f"mv /apiary/.images/ipxe.json /var/tmp; mv {CHAINLOAD}/installer.ipxe /var/tmp"
+    host.sh(away, check=True)
+    for check in (True, False):
+        said = str(modules.good("bhyve_import", task, check=check)["warnings"])
+        assert "guest node7: pxe.image: there is no image 'ipxe' on this host" in said
+        assert f"guest node7: pxe.script: there is no {CHAINLOAD}/installer.ipxe on this host" in said
+    assert links(host) == {} and record(host, "node7")["declared"]["pxe"]["script"] == "installer"
+    modules.good("bhyve_vm", {"name": "node7", "state": "absent", "destroy": True})
+    host.sh(f"mv /var/tmp/ipxe.json /apiary/.images; mv /var/tmp/installer.ipxe {CHAINLOAD}", check=True)
+    assert modules.good("bhyve_import", task).get("warnings", []) == []
+    assert links(host) == {"node7.ipxe": "./installer.ipxe"}
+    modules.good("bhyve_vm", {"name": "node7", "state": "absent", "destroy": True})
+
+
 class Change(Sweep):
     """A guest that boots from its disk only gets a script, with a further disk."""
 

@@ -245,7 +245,7 @@ def test_a_task_that_fails_or_loses_power_half_way_is_completed_by_the_next(modu
     sweep.record()
     assert any("onerestart" in line for line in sweep.commands)
     # Those of rc(8) within them are its own affair.
-    ours = ("zfs ", "ifconfig ", "service ", "dhcpd -t -cf /tmp/")
+    ours = ("zfs ", "ifconfig ", "service ", "dhcpd -t -cf /var/run/apiary/")
     numbers = [number for number, line in enumerate(sweep.commands, 1) if line.startswith(ours)]
     sweep.go("fail", sample(numbers))
     sweep.go("cut", numbers[-1:])

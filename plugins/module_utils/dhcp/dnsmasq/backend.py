@@ -78,7 +78,8 @@ class Dnsmasq(Backend):
 
         options = read_options(text, daemon.conf, load, host.listdir)
         own = [ipaddress.ip_interface(one) for card in read_interfaces(host).values() for one in card.addresses]
-        load(configuration.options_file(daemon))
+        for path in (configuration.options_file(daemon), configuration.names_file(daemon)):
+            load(path)
         return Known(
             daemon,
             text,
@@ -106,10 +107,11 @@ class Dnsmasq(Backend):
         return {
             configuration.options_file(known.daemon): hosts.render_options(reservations),
             configuration.tags_file(known.daemon): hosts.render_tags(reservations),
+            configuration.names_file(known.daemon): hosts.render_names(reservations),
         }
 
     def beside(self, daemon: Daemon) -> Tuple[str, ...]:
-        return configuration.options_file(daemon), configuration.tags_file(daemon)
+        return configuration.options_file(daemon), configuration.tags_file(daemon), configuration.names_file(daemon)
 
     def validate(self, host: Host, update: Update) -> None:
         """With the lines of our files in the configuration: the files themselves it does not look into then."""

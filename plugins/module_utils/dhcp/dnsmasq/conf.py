@@ -23,7 +23,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import Unknown
 Own = Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 _HOOK = """\
-# Reservations of Apiary (apiary.bhyve): the hosts, what some are told beside, and by what those are told apart.
+# Reservations of Apiary (apiary.bhyve): the hosts, what some are told beside, by what those are told apart, and names.
 """
 _MAC = re.compile(r"(?:[0-9a-f]{2}-)?((?:[0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2})", re.IGNORECASE)
 _LEASE = re.compile(r"\d+[smhdw]?|infinite", re.IGNORECASE)
@@ -39,6 +39,11 @@ def options_file(daemon: Daemon) -> str:
 def tags_file(daemon: Daemon) -> str:
     """The file beside ours that gives tags to the MAC addresses to which something is said; read at the start only."""
     return f"{daemon.hosts_file}.tags"
+
+
+def names_file(daemon: Daemon) -> str:
+    """The file beside ours of the names by which addresses are known, lease or none; read again at SIGHUP."""
+    return f"{daemon.hosts_file}.names"
 
 
 def is_hooked(options: Iterable[Option], daemon: Daemon) -> bool:
@@ -127,6 +132,7 @@ def _hooks(daemon: Daemon) -> Tuple[Tuple[str, str], ...]:
         ("dhcp-hostsfile", daemon.hosts_file),
         ("dhcp-optsfile", options_file(daemon)),
         ("conf-file", tags_file(daemon)),
+        ("addn-hosts", names_file(daemon)),
     )
 
 

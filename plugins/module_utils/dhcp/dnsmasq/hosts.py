@@ -9,6 +9,9 @@ those that have its tag. A host could have it by its own line (``set:``), but th
 fault in its memory (2.86, 2.90): it frees with the line what it has chained to its tag. So tags are given to MAC
 addresses in a third file, a part of the configuration, which is read when dnsmasq starts. Source: dnsmasq(8), options
 dhcp-host, dhcp-mac, dhcp-option, dhcp-optsfile; src/rfc2131.c, and dhcp_config_free in src/option.c.
+
+By itself dnsmasq knows the name of a host only as long as that has a lease, so a fourth file has the names as hosts(5)
+does; they are put below the domain as those of leases are, by expand-hosts.
 """
 
 from __future__ import annotations
@@ -59,6 +62,12 @@ def render_tags(reservations: Sequence[Reservation]) -> str:
     """The part of the configuration that gives tags to those to which something is said."""
     told = [one for one in reservations if _option_lines(one)]
     return _HEAD + "".join(f"dhcp-mac=set:{_tag(one)},{one.mac}\n" for one in told)
+
+
+def render_names(reservations: Sequence[Reservation]) -> str:
+    """The names of what is reserved, for addn-hosts."""
+    named = [(address, one.hostname) for one in reservations if one.hostname for address in one.addresses]
+    return _HEAD + "".join(f"{address} {name}\n" for address, name in named)
 
 
 def as_configuration(hosts: str, options_text: str) -> str:

@@ -29,6 +29,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.dhcp.reservation impo
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, CommandError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_yes
+from ansible_collections.apiary.bhyve.plugins.module_utils.places import RUN
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.rc import read_values
 
 DHCPD = "/usr/local/sbin/dhcpd"
@@ -142,7 +143,9 @@ def restart(host: Host, service: str) -> None:
 
 def validate_conf(host: Host, daemon: Daemon, conf: str, hosts_text: str) -> None:
     """``dhcpd -t`` on both texts together, before any of them is in its place. CommandError says what it minds."""
-    folder = tempfile.mkdtemp(prefix="apiary-dhcpd-")
+    # Where no file outlasts a boot (rc.d/cleanvar), should it come now.
+    host.mkdir(RUN, 0o755, parents=True)
+    folder = tempfile.mkdtemp(prefix=".dhcpd-", dir=RUN)
     try:
         paths = {os.path.join(folder, "dhcpd.conf"): daemon.conf, os.path.join(folder, "hosts"): daemon.hosts_file}
         staged_conf, staged_hosts = paths

@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryE
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import check_once
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, info, record, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.from_image import read_disk_images
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.in_use import check_disks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.properties import names_to_read, read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import make as import_make
@@ -42,6 +43,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.identity import
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.planner import GuestPlan, plan_fleet
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import LinkScript, lacking
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan, plan_wishes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.wishes import wishes_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import PATH
@@ -63,6 +65,7 @@ class Todo:
     opened: Opened
     adapted: Adapted
     plan: GuestPlan
+    warnings: List[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -103,7 +106,8 @@ class Report:
 
     @property
     def warnings(self) -> List[str]:
-        return [*(text for one in self.todo for text in one.adapted.warnings), *self.reservations.warnings]
+        guests = [text for one in self.todo for text in (*one.adapted.warnings, *one.warnings)]
+        return [*guests, *self.reservations.warnings]
 
 
 def manage(host: Host, wanted: Sequence[Import], check_mode: bool) -> Report:
@@ -229,8 +233,9 @@ def _plan(host: Host, new: Sequence[Element], observed: Observed, new_uuid: Call
     space.check_room(wanted, free, place_text, "make room first")
     # Asks ZFS whether it knows the declared properties; what they are is known.
     read_properties(host, desired, observed)
-    for element, own, plan in zip(new, adapted, _planned(host, desired, observed)):
-        element.todo = Todo(element.opened, own, plan)
+    observed = read_disk_images(host, [{"name": one.name, "pxe": one.guest.pxe} for one in desired], observed)
+    for element, own, plan, one in zip(new, adapted, _planned(host, desired, observed), desired):
+        element.todo = Todo(element.opened, own, plan, lacking(one, observed))
     return desired
 
 
@@ -308,6 +313,9 @@ def _settle(host: Host, todo: Todo, place: Place) -> None:
     except BaseException:
         with contextlib.suppress(ApiaryError):
             changes.Allocate(todo.name, observed.allocations.of(todo.name)).apply(host)
+            for change in _steps(todo):
+                if isinstance(change, LinkScript):
+                    change.undo(host)
         raise
 
 

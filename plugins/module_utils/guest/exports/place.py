@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.archive
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.import_plan import Adapted
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed, ObservedGuest
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.scripts import LinkScript, UnlinkScript
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE as FILE_BACKING
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
@@ -41,6 +42,9 @@ _PLACES: Dict[Type[Change], Tuple[str, ...]] = {
     changes.SwitchBoot: ("link",),
     changes.Remove: ("paths",),
     changes.Allocate: (),
+    # They are where the TFTP server has its scripts.
+    LinkScript: (),
+    UnlinkScript: (),
     SetProperties: ("volume",),
 }
 

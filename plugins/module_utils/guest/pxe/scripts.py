@@ -17,6 +17,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.addresses import declares, hostname_of
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.image import image_problem
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.pxe.state import Chainload
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Guest, Nic
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -74,6 +75,14 @@ def warnings(one: Desired, observed: Observed) -> List[str]:
         f"guest {one.name}: pxe.script: this host serves no boot scripts (no {NOTE}); the server that does needs "
         f"{script_name(pxe.script)} as chainload/{link}"
     ]
+
+
+def lacking(one: Desired, observed: Observed) -> List[str]:
+    """What a guest of another host boots by and this one has not: the image, the script."""
+    problem = image_problem(one.guest, observed)
+    trouble = _trouble(one, observed.chainload) if observed.chainload is not None else ""
+    found = [f"guest {one.name}: pxe.image: {problem}"] if problem else []
+    return [*found, *([f"guest {one.name}: pxe.script: {trouble}"] if trouble else warnings(one, observed))]
 
 
 def _nameless(one: Desired, observed: Observed) -> List[str]:

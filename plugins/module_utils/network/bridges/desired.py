@@ -163,6 +163,7 @@ def _merged(
         raise BadInput(f"switch {request.name}: forward: a switch without nat has no outside whose ports lead in")
     return replace(
         base,
+        dhcp_guard=_guard(request, base, connected, filters),
         uplink=uplink,
         vlan=vlan,
         addresses=addresses,
@@ -176,6 +177,20 @@ def _merged(
         lanes=_lanes(request, base, filters, connected),
         vxlan=vxlan,
     )
+
+
+def _guard(request: Request, base: Switch, connected: bool, filters: bool) -> bool:
+    guard = base.dhcp_guard if request.dhcp_guard is None else request.dhcp_guard
+    if guard and not connected:
+        if request.dhcp_guard:
+            raise BadInput(f"switch {request.name}: dhcp_guard: without an uplink there is nobody to keep DHCP from")
+        return False
+    if guard and filters:
+        raise BadInput(
+            f"switch {request.name}: dhcp_guard: not with vlan_filter, for pf does not look into frames that have the "
+            "tag of a VLAN"
+        )
+    return guard
 
 
 def _check_filter(name: str, vlan: int, addresses: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ AUTO = "auto"
 #: The options that say how a bridge of ours is; one that is used as it is has none of them.
 MANAGED = (
     *("uplink", "uplink_address", "vlan", "addresses", "mtu", "mac", "stp"),
-    *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan", "nat", "firewall", "forwards"),
+    *("vlan_filter", "uplink_untagged", "uplink_tagged", "vxlan", "nat", "firewall", "forwards", "dhcp_guard"),
 )
 #: Where the addresses of an uplink are: on itself, or on the bridge.
 KEEP, MOVE = "keep", "move"
@@ -66,6 +66,7 @@ class Request:
     nat: Optional[str] = None
     firewall: Optional[str] = None
     forwards: Optional[Tuple[Forward, ...]] = None
+    dhcp_guard: Optional[bool] = None
 
 
 def bridge_options() -> Dict[str, Any]:
@@ -85,6 +86,7 @@ def bridge_options() -> Dict[str, Any]:
         "uplink_tagged": {"type": "list", "elements": "str"},
         "vxlan": vxlan_options(),
         **nat_options(),
+        "dhcp_guard": {"type": "bool"},
     }
 
 
@@ -123,6 +125,7 @@ def parse_request(params: Mapping[str, Any]) -> Request:
         nat=parse_nat(params.get("nat"), at),
         firewall=(params.get("nat") or {}).get("firewall"),
         forwards=parse_forwards(params.get("forward"), at),
+        dhcp_guard=params.get("dhcp_guard"),
     )
     if request.manual:
         _check_manual(request, at)

@@ -244,6 +244,7 @@ def entry(switch: Optional[Switch], name: str, interfaces: Mapping[str, Interfac
         "uplink_address": MOVE if switch.moved is not None else KEEP,
         "vlan": str(switch.vlan) if switch.vlan else "",
         "nat": {"interface": switch.nat, "firewall": switch.firewall} if switch.nat else {},
+        "dhcp_guard": switch.dhcp_guard,
         "forward": forwards_to_json(switch.forwards),
         "up": live is not None and live.up,
         "description": live.description if live is not None else "",

@@ -67,7 +67,8 @@ class Switch:
     ``interface`` and ``mac`` are given once and kept. ``manual``: somebody else's bridge, used as it is; the rest is
     empty then. ``uplink`` is '' for none, ``vlan`` and ``mtu`` 0 for none; ``addresses`` have their prefix lengths.
     ``nat`` is the interface by which its guests reach the outside, '' for none, ``forwards`` the ports that lead in,
-    ``ipfw`` its number in ipfw(8), 0 where that is done by pf(4).
+    ``ipfw`` its number in ipfw(8), 0 where that is done by pf(4). ``dhcp_guard``: pf(4) keeps DHCP from crossing its
+    connection.
     ``former`` are connections that are on their way out. ``lanes`` are the VLANs of the member that connects it, where
     it filters VLANs (``vlan_filter``); ``vxlan`` is in place of an uplink. ``moved`` is what the uplink has given the
     bridge, if it has.
@@ -85,6 +86,7 @@ class Switch:
     nat: str = ""
     ipfw: int = 0
     forwards: Tuple[Forward, ...] = ()
+    dhcp_guard: bool = False
     former: Tuple[Port, ...] = ()
     vlan_filter: bool = False
     lanes: Lanes = Lanes()
@@ -108,8 +110,15 @@ class Switch:
 
     @property
     def firewall(self) -> str:
-        """What translates addresses: '' if nothing does."""
-        return (IPFW if self.ipfw else PF) if self.nat else ""
+        """What has rules of this switch, which translate addresses or keep DHCP off: '' if nothing has."""
+        if self.nat:
+            return IPFW if self.ipfw else PF
+        return PF if self.dhcp_guard else ""
+
+    @property
+    def rules_option(self) -> str:
+        """The option that wants these rules."""
+        return "nat" if self.nat else "dhcp_guard"
 
     @property
     def member(self) -> str:
@@ -149,6 +158,8 @@ def on_its_way(old: Optional[Switch], new: Switch) -> Switch:
         noted = replace(noted, mtu=old.mtu)
     if old.nat and not new.nat:
         noted = replace(noted, nat=old.nat, ipfw=old.ipfw, forwards=old.forwards)
+    if old.dhcp_guard:
+        noted = replace(noted, dhcp_guard=True)
     return replace(noted, moved=new.moved or old.moved)
 
 
@@ -171,6 +182,7 @@ def switch_to_json(switch: Switch) -> Dict[str, Any]:
         **({"vxlan": vxlan_to_json(switch.vxlan)} if switch.vxlan else {}),
         **({"nat": switch.nat, "forward": forwards_to_json(switch.forwards)} if switch.nat else {}),
         **({"ipfw": switch.ipfw} if switch.ipfw else {}),
+        **({"dhcp_guard": True} if switch.dhcp_guard else {}),
         **({"moved": _moved_to_json(switch.moved)} if switch.moved is not None else {}),
     }
 
@@ -218,6 +230,7 @@ def switches_from_json(data: Mapping[str, Mapping[str, Any]], path: str) -> Dict
                 nat=str(fields.get("nat", "")),
                 ipfw=int(fields.get("ipfw", 0)),
                 forwards=forwards_from_json(fields.get("forward", ())),
+                dhcp_guard=bool(fields.get("dhcp_guard", False)),
                 moved=_moved_from_json(fields.get("moved")),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:

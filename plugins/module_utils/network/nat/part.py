@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task has to do so that the addresses of switches are translated: a firewall's part, forwarding, the boot."""
+"""What a task has to do so that a firewall has rules of switches: its part, what the kernel has to know, the boot.
+
+They translate addresses of a switch without an uplink (``nat``), or keep DHCP from crossing one (``dhcp_guard``).
+"""
 
 from __future__ import annotations
 
@@ -24,21 +27,24 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.rc_values import is_y
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import SetSysctl, read_sysctls
 
 FORWARDING = "net.inet.ip.forwarding"
+#: Whether pf sees frames on the members of bridges, of all of the host. Source: sys/net/if_bridge.c, bridge_pfil.
+PFIL_MEMBER = "net.link.bridge.pfil_member"
 _GATEWAY, _BOOT = "gateway_enable", "apiary_network_enable"
 
 
 class NatPart:
-    """The part of a task about bridges that is about translation. Nothing is read where no switch has or had any."""
+    """The part of a task about bridges that is about firewalls. Nothing is read where no switch has or had rules."""
 
     def __init__(
         self, desired: Sequence[Desired], after: Mapping[str, Switch], interfaces: Mapping[str, Interface]
     ) -> None:
-        self._wanted = [one.new for one in desired if one.new is not None and one.new.nat]
-        before = [one.old for one in desired if one.old is not None and one.old.nat]
+        self._wanted = [one.new for one in desired if one.new is not None and one.new.firewall]
+        self._translated = [switch for switch in self._wanted if switch.nat]
+        before = [one.old for one in desired if one.old is not None and one.old.firewall]
         self._opened = {switch.name: switch.forwards for switch in before}
-        kept = {switch.name for switch in self._wanted}
-        gone = [switch for switch in before if switch.name not in kept]
-        self._gone = [switch.name for switch in gone]
+        kept = {switch.name: switch.firewall for switch in self._wanted}
+        gone = [switch for switch in before if kept.get(switch.name) != switch.firewall]
+        self._gone = [switch.name for switch in gone if switch.name not in kept]
         self._after = after
         self._interfaces = interfaces
         self._forwarding = False
@@ -60,9 +66,9 @@ class NatPart:
 
     def check(self, host: Host, values: Mapping[str, Optional[str]]) -> None:
         """Read what is needed, with the same commands for any number of switches. BadInput, UnknownState."""
-        for switch in self._wanted:
+        for switch in self._translated:
             self._check_switch(switch)
-        opening = [switch for switch in self._wanted if switch.forwards != self._opened.get(switch.name, ())]
+        opening = [switch for switch in self._translated if switch.forwards != self._opened.get(switch.name, ())]
         if opening:
             connected = {one.port for one in read_ssh_sockets(host)}
             sshd = [one for one in read_listeners(host) if one.command.startswith("sshd")]
@@ -73,11 +79,15 @@ class NatPart:
         if not self._wanted and not self._gone:
             return
         if self._wanted and host.stat(NETWORK) is None:
+            first = self._wanted[0]
             raise BadInput(
-                f"switch {self._wanted[0].name}: nat: this host is not prepared for guests (there is no {NETWORK}, "
-                "which loads the rules at boot); run the role apiary.bhyve.bhyve_host on it first"
+                f"switch {first.name}: {first.rules_option}: this host is not prepared for guests (there is no "
+                f"{NETWORK}, which loads the rules at boot); run the role apiary.bhyve.bhyve_host on it first"
             )
-        kernel = read_sysctls(host, [FORWARDING, *self._ipfw.sysctls()])
+        guards = [switch for switch in self._wanted if switch.dhcp_guard]
+        kernel = read_sysctls(host, [FORWARDING, *([PFIL_MEMBER] if guards else []), *self._ipfw.sysctls()])
+        for switch in guards:
+            _check_guard(switch, kernel)
         self._forwarding = kernel.get(FORWARDING) == "1"
         self._pf.check(host, values)
         self._ipfw.check(host, values, kernel)
@@ -92,7 +102,8 @@ class NatPart:
 
     def goals(self, values: Mapping[str, Optional[str]]) -> Dict[str, Optional[str]]:
         """Variables of rc.conf that have to say yes. None is ever taken back: others may count on it by now."""
-        names = (_GATEWAY, _BOOT, *self._pf.goals()) if self._wanted else ()
+        gateway = (_GATEWAY,) if self._translated else ()
+        names = (*gateway, _BOOT, *self._pf.goals()) if self._wanted else ()
         return {name: "YES" for name in names if not is_yes(values.get(name))}
 
     def files(self, host: Host, plan: Plan) -> None:
@@ -103,17 +114,28 @@ class NatPart:
     def live(self, written: Collection[str]) -> Tuple[List[Change], List[Change]]:
         """What lets go and what takes; ``written`` has the files among the subjects of the plan."""
         join: List[Change] = []
-        if self._wanted and not self._forwarding:
+        if self._translated and not self._forwarding:
             join.append(SetSysctl(FORWARDING, "1"))
         join += [*self._pf.join(written), *self._ipfw.join(written)]
         return [*self._pf.leave(), *self._ipfw.leave()], join
 
     def view(self, switch: Optional[Switch], done: bool) -> Dict[str, object]:
-        """How the translation of a switch is in the kernel, or will be when all is ``done``, for the diff."""
-        if switch is None or not switch.nat:
+        """How the rules of a switch are in the kernel, or will be when all is ``done``, for the diff."""
+        if switch is None or not switch.firewall:
             return {}
         part = self._pf if switch.firewall == nat.PF else self._ipfw
-        return {**part.view(switch, done), FORWARDING: done or self._forwarding}
+        forwarding = {FORWARDING: done or self._forwarding} if switch.nat else {}
+        return {**part.view(switch, done), **forwarding}
+
+
+def _check_guard(switch: Switch, kernel: Mapping[str, str]) -> None:
+    """BadInput where pf would not see what crosses the bridge."""
+    if kernel.get(PFIL_MEMBER) != "1":
+        raise BadInput(
+            f"switch {switch.name}: dhcp_guard: pf sees nothing of what crosses a bridge unless {PFIL_MEMBER} is 1. "
+            "Then its rules hold for the frames of all bridges of the host, so that is not done along the way; if "
+            f"pf.conf is fit for it, set it first (bhyve_host, sysctls: {{{PFIL_MEMBER}: 1}})"
+        )
 
 
 def _boot_file(switch: Switch) -> str:

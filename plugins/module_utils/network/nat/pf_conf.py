@@ -60,6 +60,14 @@ def rules(switch: str, bridge: str, nat: str, addresses: Sequence[str], forwards
     return "\n".join(lines) + "\n"
 
 
+def guard_rules(switch: str, member: str) -> str:
+    """The rules that keep DHCP, of both versions of IP, from crossing the connection of a bridge, either way."""
+    lines = [f"# The switch {switch}: made by apiary.bhyve.bhyve_switch, loaded by apiary.network."]
+    for family, ports in (("inet", (67, 68)), ("inet6", (546, 547))):
+        lines += [f"block drop quick on {member} {family} proto udp from any to any port {port}" for port in ports]
+    return "\n".join(lines) + "\n"
+
+
 def statements(text: str) -> List[Statement]:
     """The statements of a pf.conf. Lines go on behind a backslash, and as long as a brace is open."""
     found: List[Statement] = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task has to do so that pf(4) translates the addresses of switches, now and at boot."""
+"""What a task has to do so that pf(4) has the rules of switches, now and at boot."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def rules_file(switch: str) -> str:
 
 
 class PfPart:
-    """The part of a task that is about switches which pf translates. Nothing is read where there is none, and was none.
+    """The part of a task that is about switches which pf has rules of. Nothing is read where there is and was none.
 
-    ``gone`` are those that are not translated by it any more, ``needed`` says whether any of the host's is.
+    ``gone`` are those that it has none of any more, ``needed`` says whether it has of any of the host's.
     """
 
     def __init__(self, wanted: Sequence[Switch], gone: Sequence[str], needed: bool) -> None:
@@ -83,7 +83,7 @@ class PfPart:
         if not self._wanted and not self._gone:
             return
         for switch in self._wanted:
-            _check_name(switch.name)
+            _check_name(switch)
         self._path = values.get(_RULES) or "/etc/pf.conf"
         self._text = host.read(self._path)
         self._pf = read_pf(host)
@@ -93,10 +93,11 @@ class PfPart:
             if self._changed:
                 self._check_rules(host)
         elif self._wanted and pf_conf.is_somebodys(text):
+            first = self._wanted[0]
             raise BadInput(
-                f"switch {self._wanted[0].name}: nat: pf is not enabled, and {self._path} has rules; switched on from "
-                "here they might cut you off. If they are to count, start pf yourself (sysrc pf_enable=YES; service pf "
-                "start), then run this again; if not, move the file away"
+                f"switch {first.name}: {first.rules_option}: pf is not enabled, and {self._path} has rules; switched "
+                "on from here they might cut you off. If they are to count, start pf yourself (sysrc pf_enable=YES; "
+                "service pf start), then run this again; if not, move the file away"
             )
 
     @property
@@ -122,8 +123,7 @@ class PfPart:
         if self._wanted:
             plan_directory(host, plan, PF, 0o755)
         for switch in self._wanted:
-            text = pf_conf.rules(switch.name, switch.interface, switch.nat, switch.addresses, switch.forwards)
-            plan_file(host, plan, rules_file(switch.name), text, 0o644)
+            plan_file(host, plan, rules_file(switch.name), _rules(switch), 0o644)
         for name in self._gone:
             plan_removal(host, plan, rules_file(name))
         if self._wanted or self._gone:
@@ -163,11 +163,18 @@ class PfPart:
         return {"pf": {"enabled": pf.enabled, "called": pf.called, "loaded": loaded}}
 
 
-def _check_name(name: str) -> None:
-    if len(pf_conf.anchor(name)) > pf_conf.ANCHOR_MAX:
+def _rules(switch: Switch) -> str:
+    if switch.nat:
+        return pf_conf.rules(switch.name, switch.interface, switch.nat, switch.addresses, switch.forwards)
+    return pf_conf.guard_rules(switch.name, switch.member)
+
+
+def _check_name(switch: Switch) -> None:
+    if len(pf_conf.anchor(switch.name)) > pf_conf.ANCHOR_MAX:
         most = pf_conf.ANCHOR_MAX - len(pf_conf.anchor(""))
         raise BadInput(
-            f"switch {name}: nat: the name is longer than the {most} characters that fit into the name of a pf anchor"
+            f"switch {switch.name}: {switch.rules_option}: the name is longer than the {most} characters that fit into "
+            "the name of a pf anchor"
         )
 
 

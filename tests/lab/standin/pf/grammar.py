@@ -14,7 +14,7 @@ from .rules import Place, Rule, Ruleset
 _ORDER = "Rules must be in order: options, ethernet, normalization, queueing, translation, filtering"
 _OPTION, _SCRUB, _NAT, _FILTER = 1, 3, 5, 6
 _TOKEN = re.compile(r'\s+|"([^"\n]*)"|(->|[(){}<>!=,])|([^\s(){}<>!=,"]+)')
-_NUMBERS = {"ssh": 22, "smtp": 25, "domain": 53, "http": 80, "https": 443}
+_NUMBERS = {"ssh": 22, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68, "http": 80, "https": 443}
 _PROTOCOLS = ("tcp", "udp", "icmp")
 #: Statements that pf has and this has not.
 _ELSEWHERE = ("binat", "binat-anchor", "altq", "queue", "ether", "antispoof", "match", "table")

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple
 
 #: /etc/services, as far as rules here name ports that are printed by name.
-SERVICES = {22: "ssh", 25: "smtp", 53: "domain", 80: "http", 443: "https", 8080: "http-alt"}
+SERVICES = {
+    22: "ssh", 25: "smtp", 53: "domain", 67: "bootps", 68: "bootpc", 80: "http", 443: "https",
+    546: "dhcpv6-client", 547: "dhcpv6-server", 8080: "http-alt",
+}  # fmt: skip
 
 
 class Place(NamedTuple):

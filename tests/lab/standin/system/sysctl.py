@@ -56,6 +56,10 @@ def write(variable: Variable, text: str) -> None:
         doc.setdefault("values", {})[variable.name] = text
     if variable.name in forwarding.VARIABLES:
         forwarding.tell(variable.name, text)
+    if variable.name.startswith("net.link.bridge.pfil_"):
+        from ..pf import kernel, translate
+
+        translate.apply(kernel.look())
     if variable.name.startswith("net.inet.ip.fw."):
         from .. import ipfw
 

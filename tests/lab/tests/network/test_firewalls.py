@@ -75,6 +75,22 @@ def test_rules_as_pf_prints_them(loaded: StandinHost) -> None:
     assert (gone.stdout, gone.stderr) == ("", "pfctl: DIOCGETRULES: Invalid argument\n")
 
 
+def test_pf_sees_what_crosses_bridges_only_when_told_so_and_keeps_no_states_there(loaded: StandinHost) -> None:
+    rules = "block drop quick on em0 inet6 proto udp from any to any port 547\npass out all\n"
+    loaded.run(["pfctl", "-a", "apiary/x", "-f", "-"], stdin=rules, check=True)
+    loaded.sh("kldload if_bridge; echo 'anchor \"apiary/*\"' | pfctl -ef -", check=True)
+    bridged = "/.linux/usr/sbin/nft list table bridge standin_pf_bridged"
+    assert loaded.sh(bridged).returncode != 0
+    refused = loaded.run(["sysctl", "net.link.bridge.pfil_member=1"])
+    assert (refused.returncode, refused.stderr) == (99, "STANDIN: pf: states of what crosses a bridge is not built\n")
+    loaded.run(["pfctl", "-a", "apiary/x", "-f", "-"], stdin=rules.partition("\n")[0] + "\n", check=True)
+    shown = loaded.sh("pfctl -a apiary/x -s rules").stdout
+    assert shown == "block drop quick on em0 inet6 proto udp from any to any port = dhcpv6-server\n"
+    loaded.sh("sysctl net.link.bridge.pfil_member=1", check=True)
+    loaded.sh("pfctl -a apiary/x -f /dev/null; sysctl net.link.bridge.pfil_member=0; pfctl -d", check=True)
+    assert loaded.sh(bridged).returncode != 0
+
+
 def test_ipfw_keeps_set_31_when_the_others_are_flushed(loaded: StandinHost) -> None:
     said = loaded.sh(
         "ipfw add 60 set 31 nat 60 ip4 from 10.10.0.0/24 to any out xmit em0; ipfw add 1000 pass all from any to any;"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
@@ -126,7 +127,12 @@ def test_who_is_ignored_has_nothing() -> None:
 def test_ours_is_hooked_in_once_at_the_end() -> None:
     text = conf.with_hook("port=0", DAEMON)
     assert text.startswith("port=0\n# Reservations of Apiary")
-    assert text.endswith("\ndhcp-hostsfile=/etc/ours\ndhcp-optsfile=/etc/ours.options\nconf-file=/etc/ours.tags\n")
+    assert text.splitlines()[2:] == [
+        "dhcp-hostsfile=/etc/ours",
+        "dhcp-optsfile=/etc/ours.options",
+        "conf-file=/etc/ours.tags",
+        "addn-hosts=/etc/ours.names",
+    ]
     assert conf.is_hooked(options(text.replace("/etc/ours.tags", "/d/tags"), tags=""), DAEMON) is False
     backend = Dnsmasq()
     assert backend.hooked(text, DAEMON, {}) == text
@@ -182,6 +188,8 @@ def test_a_reservation_in_dnsmasqs_words() -> None:
         '60,"HTTPClient"',
     ]
     assert hosts.render_tags([FULL])[len(HEAD) :] == "dhcp-mac=set:apiary-5a0000000011,5a:00:00:00:00:11\n"
+    names = hosts.render_names([FULL, replace(FULL, hostname=""), replace(FULL, hostname="web1.lab", ip=(), ip6=())])
+    assert names[len(HEAD) :] == "10.0.0.11 web1\n10.9.0.11 web1\nfd00:1::11 web1\n"
 
 
 def test_without_further_options_a_host_has_no_tag() -> None:

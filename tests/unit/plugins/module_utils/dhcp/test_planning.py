@@ -88,6 +88,12 @@ def test_one_goes_and_one_changes() -> None:
     assert said == [OWE, f"change web2 {RECORD}", *files, f"release web1 {RECORD}"]
 
 
+def test_an_address_that_was_given_by_auto_is_free_when_its_reservation_goes() -> None:
+    one, two = reservation("web1", 1, "10.0.0.20"), reservation("web2", 2, "auto")
+    assert steps(book(one), two)[0][1] == f"reserve 10.0.0.21 for web2 {RECORD}"
+    assert steps(book(one), two, gone={"web1": DHCPD_HOST})[0][1] == f"reserve 10.0.0.20 for web2 {RECORD}"
+
+
 def test_a_daemon_that_is_off_is_left_off_and_one_that_is_owed_is_told() -> None:
     one = reservation("web1", 1, "10.0.0.20")
     said, warnings = steps(book(running=False), one)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
@@ -62,4 +63,6 @@ def test_what_is_on_its_way_out_is_noted_until_it_is_out() -> None:
     private = Switch("lab", "bridge7")
     for old, new in ((by_ipfw, private), (private, by_ipfw), (by_ipfw, by_ipfw)):
         assert on_its_way(old, new) == by_ipfw
+    guarded = Switch("lan", "bridge8", uplink="em0", dhcp_guard=True)
+    assert guarded.firewall == "pf" and on_its_way(guarded, replace(guarded, dhcp_guard=False)) == guarded
     assert (by_ipfw.firewall, Switch("lab", "bridge7", nat="em0").firewall, private.firewall) == ("ipfw", "pf", "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.options import Forward
 from ansible_collections.apiary.bhyve.plugins.module_utils.network.nat.pf_conf import (
+    guard_rules,
     has_calls,
     is_somebodys,
     rules,
@@ -30,6 +31,15 @@ def test_the_rules_of_a_switch() -> None:
         "pass in on bridge7 inet from 10.10.0.0/24 to ! (self)",
         "pass out on bridge7 inet proto tcp from any to 10.10.0.11 port 22",
         "pass out on bridge7 inet proto udp from any to 10.10.0.12 port 53",
+    ]
+
+
+def test_the_rules_that_keep_dhcp_from_crossing_an_uplink() -> None:
+    assert guard_rules("lan", "em1.82").splitlines()[1:] == [
+        "block drop quick on em1.82 inet proto udp from any to any port 67",
+        "block drop quick on em1.82 inet proto udp from any to any port 68",
+        "block drop quick on em1.82 inet6 proto udp from any to any port 546",
+        "block drop quick on em1.82 inet6 proto udp from any to any port 547",
     ]
 
 

@@ -89,6 +89,7 @@ def test_networks_of_one_or_two_addresses_have_no_broadcast() -> None:
         Switch("lan", "bridge0", manual=True),
         Switch("lan", "bridge7", False, "em0", 82, ("10.0.0.1/24", "fd00::1/64"), 1400, "5a:00:00:00:00:01", True),
         Switch("lan", "bridge7", former=(Port("em0", 82), Port("em1"), Port("", 0, "vxlan1000"))),
+        Switch("lan", "bridge7", uplink="em0", dhcp_guard=True),
         Switch("lan", "bridge7", vlan_filter=True, lanes=Lanes(20, "1-9")),
         Switch("lan", "bridge7", vxlan=Vxlan(42, "192.0.2.1", "192.0.2.2", interface="vxlan1000", mtu=1450)),
     ],
