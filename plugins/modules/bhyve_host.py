@@ -21,10 +21,10 @@ extends_documentation_fragment:
   - apiary.bhyve.attributes
   - apiary.bhyve.attributes.action_group
 notes:
-  - Whether this host can save running guests (checkpoints) is looked up as well, and kept in RV(host.capabilities) and for
-    the runtime. FreeBSD's releases cannot, kernel and world have to be built for it, with C(options BHYVE_SNAPSHOT) and
-    C(WITH_BHYVE_SNAPSHOT=yes) in src.conf(5). C(checkpoints.missing) names those of C(kernel), C(bhyve) and C(bhyvectl)
-    that were not.
+  - Whether this host can save running guests (checkpoints) is looked up as well, and kept in RV(host.capabilities) and
+    for the runtime. FreeBSD's releases cannot, kernel and world have to be built for it, with C(options BHYVE_SNAPSHOT)
+    and C(WITH_BHYVE_SNAPSHOT=yes) in src.conf(5). C(checkpoints.missing) names those of C(kernel), C(bhyve) and
+    C(bhyvectl) that were not.
   - The kernel modules vmm, nmdm and if_bridge and the kernel variable C(net.link.tap.up_on_open=1) are always seen to.
     The modules are added to C(kld_list) in rc.conf, the variables to C(/etc/sysctl.conf), the loader variables to
     C(/boot/loader.conf).
@@ -181,7 +181,7 @@ host:
           missing: []
           devices: [hostbridge, lpc, virtio-blk, virtio-net, fbuf, xhci]
           several: true
-          source: /usr/sbin/bhyve tells the devices that it saves apart by their slots
+          source: "usr.sbin/bhyve of 1403000: pe_snapshot of its pci_*.c, by slot"
 changes:
   description: What was done, or would be in check mode, by file, module, variable or dataset.
   returned: always

@@ -178,14 +178,14 @@ def _check_shutdown(one: Desired, observed: Observed) -> None:
         return
     if checkpoints is None:
         raise BadInput(
-            f"guest {one.name}: boot.shutdown: suspend; it is not known whether this host can save guests: run the role "
-            "apiary.bhyve.bhyve_host on it first"
+            f"guest {one.name}: boot.shutdown: suspend; it is not known whether this host can save guests: run the "
+            "role apiary.bhyve.bhyve_host on it first"
         )
     if checkpoints.missing:
         raise BadInput(
             f"guest {one.name}: boot.shutdown: suspend; this host cannot save guests: its "
-            f"{' and '.join(checkpoints.missing)} were built without checkpoints (options BHYVE_SNAPSHOT in the kernel's "
-            "configuration, WITH_BHYVE_SNAPSHOT=yes in src.conf(5) for the world)"
+            f"{' and '.join(checkpoints.missing)} were built without checkpoints (options BHYVE_SNAPSHOT in the "
+            "kernel's configuration, WITH_BHYVE_SNAPSHOT=yes in src.conf(5) for the world)"
         )
 
 

@@ -117,7 +117,7 @@ def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, Any
         "bhyve_devices": _words(devices.stdout, "bhyve -s help"),
         "bhyve_lpc_devices": _words(lpc.stdout, "bhyve -l help"),
         "snapshot": "--suspend=" in bhyvectl,
-        "checkpoints": read_checkpoints(host, options, bhyvectl).to_json(),
+        "checkpoints": read_checkpoints(host, options, bhyvectl, _number(variables, "kern.osreldate")).to_json(),
     }
 
 

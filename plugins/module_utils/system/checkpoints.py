@@ -4,8 +4,9 @@
 
 """Whether this host's bhyve can save a running guest's memory, and which devices' state it saves with it.
 
-Kernel and world have to be built for that (``options BHYVE_SNAPSHOT``, ``WITH_BHYVE_SNAPSHOT``, src.conf(5)). Of devices
-that bhyve cannot save, an older one says nothing at all and a newer one only in the guest's log; so we ask before.
+Kernel and world have to be built for that (``options BHYVE_SNAPSHOT``, ``WITH_BHYVE_SNAPSHOT``, src.conf(5)). Of
+devices that bhyve cannot save, an older one says nothing at all and a newer one only in the guest's log; so that is
+looked at before.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
-BHYVE = "/usr/sbin/bhyve"
-
-#: The devices with state that snapshot.c saves, and bridges, which have none.
+#: The devices that bhyve can save the state of, and bridges, which have none: those with ``pe_snapshot`` in pci_*.c,
+#: which are those of the table that snapshot.c had before.
 _DEVICES = (
     "hostbridge",
     "amd_hostbridge",
@@ -34,14 +33,14 @@ _DEVICES = (
     "ahci-cd",
 )
 
-#: A name in the metadata of a bhyve that tells its devices apart by their slots. One that does not have it goes through
-#: a table of models and saves the first device of each.
-_BY_SLOT = b"kern_structs"
+#: 14.0-RELEASE. From then on bhyve saves each PCI device under its slot; before, it went through a table of models and
+#: saved the first device of each.
+_BY_SLOT = 1400097
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """What of this host cannot make checkpoints (empty: it can); the models of devices that are saved, empty if it cannot.
+    """What of this host cannot make checkpoints (empty: it can); the models of devices that are saved.
 
     ``several``: more than one device of a model is saved. ``source``: how that is known.
     """
@@ -69,19 +68,16 @@ def from_json(data: Mapping[str, Any]) -> Checkpoints:
     return Checkpoints(tuple(data["missing"]), tuple(data["devices"]), bool(data["several"]), str(data["source"]))
 
 
-def read_checkpoints(host: Host, bhyve_options: Sequence[str], bhyvectl_usage: str) -> Checkpoints:
-    """By the options that bhyve(8) and bhyvectl(8) have, the kernel's configuration, and bhyve's own file."""
+def read_checkpoints(host: Host, bhyve_options: Sequence[str], bhyvectl_usage: str, osreldate: int) -> Checkpoints:
+    """By the options that bhyve(8) and bhyvectl(8) have, the kernel's configuration, and its version."""
     # -i: a kernel built without INCLUDE_CONFIG_FILE does not know its configuration.
     kernel = host.run(["sysctl", "-in", "kern.conftxt"], what="cannot read the kernel's configuration").stdout
     missing = missing_parts(bhyve_options, bhyvectl_usage, kernel)
     if missing:
         return Checkpoints(missing, (), False, "")
-    program = host.read_bytes(BHYVE)
-    if program is None:
-        raise UnknownState(f"{BHYVE} is not there, but something of that name prints its options")
-    several = _BY_SLOT in program
-    by = "by their slots" if several else "by their models"
-    return Checkpoints((), _DEVICES, several, f"{BHYVE} tells the devices that it saves apart {by}")
+    several = osreldate >= _BY_SLOT
+    source = "pe_snapshot of its pci_*.c, by slot" if several else "the table in its snapshot.c, one of each model"
+    return Checkpoints((), _DEVICES, several, f"usr.sbin/bhyve of {osreldate}: {source}")
 
 
 def missing_parts(bhyve_options: Sequence[str], bhyvectl_usage: str, kernel: str) -> Tuple[str, ...]:
