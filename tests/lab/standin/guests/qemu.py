@@ -6,7 +6,7 @@
 bhyve's own process keeps what it would hold (taps, terminals, the VNC port) and hands it to QEMU: descriptors of taps,
 socket pairs for serial ports, each VNC connection by QMP. QEMU dies with bhyve. SIGTERM is the power button once the
 guest has enabled ACPI (SCI_EN), before that it ends bhyve; a reset ends it with 0, a power-off with 1, a triple fault
-with 3.
+with 3. A checkpoint has QEMU's own stream of migration in .kern; a restore starts QEMU with it.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ import json
 import os
 import signal
 import socket
-import subprocess
+import time
 from functools import partial
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
-from .. import notes, paths, vmm
+from .. import paths, vmm
+from ..commands.bhyve import snapshot
 from ..commands.bhyve.blocks import Disk
 from ..commands.bhyve.errors import say
 from ..commands.bhyve.machine import Machine
 from .behaviour import Behaviour
 from .common import Control, Report
 from .loop import Loop
+from .qemu_line import QEMU, Arguments
 
-_QEMU = "/usr/bin/qemu-system-x86_64"
-_SHARE = "/usr/share/qemu"
 _MIB = 1 << 20
+#: No limit to what a migration writes in a second.
+_FAST = 1 << 40
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 _ISO_BOOT_RECORD = 17 * 2048
 _SCI_EN = 1
 _PM1_CONTROL = "0x604"  # the ICH9's, where OVMF puts it
 _TRIPLE = "Triple fault"
-_PR_SET_PDEATHSIG = 1
-_NICS = {"virtio-net": "virtio-net-pci", "e1000": "e1000-82545em"}
 
 
 class _End(Exception):
@@ -61,163 +61,33 @@ def wanted(machine: Machine, behaviour: Behaviour) -> bool:
     """Whether this guest is to boot for real."""
     if behaviour.guest != "auto" or machine.firmware is None:
         return behaviour.guest == "qemu"
-    return os.path.exists(paths.LINUX + _QEMU) and any(bootable(disk) for disk in machine.disks)
+    return os.path.exists(paths.LINUX + QEMU) and any(bootable(disk) for disk in machine.disks)
 
 
-def _die_with_parent() -> None:
-    """In the child, before it becomes QEMU: killed when bhyve is, and no process of a FreeBSD host."""
-    import ctypes
+class State(NamedTuple):
+    """Where a checkpoint has QEMU's own state: an open file, the size, where it begins."""
 
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    notes.hide()
-
-
-def _place(slot: str) -> str:
-    """bhyve's slot and function in QEMU's words; slots 0 and 31 are q35's own, so others get a free one there."""
-    bus, number, function = slot.split(".")[:3]
-    return f",addr={int(number):#x}.{function}" if bus == "0" and 0 < int(number) < 31 else ""
-
-
-def _quote(text: str) -> str:
-    return text.replace(",", ",,")
-
-
-class Arguments:
-    """QEMU's command line for a machine, and the descriptors that it inherits."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.fds: List[int] = []
-        self.words: List[str] = []
-        self.boot_order = 0
-        self.qmp, self._qmp_child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.serial: Dict[str, socket.socket] = {}
-        self._children: List[socket.socket] = [self._qmp_child]
-        self._base()
-        self._firmware()
-        for disk in machine.disks:
-            self._disk(disk)
-        for nic in machine.nics:
-            self._nic(nic.slot, nic.model, nic.mac, nic.fd)
-        for slot, model in machine.models.items():
-            self._other(slot, model)
-        self._serial()
-
-    def _add(self, *words: str) -> None:
-        self.words.extend(words)
-
-    def _base(self) -> None:
-        machine = self.machine
-        sockets, cores, threads = machine.topology
-        utc = not machine.config.boolean("rtc.use_localtime", True)
-        uuid = machine.config.get("uuid")
-        self._add("-name", _quote(machine.name), "-nodefaults", "-no-user-config", "-display", "none")
-        self._add("-S", "-no-reboot")
-        self._add("-machine", "q35,accel=tcg,graphics=off", "-cpu", "max", "-L", paths.LINUX + _SHARE)
-        self._add("-m", f"{max(1, machine.memory // _MIB)}M", "-rtc", f"base={'utc' if utc else 'localtime'}")
-        self._add("-smp", f"{machine.cpus},sockets={sockets},cores={cores},threads={threads}")
-        self._add("-smbios", "type=1,manufacturer=FreeBSD,product=BHYVE" + (f",uuid={uuid}" if uuid else ""))
-        self._add("-d", "cpu_reset", "-D", vmm.guest_file(machine.name, ".qemu.log"))
-        self._add("-chardev", f"socket,id=qmp,fd={self._give(self._qmp_child)}", "-mon", "chardev=qmp,mode=control")
-
-    def _give(self, child: socket.socket) -> int:
-        self.fds.append(child.fileno())
-        return child.fileno()
-
-    def _firmware(self) -> None:
-        firmware = self.machine.firmware
-        if firmware is None:
-            return
-        self._add("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_quote(paths.root(firmware.rom))}")
-        if firmware.variables:
-            self._add("-drive", f"if=pflash,unit=1,format=raw,file={_quote(paths.root(firmware.variables))}")
-
-    def _disk(self, disk: Disk) -> None:
-        ident = "d" + disk.slot.replace(".", "_")
-        read_only = "on" if disk.ro or disk.kind == "cd" else "off"
-        media = "cdrom" if disk.kind == "cd" else "disk"
-        self._add(
-            "-drive",
-            f"id={ident},if=none,format=raw,media={media},readonly={read_only},file.locking=off,"
-            f"file.filename={_quote(paths.root(disk.path))}",
-        )
-        order = f"drive={ident}{self._boot_index(disk)}"
-        self.boot_order += 1
-        place = _place(disk.slot)
-        if disk.model == "ahci":
-            controller = "a" + "_".join(disk.slot.split(".")[:3])
-            if f"ahci,id={controller}{place}" not in self.words:
-                self._add("-device", f"ahci,id={controller}{place}")
-            port = disk.slot.rsplit(".", 1)[1]
-            self._add("-device", f"ide-{disk.kind},bus={controller}.{port},{order}")
-        elif disk.model == "nvme":
-            self._add("-device", f"nvme,serial={_quote(disk.serial or ident)},{order}{place}")
-        else:
-            serial = f",serial={_quote(disk.serial)}" if disk.serial else ""
-            self._add("-device", f"virtio-blk-pci,{order}{serial}{place}")
-
-    def _boot_index(self, disk: Disk) -> str:
-        """The disk's place in the boot order: as bhyve tells the firmware, if it does, else that of its slot."""
-        told = self.machine.boot_order
-        if not told:
-            return f",bootindex={self.boot_order}"
-        device = ".".join(disk.slot.split(".")[:3])
-        return f",bootindex={told.index(device)}" if device in told else ""
-
-    def _nic(self, slot: str, model: str, mac: str, fd: Optional[int]) -> None:
-        ident = "n" + slot.replace(".", "_")
-        if fd is None:
-            self._add("-netdev", f"hubport,id={ident},hubid={self.boot_order}")
-        else:
-            self.fds.append(fd)
-            self._add("-netdev", f"tap,id={ident},fd={fd}")
-        self._add("-device", f"{_NICS[model]},netdev={ident},mac={mac},romfile={_place(slot)}")
-
-    def _other(self, slot: str, model: str) -> None:
-        screen = self.machine.screen
-        if model == "fbuf" and screen is not None:
-            self._add("-device", f"VGA,xres={screen.width},yres={screen.height}{_place(slot)}")
-            self._add("-vnc", "none,password=on" if screen.password else "none")
-        elif model == "xhci":
-            self._add("-device", f"qemu-xhci,id=usb{_place(slot)}")
-            if self.machine.tablet:
-                self._add("-device", "usb-tablet,bus=usb.0")
-        elif model == "virtio-rnd":
-            self._add("-device", f"virtio-rng-pci{_place(slot)}")
-
-    def _serial(self) -> None:
-        for index, name in enumerate(("com1", "com2", "com3", "com4")):
-            if name not in self.machine.ports:
-                continue
-            ours, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._children.append(child)
-            self.serial[name] = ours
-            self._add("-chardev", f"socket,id={name},fd={self._give(child)}")
-            self._add("-device", f"isa-serial,chardev={name},index={index}")
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start QEMU; what it was given is closed here."""
-        with open(vmm.guest_file(self.machine.name, ".qemu.err"), "wb") as errors:
-            process = subprocess.Popen(
-                [paths.LINUX + _QEMU, *self.words],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                pass_fds=self.fds,
-                preexec_fn=_die_with_parent,
-            )
-        for child in self._children:
-            child.close()
-        return process
+    fd: int
+    size: int
+    offset: int
 
 
 class QemuGuest:
     """One run of bhyve with QEMU behind it."""
 
-    def __init__(self, machine: Machine, report: Report, control: Control) -> None:
-        self.machine, self.report, self.control = machine, report, control
+    def __init__(
+        self,
+        machine: Machine,
+        behaviour: Behaviour,
+        report: Report,
+        control: Control,
+        saved: Optional[State] = None,
+    ) -> None:
+        self.machine, self.behaviour, self.report, self.control = machine, behaviour, report, control
+        self.saved = saved
+        self.paused = False
         self.loop = Loop()
-        self.arguments = Arguments(machine)
+        self.arguments = Arguments(machine, saved is not None)
         self.qmp = self.arguments.qmp
         self.received = b""
         self.reason = ""
@@ -273,6 +143,69 @@ class QemuGuest:
         for message in self._messages():
             self._event(message)
 
+    # checkpoints
+
+    def pause(self) -> None:
+        self.ask("stop")
+        self.paused = True
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self.ask("cont")
+
+    def saving(self) -> float:
+        return self.behaviour.save
+
+    def memory(self) -> bytes:
+        """What bhyve itself has to know again; the guest's memory is in QEMU's state."""
+        known = {name: self.report.values[name] for name in ("boots", "up", "load", "disks")}
+        state = {**known, "behaviour": self.behaviour._asdict()}
+        return snapshot.MEMORY_MARK + json.dumps(state).encode() + b"\n"
+
+    def drivers(self) -> bool:
+        return True  # the firmware has looked for disks
+
+    def write_state(self, fd: int) -> int:
+        """QEMU's migration, into the file."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.ask("getfd", {"fdname": "state"}, theirs.fileno())
+        theirs.close()
+        self.ask("migrate-set-parameters", {"max-bandwidth": _FAST})
+        self.ask("migrate", {"uri": "fd:state"})
+        size = 0
+        try:
+            with ours:
+                while True:
+                    data = ours.recv(_MIB)
+                    if not data:
+                        return size
+                    size += len(data)
+                    _write(fd, data)
+        finally:
+            self._await("query-migrate", ("none", "setup", "active", "device"))
+
+    def _await(self, question: str, passing: Sequence[str]) -> None:
+        """Until the status that QEMU tells is none of these."""
+        while self.ask(question).get("status", "none") in passing:
+            time.sleep(0.01)
+
+    def suspended(self) -> NoReturn:
+        raise _End("suspended")
+
+    def load(self, saved: State) -> None:
+        """Give QEMU its state back."""
+        incoming = self.arguments.incoming
+        if incoming is None:
+            return
+        with incoming:
+            try:
+                with open(saved.fd, "rb", closefd=False) as stream:
+                    incoming.sendfile(stream, saved.offset, saved.size)
+            except ConnectionError:
+                raise _End(self._failure()) from None
+        self._await("query-status", ("inmigrate",))
+
     # the guest's life
 
     def run(self) -> str:
@@ -291,7 +224,8 @@ class QemuGuest:
             self.rest()
 
     def begin(self) -> None:
-        self.loop.on_sigterm(self.button)
+        if self.saved is None:  # a restored guest's power button is not what it was: SIGTERM ends bhyve
+            self.loop.on_sigterm(self.button)
         self.loop.listen(self.control.fd, self.told)
         for name, port in self.machine.ports.items():
             pair = self.arguments.serial.get(name)
@@ -305,9 +239,12 @@ class QemuGuest:
         self.loop.listen(self.qmp.fileno(), self.heard)
         if screen is not None and screen.sock is not None:
             self.loop.listen(screen.sock.fileno(), self.viewer)
-        if screen is None or not screen.wait:
+        if self.saved is not None:
+            self.load(self.saved)
+        if self.saved is not None or screen is None or not screen.wait:
             self.ask("cont")
-        self.loop.after(0.5, self.look)
+        if not self.report.values["up"]:
+            self.loop.after(0.5, self.look)
 
     def acpi_on(self) -> bool:
         """Whether the guest's system has taken over the power button: SCI_EN of the PM1 control register."""
