@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
@@ -29,11 +29,20 @@ class HostConf:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """What of guests this host's bhyve can save; ``missing``: what of the host is not built for it."""
+
+    missing: Tuple[str, ...]
+    devices: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Capabilities:
-    """What this host's bhyve can do."""
+    """What this host's bhyve can do. ``checkpoints`` is None on a host that an earlier release has prepared."""
 
     devices: Tuple[str, ...]
     max_cpus: int
+    checkpoints: Optional[Checkpoints] = None
 
 
 def not_prepared(reason: str) -> BadInput:
@@ -79,7 +88,9 @@ def read_capabilities(host: Host) -> Capabilities:
     try:
         data = json.loads(text)
         max_cpus: Optional[int] = data.get("maxcpu")
-        return Capabilities(tuple(data["bhyve_devices"]), int(max_cpus or 0))
+        found: Optional[Dict[str, Any]] = data.get("checkpoints")
+        checkpoints = Checkpoints(tuple(found["missing"]), tuple(found["devices"])) if found is not None else None
+        return Capabilities(tuple(data["bhyve_devices"]), int(max_cpus or 0), checkpoints)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownState(
             f"{CAPABILITIES} cannot be read ({error!r}); run the role apiary.bhyve.bhyve_host again"
