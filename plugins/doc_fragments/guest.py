@@ -346,6 +346,14 @@ boot:
         timeout:
           description: Seconds to wait for it at most. The default is V(60).
           type: int
+    shutdown:
+      description:
+        - What happens to it when the host shuts down. V(stop), the default, asks it to power off.
+        - V(suspend) saves its memory and resumes it when the host boots again, whatever O(boot.autostart) is. It needs
+          a host that can make checkpoints. A guest that cannot be saved when it comes to that is stopped.
+      type: str
+      choices: [stop, suspend]
+      version_added: 0.1.0
 options:
   description:
     - Further keys of bhyve_config(5), as they are, added to those that are there; V('') removes one, V({}) all.

@@ -35,7 +35,7 @@ LOGS = "/var/log/apiary"
 
 #: The runtime: what is called, and the files that it reads.
 RUNTIME = "/usr/local/libexec/apiary"
-RUNTIME_PARTS = (f"{RUNTIME}.subr", f"{RUNTIME}.supervisor")
+RUNTIME_PARTS = (f"{RUNTIME}.subr", f"{RUNTIME}.checkpoint", f"{RUNTIME}.supervisor")
 #: The runtime where an administrator's shell finds it.
 LINK = "/usr/local/sbin/apiary"
 RC_SCRIPT = "/usr/local/etc/rc.d/apiary"

@@ -21,6 +21,10 @@ extends_documentation_fragment:
   - apiary.bhyve.attributes
   - apiary.bhyve.attributes.action_group
 notes:
+  - Whether this host can save running guests (checkpoints) is looked up as well, and kept in RV(host.capabilities) and
+    for the runtime. FreeBSD's releases cannot, kernel and world have to be built for it, with C(options BHYVE_SNAPSHOT)
+    and C(WITH_BHYVE_SNAPSHOT=yes) in src.conf(5). C(checkpoints.missing) names those of C(kernel), C(bhyve) and
+    C(bhyvectl) that were not.
   - The kernel modules vmm, nmdm and if_bridge and the kernel variable C(net.link.tap.up_on_open=1) are always seen to.
     The modules are added to C(kld_list) in rc.conf, the variables to C(/etc/sysctl.conf), the loader variables to
     C(/boot/loader.conf).
@@ -92,7 +96,8 @@ options:
     description:
       - The texts of the program that starts, watches and stops guests, by the names of its files in
         C(/usr/local/libexec). These are V(apiary), to which C(/usr/local/sbin/apiary) is a link, V(apiary.subr),
-        V(apiary.supervisor), and V(apiary.network), which makes of switches what rc.conf cannot. All are needed.
+        V(apiary.checkpoint), V(apiary.supervisor), and V(apiary.network), which makes of switches what rc.conf cannot.
+        All are needed.
       - Left out, the files stay as they are.
     type: dict
   rc_script:
@@ -171,7 +176,12 @@ host:
         machine: amd64
         ncpu: 8
         maxcpu: 8
-        snapshot: false
+        snapshot: true
+        checkpoints:
+          missing: []
+          devices: [hostbridge, lpc, virtio-blk, virtio-net, fbuf, xhci]
+          several: true
+          source: "usr.sbin/bhyve of 1403000: pe_snapshot of its pci_*.c, by slot"
 changes:
   description: What was done, or would be in check mode, by file, module, variable or dataset.
   returned: always

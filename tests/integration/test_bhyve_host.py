@@ -18,7 +18,8 @@ from standin.settings import Settings
 FILES = Path(__file__).resolve().parents[2] / "roles" / "bhyve_host" / "files"
 WISH: Dict[str, Any] = {
     "runtime": {
-        name: (FILES / name).read_text() for name in ("apiary", "apiary.subr", "apiary.supervisor", "apiary.network")
+        name: (FILES / name).read_text()
+        for name in ("apiary", "apiary.subr", "apiary.checkpoint", "apiary.supervisor", "apiary.network")
     },
     "rc_script": (FILES / "apiary.rc").read_text(),
     "network_rc_script": (FILES / "apiary_network.rc").read_text(),
@@ -144,7 +145,7 @@ def test_what_somebody_changed_shows_up_and_is_set_right(bare: Modules) -> None:
 def test_a_part_of_the_runtime_alone_is_refused(bare: Modules) -> None:
     for runtime in ({"apiary": "exit 1"}, {**WISH["runtime"], "apiary.sh": ""}):
         result = bare.run("bhyve_host", dict(WISH, runtime=runtime))
-        assert result["failed"] and "needed are apiary, apiary.subr, apiary.supervisor, apiary.network" in result["msg"]
+        assert result["failed"] and "needed are apiary, apiary.subr, apiary.checkpoint" in result["msg"]
     assert not bare.host.exists_in("/usr/local/libexec/apiary")
 
 

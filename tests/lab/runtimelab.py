@@ -149,6 +149,7 @@ class Hive:
         for source, path, mode in (
             ("apiary", "/usr/local/libexec/apiary", 0o755),
             ("apiary.subr", "/usr/local/libexec/apiary.subr", 0o644),
+            ("apiary.checkpoint", "/usr/local/libexec/apiary.checkpoint", 0o644),
             ("apiary.supervisor", "/usr/local/libexec/apiary.supervisor", 0o644),
             ("apiary.network", "/usr/local/libexec/apiary.network", 0o755),
             ("apiary.rc", "/usr/local/etc/rc.d/apiary", 0o755),

@@ -131,7 +131,7 @@ def _vnc_port(text: str, where: str) -> int:
 
 
 def _merge_boot(base: Boot, given: Mapping[str, Any], where: str) -> Boot:
-    changes = {key: given[key] for key in ("autostart", "order", "delay") if given.get(key) is not None}
+    changes = {key: given[key] for key in ("autostart", "order", "delay", "shutdown") if given.get(key) is not None}
     if given.get("after") is not None:
         changes["after"] = tuple(dict.fromkeys(given["after"]))
     if given.get("ready") is not None:

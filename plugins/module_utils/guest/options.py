@@ -19,6 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import ALW
 
 STATES = ("present", "absent", "started", "stopped", "restarted")
 POLICIES = ("destroy", "restart", "preserve")
+SHUTDOWNS = ("stop", "suspend")
 CONTROLLERS = ("virtio-blk", "nvme", "ahci-hd", "ahci-cd", "virtio-scsi")
 BACKINGS = ("zvol", "sparse-zvol", "file", "sparse-file", "path")
 NIC_MODELS = ("virtio-net", "e1000")
@@ -127,6 +128,7 @@ def boot_options() -> Dict[str, Any]:
         "delay": {"type": "int"},
         "after": {"type": "list", "elements": "str"},
         "ready": {"type": "dict", "options": ready},
+        "shutdown": {"type": "str", "choices": list(SHUTDOWNS)},
     }
 
 

@@ -90,6 +90,7 @@ def rc_variables(
         "ready_address": ready.address if ready else "",
         "ready_tcp": str(ready.tcp) if ready else "",
         "ready_timeout": str(ready.timeout) if ready else "60",
+        "shutdown": guest.boot.shutdown,
     }
 
 

@@ -174,6 +174,7 @@ class Boot:
     delay: int = 0
     after: Tuple[str, ...] = ()
     ready: Optional[Ready] = None
+    shutdown: str = "stop"
 
 
 @dataclass(frozen=True)

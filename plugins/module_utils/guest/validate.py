@@ -160,6 +160,7 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
         raise BadInput(
             f"guest {one.name}: cpus: {guest.cpus}; this host's bhyve gives a guest {most} at most (hw.vmm.maxcpu)"
         )
+    _check_shutdown(one, observed)
     models = {"ahci" if disk.controller.startswith("ahci") else disk.controller for disk in guest.attached}
     models |= {nic.model for nic in guest.nics}
     if guest.vnc is not None:
@@ -169,6 +170,23 @@ def _check_capabilities(one: Desired, observed: Observed) -> None:
     missing = sorted(models - set(observed.capabilities.devices)) if observed.capabilities.devices else []
     if missing:
         raise BadInput(f"guest {one.name}: this host's bhyve has no device {', '.join(missing)} (bhyve -s help)")
+
+
+def _check_shutdown(one: Desired, observed: Observed) -> None:
+    checkpoints, wanted = observed.capabilities.checkpoints, one.guest.boot.shutdown
+    if wanted != "suspend" or (one.old is not None and one.old.boot.shutdown == wanted):
+        return
+    if checkpoints is None:
+        raise BadInput(
+            f"guest {one.name}: boot.shutdown: suspend; it is not known whether this host can save guests: run the "
+            "role apiary.bhyve.bhyve_host on it first"
+        )
+    if checkpoints.missing:
+        raise BadInput(
+            f"guest {one.name}: boot.shutdown: suspend; this host cannot save guests: its "
+            f"{' and '.join(checkpoints.missing)} were built without checkpoints (options BHYVE_SNAPSHOT in the "
+            "kernel's configuration, WITH_BHYVE_SNAPSHOT=yes in src.conf(5) for the world)"
+        )
 
 
 def _to_check(one: Desired, disk: Disk) -> bool:

@@ -142,6 +142,7 @@ def _boot(guest: Guest) -> Dict[str, Any]:
         "order": boot.order,
         "delay": boot.delay,
         "after": list(boot.after),
+        "shutdown": boot.shutdown,
         "ready": None if ready is None else {"address": ready.address, "tcp": ready.tcp, "timeout": ready.timeout},
     }
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Change
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import read_checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.sysctl import read_sysctls
 
 SCHEMA = 1
@@ -93,12 +94,14 @@ def cpu_features(dmesg: str) -> Dict[str, Tuple[str, ...]]:
     return {match["name"]: tuple(match["features"].split(",")) for match in _CPU_FEATURES.finditer(dmesg)}
 
 
-def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, object]:
-    """What bhyve(8) and bhyvectl(8) say of themselves, with four commands, and what the kernel knows."""
+def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, Any]:
+    """What bhyve(8) and bhyvectl(8) say of themselves, with five commands, and what the kernel knows."""
     hint = "bhyve is part of FreeBSD's base system; with pkgbase it is the package FreeBSD-bhyve."
     usage = host.run(["bhyve", "-h"], what="cannot ask bhyve for its options", hint=hint)
     devices = host.run(["bhyve", "-s", "help"], what="cannot ask bhyve for its devices", hint=hint)
     lpc = host.run(["bhyve", "-l", "help"], what="cannot ask bhyve for its LPC devices", hint=hint)
+    options = parse_usage(usage.stdout + usage.stderr)
+    bhyvectl = _bhyvectl_usage(host, hint)
     return {
         "schema": SCHEMA,
         "osreldate": _number(variables, "kern.osreldate"),
@@ -110,10 +113,11 @@ def read_capabilities(host: Host, variables: Mapping[str, str]) -> Dict[str, obj
         "threads_per_core": _number(variables, "kern.smp.threads_per_core"),
         # vmm allows a guest as many CPUs as the host has, unless the tunable says otherwise.
         "maxcpu": _number(variables, "hw.vmm.maxcpu") or _number(variables, "hw.ncpu"),
-        "bhyve_options": parse_usage(usage.stdout + usage.stderr),
+        "bhyve_options": options,
         "bhyve_devices": _words(devices.stdout, "bhyve -s help"),
         "bhyve_lpc_devices": _words(lpc.stdout, "bhyve -l help"),
-        "snapshot": "--suspend=" in _bhyvectl_usage(host, hint),
+        "snapshot": "--suspend=" in bhyvectl,
+        "checkpoints": read_checkpoints(host, options, bhyvectl, _number(variables, "kern.osreldate")).to_json(),
     }
 
 

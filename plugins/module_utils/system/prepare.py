@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
@@ -37,6 +37,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities i
     read_capabilities,
 )
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.capabilities import render as render_capabilities
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import Checkpoints, from_json
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.files import (
     plan_directory,
     plan_edit,
@@ -106,7 +107,7 @@ class Prepared:
     """The host as it will be: the values of apiary.conf and what bhyve can do."""
 
     conf: Dict[str, str]
-    capabilities: Dict[str, object]
+    capabilities: Dict[str, Any]
 
 
 def check_wish(wish: Wish) -> None:
@@ -169,9 +170,9 @@ def plan_prepared(host: Host, plan: Plan, wish: Wish) -> Prepared:
         noted.dataset, noted.directory = conf["apiary_dataset"], conf["apiary_root"]
     for path, mode in ((STATE, 0o755), (LOGS, 0o700)):
         plan_directory(host, staged, path, mode)
-    _plan_files(host, staged, wish.files, conf)
-    _plan_boot(host, staged, wish, sysctls, noted)
     capabilities = read_capabilities(host, variables)
+    _plan_files(host, staged, wish.files, render_conf(conf, from_json(capabilities["checkpoints"])))
+    _plan_boot(host, staged, wish, sysctls, noted)
     _plan_capabilities(host, staged, capabilities)
     if noted != record:
         # Before anything that it is about, so that a run that breaks off can still be taken back.
@@ -197,10 +198,11 @@ def read_conf(host: Host) -> Dict[str, str]:
     return found
 
 
-def render_conf(conf: Mapping[str, str]) -> str:
+def render_conf(conf: Mapping[str, str], checkpoints: Checkpoints) -> str:
     """The text of apiary.conf: assignments that sh(1) and Python read alike."""
     # No value has a quote in it: check_wish sees to that.
-    assignments = "".join(f"{key}='{conf[key]}'\n" for key in _KEYS)
+    values = {**{key: conf[key] for key in _KEYS}, **checkpoints.variables()}
+    assignments = "".join(f"{key}='{value}'\n" for key, value in values.items())
     return f"# Written by the Ansible module apiary.bhyve.bhyve_host; change its options instead.\n{assignments}"
 
 
@@ -289,10 +291,10 @@ def _plan_boot(host: Host, plan: Plan, wish: Wish, sysctls: Mapping[str, str], n
     plan.after.update(boot.after)
 
 
-def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -> None:
+def _plan_files(host: Host, plan: Plan, files: Files, conf: str) -> None:
     runtime = files.runtime or {}
     texts: List[Tuple[str, Optional[str], int]] = [
-        (CONF, render_conf(conf), 0o644),
+        (CONF, conf, 0o644),
         # The parts first: the runtime reads them.
         *((path, runtime.get(path.rpartition("/")[2]), 0o644) for path in RUNTIME_PARTS),
         *((path, runtime.get(path.rpartition("/")[2]), 0o755) for path in (RUNTIME, NETWORK)),
@@ -309,7 +311,7 @@ def _plan_files(host: Host, plan: Plan, files: Files, conf: Mapping[str, str]) -
         plan_link(host, plan, LINK, RUNTIME)
 
 
-def _plan_capabilities(host: Host, plan: Plan, capabilities: Mapping[str, object]) -> None:
+def _plan_capabilities(host: Host, plan: Plan, capabilities: Mapping[str, Any]) -> None:
     text, old = render_capabilities(capabilities), host.read(CAPABILITIES)
     if old != text:
         plan.add(WriteCapabilities(CAPABILITIES))

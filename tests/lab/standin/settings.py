@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 _NAMESPACE = uuid.UUID("6f1f5d0e-3a4c-4f59-9d0e-2f8f7a6f3f10")
 
@@ -20,7 +20,8 @@ class Settings:
     ``memory`` in bytes. ``cpu``: "intel", "amd" or "none" (cannot virtualise). ``uplinks``: interface of the host
     -> the lab's switch that it is plugged into; hosts on one switch see each other. ``zfs``: has the pool zroot.
     ``repository``: packages can be had. ``strict``: bhyve refuses a configuration key that it does not know.
-    ``snapshot``: bhyve was built with BHYVE_SNAPSHOT. ``seed``: decides what chance would (``zfs/``). ``iommu``: the
+    ``snapshot``: the host was built with BHYVE_SNAPSHOT, but for the parts in ``snapshot_missing`` ("kernel", "bhyve",
+    "bhyvectl"). ``seed``: decides what chance would (``zfs/``). ``iommu``: the
     machine has one, and its firmware tells of it. ``pci``: further PCI devices, or others in their place
     (``pci.inventory.Function``).
     """
@@ -35,6 +36,7 @@ class Settings:
     repository: bool = True
     strict: bool = True
     snapshot: bool = False
+    snapshot_missing: Tuple[str, ...] = ()
     seed: str = "standin"
     uplinks: Dict[str, str] = field(default_factory=dict)
     iommu: bool = True

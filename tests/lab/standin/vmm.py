@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from . import modules, paths, state, wiring
 from .pci import bus
@@ -23,6 +23,7 @@ from .pci import bus
 #: VM_MAX_NAMELEN of sys/amd64/include/vmm.h.
 MAX_NAME = 229
 _MAJOR = 0  # no driver has it: opening such a node fails
+_SNAPSHOT_PARTS = ("kernel", "bhyve", "bhyvectl")
 _DEV = "/dev/vmm"
 _IO = "/dev/vmm.io"
 _GIB = 1 << 30
@@ -31,14 +32,18 @@ _ADDRESS_SPACE = 64 << 40
 
 
 class Hardware(NamedTuple):
-    """What vmm and bhyve need to know of the host. ``physmem`` in bytes; ``maxcpu``: CPUs that a guest may have."""
+    """What vmm and bhyve need to know of the host.
+
+    ``physmem`` in bytes; ``maxcpu``: CPUs that a guest may have; ``snapshot``: which of "kernel", "bhyve" and
+    "bhyvectl" were built with BHYVE_SNAPSHOT.
+    """
 
     osreldate: int
     machine: str
     ncpu: int
     physmem: int
     virtualisation: bool
-    snapshot: bool
+    snapshot: Tuple[str, ...]
     strict: bool
 
     @property
@@ -52,6 +57,11 @@ class Hardware(NamedTuple):
         return 16 if self.recorded else self.ncpu
 
 
+def _snapshot_parts(values: Dict[str, Any]) -> Tuple[str, ...]:
+    missing = values.get("snapshot_missing", ())
+    return tuple(part for part in _SNAPSHOT_PARTS if values.get("snapshot") and part not in missing)
+
+
 def hardware() -> Hardware:
     """The host's settings (disk document ``host``); what is missing is as on a usual FreeBSD 14.3."""
     values = state.peek("disk", "host")
@@ -61,7 +71,7 @@ def hardware() -> Hardware:
         ncpu=int(values.get("cpus", 4)),
         physmem=int(values.get("memory", 16 * _GIB)),
         virtualisation=values.get("cpu", "intel") != "none",
-        snapshot=bool(values.get("snapshot", False)),
+        snapshot=_snapshot_parts(values),
         strict=bool(values.get("strict", True)),
     )
 

@@ -31,6 +31,8 @@ class Behaviour(NamedTuple):
     "spin" (halts without telling), "exit:N" or "signal:N" (bhyve itself ends so). In the first ``times`` boots since
     the host was booted; 0: in all.
     loader: what bhyveload does: "" (loads), "hang", "exit:N".
+    save: how long bhyve writes its memory to a checkpoint; the guest stands still meanwhile.
+    tick: the time between two of the tiny guest's lines.
     """
 
     guest: str = "auto"
@@ -41,6 +43,8 @@ class Behaviour(NamedTuple):
     after: float = 0.0
     times: int = 0
     loader: str = ""
+    save: float = 0.2
+    tick: float = 1.0
 
 
 def _update(behaviour: Behaviour, changes: Dict[str, Any], source: str) -> Behaviour:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from .. import vmm
 from ..commands.bhyve.machine import Machine
@@ -18,16 +18,20 @@ STATUS = {"reset": 0, "poweroff": 1, "halt": 2, "triple": 3}
 
 
 class Report:
-    """``KERNEL/guests/NAME.json``: what the guest found when it booted, replaced as it goes on."""
+    """``KERNEL/guests/NAME.json``: what the guest found when it booted, replaced as it goes on.
 
-    def __init__(self, machine: Machine, kind: str) -> None:
+    A guest that is restored does not boot: ``saved`` is what it knew when it was saved.
+    """
+
+    def __init__(self, machine: Machine, kind: str, saved: Optional[Dict[str, Any]] = None) -> None:
         self.path = vmm.guest_file(machine.name, ".json")
         self.values: Dict[str, Any] = {
             "name": machine.name,
             "kind": kind,
             "pid": os.getpid(),
-            "boots": self._boots() + 1,
-            "up": False,
+            "boots": saved.get("boots", 0) if saved is not None else self._before("boots") + 1,
+            "restores": self._before("restores") + (saved is not None),
+            "up": saved.get("up", False) if saved is not None else False,
             "ended": "",
             "memory": machine.memory,
             "wired": machine.wired,
@@ -38,7 +42,7 @@ class Report:
             "files": [os.path.realpath(path) for path in machine.files],
             "firmware": machine.firmware.rom if machine.firmware else "",
             "variables": (machine.firmware.variables or "") if machine.firmware else "",
-            "load": (vmm.get(machine.name) or {}).get("load"),
+            "load": saved.get("load") if saved is not None else (vmm.get(machine.name) or {}).get("load"),
             "disks": [
                 {**{name: getattr(disk, name) for name in ("slot", "model", "path", "ro", "size")}, "type": disk.kind}
                 for disk in machine.disks
@@ -54,10 +58,11 @@ class Report:
         }
         self.write()
 
-    def _boots(self) -> int:
+    def _before(self, what: str) -> int:
+        """A number of the run before this one."""
         try:
             with open(self.path, encoding="utf-8") as stream:
-                return int(json.load(stream)["boots"])
+                return int(json.load(stream).get(what, 0))
         except FileNotFoundError:
             return 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 
 class Guest:
@@ -90,6 +90,19 @@ class Guest:
         """What the running (light) guest has heard on its networks since it booted."""
         texts: List[str] = self._work("hear")["heard"]
         return texts
+
+    def keep(self, word: str) -> None:
+        """The running (light) guest keeps a word in its memory: gone with its next boot, back with a restore."""
+        self._work(f"keep {word}")
+
+    def recall(self) -> Tuple[List[str], int]:
+        """What the running (light) guest has in its memory: the words it kept, and how far it has counted."""
+        seen = self._work("recall")
+        return seen["kept"], seen["count"]
+
+    def restored(self, restores: int = 1, timeout: float = 20.0) -> Dict[str, Any]:
+        """Wait until the guest has been restored at least so many times since the host's boot."""
+        return self.wait(lambda seen: seen["restores"] >= restores and not seen["ended"], timeout)
 
     def reboot(self) -> None:
         """The guest reboots itself."""

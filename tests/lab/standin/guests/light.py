@@ -4,20 +4,23 @@
 """The light guest: no machine at all, but everything that a host sees of one.
 
 It runs in bhyve's own process: a time before ACPI is on, a console with a prompt, a VNC port that answers, the power
-button, and the ends that a guest can have. The tiny guest (tests/lab/tiny-guest) is played to its letter.
+button, and the ends that a guest can have. The tiny guest (tests/lab/tiny-guest) is played to its letter. In its memory
+a guest has words that it was told to keep and a count that goes on while it runs, ten a second.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import time
 from contextlib import suppress
 from functools import partial
-from typing import Dict, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
 from .. import paths, vmm
-from ..commands.bhyve import lpc
+from ..commands.bhyve import lpc, snapshot
 from ..commands.bhyve.devices import die
 from ..commands.bhyve.errors import say
 from ..commands.bhyve.machine import Machine
@@ -27,6 +30,8 @@ from .behaviour import Behaviour
 from .common import STATUS, Control, Report
 from .loop import Loop
 
+#: What the guest's memory counts in a second.
+_COUNTS = 10
 _BANNER = b"RFB 003.008\n"
 _HALTED = "\nThe operating system has halted.\nPlease press any key to reboot.\n\n"
 _COMMANDS = {"reboot": "reset", "poweroff": "poweroff", "shutdown -p now": "poweroff", "shutdown -r now": "reset"}
@@ -43,16 +48,31 @@ class _End(Exception):
 class LightGuest:
     """One run of bhyve with a light guest behind it."""
 
-    def __init__(self, machine: Machine, behaviour: Behaviour, report: Report, control: Control) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        behaviour: Behaviour,
+        report: Report,
+        control: Control,
+        saved: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        """``saved``: what a restored guest's memory holds; empty when it holds nothing that can go on."""
         self.machine, self.behaviour, self.report, self.control = machine, behaviour, report, control
         load = report.values["load"] or {}
         self.tiny = str(load.get("mode", "")) if load.get("kind") == "tiny" else ""
         self.loop = Loop()
         self.viewers: Dict[int, socket.socket] = {}
-        self.typed = ""
-        self.halted = False
-        self.pressed = False
-        self.ticks = 0
+        self.saved = saved
+        memory = saved or {}
+        self.typed = str(memory.get("typed", ""))
+        self.halted = bool(memory.get("halted", False))
+        self.pressed = bool(memory.get("pressed", False))
+        self.ticks = int(memory.get("ticks", 0))
+        self.kept: List[str] = list(memory.get("kept", []))
+        self.counted = float(memory.get("count", 0)) / _COUNTS
+        self.due: Dict[str, float] = {}
+        self.runs_since: Optional[float] = None
+        self.paused: Optional[float] = None
 
     def run(self) -> str:
         """Live until the end; its reason."""
@@ -77,6 +97,9 @@ class LightGuest:
             raise _End("destroyed")
         if node["suspended"]:
             raise _End(str(node["suspended"]))
+        if self.saved is not None:
+            self.go_on(self.saved)
+            return
         if self.machine.firmware is None and not self.report.values["load"]:
             raise _End("triple")  # nothing was loaded: the first instruction is none
         waits_for_debugger = debugger is not None and self.machine.config.boolean("gdb.wait")
@@ -86,15 +109,91 @@ class LightGuest:
     def boot(self) -> None:
         """The guest's first instruction."""
         behaviour = self.behaviour
+        self.runs_since = time.monotonic()
         self.print("tiny guest: up\n" if self.tiny else f"Booting [{self.machine.name}]...\n")
         if behaviour.then and (not behaviour.times or self.report.boots <= behaviour.times):
-            self.loop.after(behaviour.after, lambda: self.do(behaviour.then))
+            self.later(f"do:{behaviour.then}", behaviour.after)
         if behaviour.acpi != "never":
-            self.loop.after(behaviour.acpi_after, self.acpi_on)
+            self.later("acpi", behaviour.acpi_after)
         elif not self.tiny:
             self.up()
         if self.tiny in ("idle", "acpi"):
-            self.loop.after(1.0, self.tick)
+            self.later("tick", behaviour.tick)
+
+    def later(self, what: str, seconds: float) -> None:
+        """Something that the guest will do, known by its name so that it can be saved."""
+        self.due[what] = time.monotonic() + seconds
+        self.loop.after(seconds, lambda: self.happen(what))
+
+    def happen(self, what: str) -> None:
+        del self.due[what]
+        verb, _unused, rest = what.partition(":")
+        if verb == "acpi":
+            self.acpi_on()
+        elif verb == "tick":
+            self.tick()
+        else:
+            self.do(rest)
+
+    # checkpoints
+
+    def pause(self) -> None:
+        """The guest's processors and devices stand still."""
+        self.paused = time.monotonic()
+
+    def resume(self) -> None:
+        """They go on, and the guest has noticed nothing."""
+        if self.paused is None:
+            return
+        gone = time.monotonic() - self.paused
+        self.paused = None
+        self.loop.delay(gone)
+        self.due = {what: when + gone for what, when in self.due.items()}
+        if self.runs_since is not None:
+            self.runs_since += gone
+
+    def saving(self) -> float:
+        return self.behaviour.save
+
+    def count(self) -> int:
+        """How far the guest has counted: only while it runs."""
+        running = 0.0 if self.runs_since is None else (self.paused or time.monotonic()) - self.runs_since
+        return int((self.counted + running) * _COUNTS)
+
+    def memory(self) -> bytes:
+        """All that the guest knows."""
+        now = self.paused or time.monotonic()
+        values = self.report.values
+        state = {
+            **{name: values[name] for name in ("boots", "up", "load", "disks")},
+            "behaviour": self.behaviour._asdict(),
+            "typed": self.typed,
+            "halted": self.halted,
+            "pressed": self.pressed,
+            "ticks": self.ticks,
+            "kept": self.kept,
+            "count": self.count(),
+            "due": {what: max(0.0, when - now) for what, when in self.due.items()},
+            "runs": self.runs_since is not None,
+        }
+        return snapshot.MEMORY_MARK + json.dumps(state).encode() + b"\n"
+
+    def drivers(self) -> bool:
+        return bool(self.report.values["up"]) and not self.tiny
+
+    def write_state(self, fd: int) -> int:
+        """Nothing: what there is is in the memory."""
+        return 0
+
+    def suspended(self) -> NoReturn:
+        raise _End("suspended")
+
+    def go_on(self, saved: Dict[str, Any]) -> None:
+        """After a restore. The power button is not what it was: SIGTERM ends bhyve until the next boot."""
+        if saved.get("runs"):
+            self.runs_since = time.monotonic()
+        for what, seconds in saved.get("due", {}).items():
+            self.later(what, float(seconds))
 
     def acpi_on(self) -> None:
         """The system has taken over: from now on SIGTERM is the power button."""
@@ -110,7 +209,7 @@ class LightGuest:
     def tick(self) -> None:
         self.ticks += 1
         self.print(f"tiny guest: tick {self.ticks}\n")
-        self.loop.after(1.0, self.tick)
+        self.later("tick", self.behaviour.tick)
 
     def button(self) -> None:
         """The power button, which is SIGTERM."""
@@ -121,7 +220,7 @@ class LightGuest:
             self.print("tiny guest: power button, powering off\n")
             self.do("poweroff")
         self.print("\nlight guest: power button, powering off\n")
-        self.loop.after(self.behaviour.shutdown_after, lambda: self.do("poweroff"))
+        self.later("do:poweroff", self.behaviour.shutdown_after)
 
     def do(self, what: str) -> None:
         """An end, or a halt that only a key ends ("spin": not even that)."""
@@ -134,6 +233,7 @@ class LightGuest:
             what = "spin"  # nobody notices: the CPU just waits
         if what == "spin":
             self.loop.timers.clear()
+            self.due.clear()
             return
         raise _End(what)
 
@@ -148,6 +248,8 @@ class LightGuest:
                 self.disks(verb, rest)
             elif verb in ("call", "hear"):
                 self.networks(verb, rest)
+            elif verb in ("keep", "recall"):
+                self.remember(verb, rest)
             else:  # from bhyvectl, through the kernel
                 raise _End(verb)
 
@@ -161,6 +263,13 @@ class LightGuest:
         else:
             found["disks"] = patterns.look(self.machine.disks, found["disks"])
         self.report.write(work=int(found.get("work", 0)) + 1)
+
+    def remember(self, verb: str, word: str) -> None:
+        """The guest keeps a word in its memory, or tells what is there."""
+        found = self.report.values
+        if verb == "keep":
+            self.kept.append(word)
+        self.report.write(kept=self.kept, count=self.count(), work=int(found.get("work", 0)) + 1)
 
     def networks(self, verb: str, text: str) -> None:
         """The guest sends a frame, or tells what it has heard."""
@@ -238,7 +347,7 @@ class LightGuest:
             self.halted = True
             self.print(_HALTED)
         elif line in _COMMANDS:
-            self.loop.after(self.behaviour.shutdown_after, lambda: self.do(_COMMANDS[line]))
+            self.later(f"do:{_COMMANDS[line]}", self.behaviour.shutdown_after)
         else:
             self.print(f"light guest: {line}\n# " if line else "# ")
 
@@ -262,6 +371,8 @@ def end(machine: Machine, report: Optional[Report], reason: str) -> int:
         die(int(number))
     if verb == "exit":
         return int(number)
+    if reason == "suspended":
+        return 0
     if reason == "destroyed":
         say("vm_run error -1, errno 6")
         return 1

@@ -26,6 +26,10 @@ class Loop:
         """Call ``action`` once, in so many seconds."""
         self.timers.append((time.monotonic() + seconds, action))
 
+    def delay(self, seconds: float) -> None:
+        """All timers, that much later."""
+        self.timers = [(when + seconds, action) for when, action in self.timers]
+
     def listen(self, fd: int, action: Action) -> None:
         """Call ``action`` whenever ``fd`` is readable or at its end."""
         self._readers[fd] = action

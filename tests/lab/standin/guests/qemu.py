@@ -6,7 +6,7 @@
 bhyve's own process keeps what it would hold (taps, terminals, the VNC port) and hands it to QEMU: descriptors of taps,
 socket pairs for serial ports, each VNC connection by QMP. QEMU dies with bhyve. SIGTERM is the power button once the
 guest has enabled ACPI (SCI_EN), before that it ends bhyve; a reset ends it with 0, a power-off with 1, a triple fault
-with 3.
+with 3. A checkpoint has QEMU's own stream of migration in .kern; a restore starts QEMU with it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from functools import partial
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Sequence
 
 from .. import notes, paths, vmm
+from ..commands.bhyve import snapshot
 from ..commands.bhyve.blocks import Disk
 from ..commands.bhyve.errors import say
 from ..commands.bhyve.machine import Machine
@@ -30,6 +32,8 @@ from .loop import Loop
 _QEMU = "/usr/bin/qemu-system-x86_64"
 _SHARE = "/usr/share/qemu"
 _MIB = 1 << 20
+#: No limit to what a migration writes in a second.
+_FAST = 1 << 40
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 _ISO_BOOT_RECORD = 17 * 2048
 _SCI_EN = 1
@@ -85,8 +89,9 @@ def _quote(text: str) -> str:
 class Arguments:
     """QEMU's command line for a machine, and the descriptors that it inherits."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, restored: bool = False) -> None:
         self.machine = machine
+        self.incoming: Optional[socket.socket] = None
         self.fds: List[int] = []
         self.words: List[str] = []
         self.boot_order = 0
@@ -102,6 +107,10 @@ class Arguments:
         for slot, model in machine.models.items():
             self._other(slot, model)
         self._serial()
+        if restored:
+            self.incoming, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._children.append(child)
+            self._add("-incoming", f"fd:{self._give(child)}")
 
     def _add(self, *words: str) -> None:
         self.words.extend(words)
@@ -211,13 +220,30 @@ class Arguments:
         return process
 
 
+class State(NamedTuple):
+    """Where a checkpoint has QEMU's own state: an open file, the size, where it begins."""
+
+    fd: int
+    size: int
+    offset: int
+
+
 class QemuGuest:
     """One run of bhyve with QEMU behind it."""
 
-    def __init__(self, machine: Machine, report: Report, control: Control) -> None:
-        self.machine, self.report, self.control = machine, report, control
+    def __init__(
+        self,
+        machine: Machine,
+        behaviour: Behaviour,
+        report: Report,
+        control: Control,
+        saved: Optional[State] = None,
+    ) -> None:
+        self.machine, self.behaviour, self.report, self.control = machine, behaviour, report, control
+        self.saved = saved
+        self.paused = False
         self.loop = Loop()
-        self.arguments = Arguments(machine)
+        self.arguments = Arguments(machine, saved is not None)
         self.qmp = self.arguments.qmp
         self.received = b""
         self.reason = ""
@@ -273,6 +299,68 @@ class QemuGuest:
         for message in self._messages():
             self._event(message)
 
+    # checkpoints
+
+    def pause(self) -> None:
+        self.ask("stop")
+        self.paused = True
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            self.ask("cont")
+
+    def saving(self) -> float:
+        return self.behaviour.save
+
+    def memory(self) -> bytes:
+        """What bhyve itself has to know again; the guest's memory is in QEMU's state."""
+        known = {name: self.report.values[name] for name in ("boots", "up", "load", "disks")}
+        state = {**known, "behaviour": self.behaviour._asdict()}
+        return snapshot.MEMORY_MARK + json.dumps(state).encode() + b"\n"
+
+    def drivers(self) -> bool:
+        return True  # the firmware has looked for disks
+
+    def write_state(self, fd: int) -> int:
+        """QEMU's migration, into the file."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.ask("getfd", {"fdname": "state"}, theirs.fileno())
+        theirs.close()
+        self.ask("migrate-set-parameters", {"max-bandwidth": _FAST})
+        self.ask("migrate", {"uri": "fd:state"})
+        size = 0
+        with ours:
+            while True:
+                data = ours.recv(_MIB)
+                if not data:
+                    break
+                size += len(data)
+                _write(fd, data)
+        self._await("query-migrate", ("none", "setup", "active", "device"))
+        return size
+
+    def _await(self, question: str, passing: Sequence[str]) -> None:
+        """Until the status that QEMU tells is none of these."""
+        while self.ask(question).get("status", "none") in passing:
+            time.sleep(0.01)
+
+    def suspended(self) -> NoReturn:
+        raise _End("suspended")
+
+    def load(self, saved: State) -> None:
+        """Give QEMU its state back."""
+        incoming = self.arguments.incoming
+        if incoming is None:
+            return
+        with incoming:
+            try:
+                with open(saved.fd, "rb", closefd=False) as stream:
+                    incoming.sendfile(stream, saved.offset, saved.size)
+            except ConnectionError:
+                raise _End(self._failure()) from None
+        self._await("query-status", ("inmigrate",))
+
     # the guest's life
 
     def run(self) -> str:
@@ -291,7 +379,8 @@ class QemuGuest:
             self.rest()
 
     def begin(self) -> None:
-        self.loop.on_sigterm(self.button)
+        if self.saved is None:  # a restored guest's power button is not what it was: SIGTERM ends bhyve
+            self.loop.on_sigterm(self.button)
         self.loop.listen(self.control.fd, self.told)
         for name, port in self.machine.ports.items():
             pair = self.arguments.serial.get(name)
@@ -305,9 +394,12 @@ class QemuGuest:
         self.loop.listen(self.qmp.fileno(), self.heard)
         if screen is not None and screen.sock is not None:
             self.loop.listen(screen.sock.fileno(), self.viewer)
-        if screen is None or not screen.wait:
+        if self.saved is not None:
+            self.load(self.saved)
+        if self.saved is not None or screen is None or not screen.wait:
             self.ask("cont")
-        self.loop.after(0.5, self.look)
+        if not self.report.values["up"]:
+            self.loop.after(0.5, self.look)
 
     def acpi_on(self) -> bool:
         """Whether the guest's system has taken over the power button: SCI_EN of the PM1 control register."""

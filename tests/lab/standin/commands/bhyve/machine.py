@@ -338,8 +338,11 @@ def _tables(machine: Machine) -> None:
         fail("error to build the guest tables")
 
 
-def start(config: Config, host: vmm.Hardware, files: List[str]) -> Machine:
-    """Everything up to and with the activation of CPU 0; ends the program where bhyve does."""
+def start(config: Config, host: vmm.Hardware, files: List[str], saved: Optional[Tuple[int, int]] = None) -> Machine:
+    """Everything up to and with the activation of CPU 0; ends the program where bhyve does.
+
+    ``saved``: CPUs and memory of the checkpoint that is restored, which count and not those of the configuration.
+    """
     name = config.get("name") or ""
     machine = Machine(config, host, name, files)
     if host.strict:
@@ -353,6 +356,10 @@ def start(config: Config, host: vmm.Hardware, files: List[str]) -> Machine:
     machine.memory, machine.wired = memory, config.boolean("memory.wired")
     config.boolean("memory.guest_in_core")
     _open_machine(machine)
+    if saved is not None:
+        machine.cpus, machine.memory = saved
+    if machine.cpus < 1:
+        fail(f"Invalid guest vCPUs ({machine.cpus})", 1)
     if machine.cpus > host.maxcpu:
         fail(f"{machine.cpus} vCPUs requested but only {host.maxcpu} available")
     for flag in ("x86.vmexit_on_hlt", "x86.vmexit_on_pause", "x86.x2apic", "acpi_tables", "rtc.use_localtime"):

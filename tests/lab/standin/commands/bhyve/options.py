@@ -9,12 +9,15 @@ where bhyve was built with snapshots. The texts are those of each release's sour
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
 
 from ...vmm import Hardware
 from . import devices
 from .errors import EX_USAGE, FAILED, Exit, errx, say
 from .tree import Config, option
+
+if TYPE_CHECKING:
+    from .snapshot import Checkpoint
 
 _RELEASE_15 = 1500000
 _CPU_SETSIZE = 1024
@@ -62,7 +65,7 @@ def usage_text(host: Hardware) -> str:
     for letter, text, since, until, snapshot in _HELP:
         if since is not None and host.osreldate < since or until is not None and host.osreldate >= until:
             continue
-        if not snapshot or host.snapshot:
+        if not snapshot or "bhyve" in host.snapshot:
             lines.append(f"       -{letter}: {text}")
     return "\n".join(lines)
 
@@ -229,7 +232,7 @@ _ACTIONS: Dict[str, Callable[[Config, str], None]] = {
 class CommandLine:
     """What the command line says: the configuration, the files it came from, what to restore."""
 
-    def __init__(self, config: Config, files: List[str], restore: Optional[str]) -> None:
+    def __init__(self, config: Config, files: List[str], restore: Optional[Checkpoint]) -> None:
         self.config = config
         self.files = files
         self.restore = restore
@@ -239,7 +242,7 @@ def parse(argv: Sequence[str], host: Hardware) -> CommandLine:
     """Read bhyve's arguments (without its own name). Ends the program for -h, help lists and errors."""
     letters = "aehuwxACDHIPSWYk:o:p:G:c:s:m:l:K:U:"
     letters += "f:" if not host.recorded else ""
-    letters += "r:" if host.snapshot else ""
+    letters += "r:" if "bhyve" in host.snapshot else ""
     config = defaults(host)
     files: List[str] = []
     restore: Optional[str] = None
@@ -257,23 +260,16 @@ def parse(argv: Sequence[str], host: Hardware) -> CommandLine:
         _ACTIONS[letter](config, text)
     if len(words) > 1:
         usage(host, 1)
+    checkpoint = None
     if restore is not None:
-        _restore(restore)
+        from .snapshot import Checkpoint
+
+        checkpoint = Checkpoint(restore)
+        name = checkpoint.basic("vmname")
+        if name is not None:
+            config.set("name", str(name))
     if words:
         config.set("name", words[0])
     if config.get("name") is None:
         usage(host, 1)
-    return CommandLine(config, files, restore)
-
-
-def _restore(path: str) -> NoReturn:
-    """``-r``: checkpoints are not part of this stand-in yet; a file that is missing is refused as bhyve does."""
-    try:
-        open(path, "rb").close()
-    except OSError:
-        say("Failed to open restore file: No such file or directory")
-        say("Failed to load guest RAM file.")
-        say(f"Failed to read checkpoint info from file: '{path}'.")
-        raise Exit(1) from None
-    say("STANDIN: bhyve: -r with a checkpoint file is not built")
-    raise Exit(99)
+    return CommandLine(config, files, checkpoint)

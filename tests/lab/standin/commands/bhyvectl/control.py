@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import sys
@@ -17,13 +18,16 @@ from . import tables
 
 _FAILED = 255
 #: FreeBSD's numbers where Linux's differ.
-_ERRNO = {errno.EALREADY: 37, errno.EAGAIN: 35, errno.EDEADLK: 11}
+_ERRNO = {errno.EALREADY: 37, errno.EAGAIN: 35, errno.EDEADLK: 11, errno.ECONNREFUSED: 61}
+#: What the request for a checkpoint returns when it was sent: a variable that was never set.
+_SENT = 64
+_RELEASE_15 = 1500000
 _RIP_LOADED = 0xFFFFFFFF80200000
 
 
 def _names(host: vmm.Hardware) -> List[str]:
     cut = tables.OPTIONS.index("destroy") + 1
-    snapshot = tables.SNAPSHOT if host.snapshot else ()
+    snapshot = tables.SNAPSHOT if "bhyvectl" in host.snapshot else ()
     cpu = tables.AMD if state.peek("disk", "host").get("cpu") == "amd" else tables.INTEL
     return [*tables.OPTIONS[:cut], *snapshot, *tables.OPTIONS[cut:], *cpu]
 
@@ -49,15 +53,15 @@ def _parse(words: List[str], host: vmm.Hardware) -> Optional[Dict[str, str]]:
             sys.stderr.write(f"bhyvectl: unrecognized option `{word}'\n")
             return None
         if len(fits) > 1:
-            sys.stderr.write(f"bhyvectl: ambiguous option -- {name}\n")
+            sys.stderr.write(f"bhyvectl: option `--{name}' is ambiguous\n")
             return None
         if known[fits[0]] and not equals:
             if not words:
-                sys.stderr.write(f"bhyvectl: option requires an argument -- {fits[0]}\n")
+                sys.stderr.write(f"bhyvectl: option `{word}' requires an argument\n")
                 return None
             value = words.pop(0)
         elif not known[fits[0]] and equals:
-            sys.stderr.write(f"bhyvectl: option doesn't take an argument -- {fits[0]}\n")
+            sys.stderr.write(f"bhyvectl: option `--{name}' doesn't allow an argument\n")
             return None
         found[fits[0]] = value
     return found
@@ -173,16 +177,33 @@ def _suspend(name: str, reason: str) -> int:
     return 0
 
 
-def _checkpoint(name: str) -> int:
-    """A request to the socket of a bhyve that has snapshots; its answer says nothing (exit status 64)."""
+def _checkpoint(host: vmm.Hardware, name: str, options: Dict[str, str]) -> int:
+    """A request to the socket of a bhyve that has snapshots; nobody waits for what becomes of it.
+
+    Up to 14.x the exit status of a request that was sent is 64, whatever comes of it; of both options only the
+    checkpoint is asked for. Since 14.0-RELEASE the directory is opened here, without a word if it cannot be.
+    """
+    suspend = "checkpoint" not in options
+    file = options["suspend" if suspend else "checkpoint"]
+    folder = None
+    if not host.recorded:
+        try:
+            folder = os.open(os.path.dirname(file.rstrip("/")) or ".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            return _ERRNO.get(error.errno or 0, error.errno or 0)
+        file = os.path.basename(file.rstrip("/")) or "."
+    request = json.dumps({"cmd": "checkpoint", "filename": file, "suspend": suspend}).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(paths.root(f"/var/run/bhyve/{name}"))
         except OSError as error:
             sys.stderr.write(f"connect() failed: {os.strerror(error.errno or 0)}\n")
-            return 2
-    sys.stderr.write("STANDIN: bhyvectl: --checkpoint and --suspend are not built\n")
-    return 99
+            return _ERRNO.get(error.errno or 0, error.errno or 0)
+        if folder is None:
+            connection.sendall(request)
+        else:
+            socket.send_fds(connection, [request], [folder])
+    return _SENT if host.osreldate < _RELEASE_15 else 0
 
 
 def _create(name: str) -> int:
@@ -199,6 +220,8 @@ def run(words: List[str]) -> int:
     host = vmm.hardware()
     options = _parse(words, host)
     if options is None or "vm" not in options:
+        return _usage(host)
+    if host.osreldate >= _RELEASE_15 and {"checkpoint", "suspend"} <= set(options):
         return _usage(host)
     missing = set(options) - _DONE - {name for name, _unused in _QUERIES}
     if missing:
@@ -227,5 +250,5 @@ def run(words: List[str]) -> int:
     if "destroy" in options and not status:
         vmm.destroy(name)
     if ("checkpoint" in options or "suspend" in options) and not status:
-        status = _checkpoint(name)
+        status = _checkpoint(host, name, options)
     return status

@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any, Callable, Dict, Mapping, Tuple
+from dataclasses import replace
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, pci, rcfile
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, Outlet, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import guest_from_json, guest_to_json
 
 Make = Callable[..., Dict[str, Any]]
 LAYOUT = Layout("/apiary", "zroot/apiary")
@@ -127,6 +130,32 @@ def test_every_value_reaches_the_shell_as_it_is(fleet: Any) -> None:
     assert words == [
         *("-m", "64M", "-c", "/dev/nmdm-web1.1A", "-e", "mode=acpi now", "-e", "x=$HOME", "-h", "/it's here"),
     ]
+
+
+@pytest.mark.parametrize(("boot", "shutdown"), [({}, "stop"), ({"shutdown": "suspend"}, "suspend")])
+def test_what_the_hosts_shutdown_does_with_it(fleet: Any, boot: Dict[str, str], shutdown: str) -> None:
+    can = Checkpoints((), ("hostbridge", "lpc"))
+    fleet.observed = replace(fleet.observed, capabilities=replace(fleet.observed.capabilities, checkpoints=can))
+    made = fleet.make(memory="2G", boot=boot)
+    assert files(made)[1]["shutdown"] == shutdown
+    assert guest_from_json(guest_to_json(made.guest)) == made.guest
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "says"),
+    [
+        (None, "it is not known whether this host can save guests"),
+        (Checkpoints(("kernel", "bhyvectl"), ()), "its kernel and bhyvectl were built without checkpoints"),
+    ],
+)
+def test_a_host_that_cannot_save_guests_suspends_none(
+    fleet: Any, request_of: Make, checkpoints: Optional[Checkpoints], says: str
+) -> None:
+    fleet.make(memory="2G")
+    capabilities = replace(fleet.observed.capabilities, checkpoints=checkpoints)
+    fleet.observed = replace(fleet.observed, capabilities=capabilities)
+    with pytest.raises(BadInput, match=f"guest web1: boot.shutdown: suspend; .*{says}"):
+        fleet.plan(request_of(boot={"shutdown": "suspend"}))
 
 
 def test_the_installer_is_in_the_drive_until_the_disk_has_a_boot_signature(fleet: Any) -> None:

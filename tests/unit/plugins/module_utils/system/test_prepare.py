@@ -12,6 +12,7 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import Checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.system.prepare import Wish, check_wish, render_conf
 from ansible_collections.apiary.bhyve.plugins.modules.bhyve_host import ARGUMENTS, wish_of
 
@@ -21,6 +22,7 @@ CONF = {
     "apiary_firmware_code": "/usr/local/share/uefi-firmware/BHYVE_UEFI_CODE.fd",
     "apiary_firmware_vars": "/usr/local/share/uefi-firmware/BHYVE_UEFI_VARS.fd",
 }
+CHECKPOINTS = Checkpoints((), ("lpc", "virtio-blk"), True, "snapshot.c")
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,13 @@ def test_good_input() -> None:
 
 def test_sh_reads_apiary_conf(tmp_path: Path) -> None:
     path = tmp_path / "apiary.conf"
-    path.write_text(render_conf(CONF))
+    path.write_text(render_conf(CONF, CHECKPOINTS))
     script = (
-        f'. {path}; printf "%s\\n" "$apiary_root" "$apiary_dataset" "$apiary_firmware_code" "$apiary_firmware_vars"'
+        f'. {path}; printf "%s\\n" "$apiary_root" "$apiary_dataset" "$apiary_firmware_code" "$apiary_firmware_vars" '
+        '"$apiary_checkpoint_missing" "$apiary_checkpoint_devices" "$apiary_checkpoint_several"'
     )
     done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:-1] == list(CONF.values())
+    assert done.stdout.split("\n")[:-1] == [*CONF.values(), "", "lpc virtio-blk", "YES"]
 
 
 def test_yaml_values_become_the_tools_words() -> None:
