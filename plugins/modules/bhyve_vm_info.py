@@ -195,7 +195,7 @@ vms:
           type: str
           sample: before-upgrade
         kind:
-          description: V(checkpoint), the guest ran on; V(suspend), it was stopped.
+          description: V(checkpoint), the guest ran on; V(suspended), it was stopped.
           type: str
         created:
           description: When it was made, in seconds since 1970.

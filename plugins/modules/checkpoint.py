@@ -211,7 +211,7 @@ checkpoints:
       type: str
       sample: /apiary/.checkpoints/web1/before-upgrade
     kind:
-      description: V(checkpoint), the guest ran on; V(suspend), it was stopped.
+      description: V(checkpoint), the guest ran on; V(suspended), it was stopped.
       returned: unless O(state=absent)
       type: str
       sample: checkpoint

@@ -21,8 +21,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.man
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 
 _CHUNK = 1 << 20
-_STRUCTS = "structs"
-_DEVICES = "devices"
+#: What the state in .kern is of: the kernel's, by the words of two releases, and the devices'.
+_STATES = ("structs", "kern_structs", "devices")
 _BASIC = "basic metadata"
 
 #: The metadata, read as JSON.
@@ -50,7 +50,7 @@ def wrong_with(meta: Meta, found: Mapping[str, int], guest: str, memory: int, cp
     try:
         basic = meta[_BASIC]
         facts = (str(basic["vmname"]), int(basic["memsize"]), int(basic["ncpus"]))
-        states = [*meta[_STRUCTS], *meta.get(_DEVICES, ())]
+        states = [one for key in _STATES for one in meta.get(key, ())]
         end = max((int(one["file_offset"]) + int(one["size"]) for one in states), default=0)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"bhyve's metadata are not what they should be ({error!r})"

@@ -15,7 +15,7 @@ SCHEMA = "1"
 NAME = "manifest"
 
 CHECKPOINT = "checkpoint"
-SUSPEND = "suspend"
+SUSPEND = "suspended"
 
 #: The files that bhyve writes (usr.sbin/bhyve/snapshot.c): memory, what the kernel knows, and what is where in that.
 RAM = "ram"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Dict, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Checkpoints
@@ -19,7 +19,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 #: bhyve's own limit for the path of a file with its extension (`.kern`, `.meta`), without a word beyond it.
 LONGEST = 95
 
-_DEVICE = re.compile(r"pci\.(?P<address>\d+\.\d+\.\d+)\.device")
+_DEVICE = re.compile(r"(?P<place>pci\.\d+\.\d+\.\d+)\.device|(?P<tpm>tpm)\.type")
 
 
 def check_host(checkpoints: Optional[Checkpoints]) -> Checkpoints:
@@ -40,7 +40,7 @@ def check_host(checkpoints: Optional[Checkpoints]) -> Checkpoints:
 
 
 def devices_of(conf: Mapping[str, str], arguments: str) -> Dict[str, str]:
-    """The PCI devices that a guest runs with, by address: of its configuration, and of bhyve's words beyond it."""
+    """The devices that a guest runs with, by place: of its configuration, and of bhyve's words beyond it."""
     keys = dict(conf)
     try:
         words = shlex.split(arguments)
@@ -51,16 +51,23 @@ def devices_of(conf: Mapping[str, str], arguments: str) -> Dict[str, str]:
         if option == "-o" and equals:
             keys[key] = value
     matches = ((_DEVICE.fullmatch(key), value) for key, value in keys.items())
-    return {match["address"]: value for match, value in matches if match is not None}
+    return {match["place"] or match["tpm"]: value for match, value in matches if match is not None}
 
 
 def check_devices(devices: Mapping[str, str], checkpoints: Checkpoints, where: str) -> None:
     """BadInput, which names them, when bhyve cannot save some of these devices."""
-    lost = [f"{name} (pci.{address})" for address, name in devices.items() if name not in checkpoints.devices]
+    lost: List[str] = []
+    seen: List[str] = []
+    for place, name in devices.items():
+        if name not in checkpoints.devices or place == "tpm":
+            lost.append(f"{name} ({place})")
+        elif name in seen and not checkpoints.several:
+            lost.append(f"a second {name} ({place})")
+        seen.append(name)
     if lost:
         raise BadInput(
-            f"{where}this host's bhyve cannot save {', '.join(lost)}, and would leave it out without a word; it saves "
-            f"{', '.join(sorted(checkpoints.devices))}"
+            f"{where}this host's bhyve cannot save {', '.join(lost)}, and would leave it out without a word; what it "
+            f"saves is: {', '.join(sorted(checkpoints.devices))}{'' if checkpoints.several else ', one of each'}"
         )
 
 

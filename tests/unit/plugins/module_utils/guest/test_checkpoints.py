@@ -181,6 +181,7 @@ META: Dict[str, Any] = {
         ({}, {}, ""),
         ({"basic metadata": {}}, {}, "metadata are not what they should be"),
         ({"structs": 3}, {}, "metadata are not what they should be"),
+        ({"structs": [], "kern_structs": [{"device": "vm", "size": 400, "file_offset": 0}]}, {}, "ends at 400"),
         ({"basic metadata": {**META["basic metadata"], "vmname": "db1"}}, {}, "name guest db1"),
         ({"basic metadata": {**META["basic metadata"], "ncpus": 2}}, {}, "2 CPUs"),
         ({}, {"ram": 1 << 20}, "ram has 1048576 bytes, and the guest's memory is 67108864"),
@@ -234,8 +235,27 @@ def test_a_device_that_went_is_named_and_a_guest_without_a_generation_fits_nothi
 def test_the_devices_that_a_guest_runs_with() -> None:
     conf = {"pci.0.4.0.device": "virtio-blk", "pci.0.4.0.path": "/d", "pci.0.31.0.device": "lpc"}
     words = "'-o' 'pci.0.7.0.device=ahci' '-o' 'pci.0.7.0.path=/iso'"
-    assert support.devices_of(conf, words) == {"0.4.0": "virtio-blk", "0.31.0": "lpc", "0.7.0": "ahci"}
+    found = support.devices_of({**conf, "tpm.type": "passthru", "tpm.path": "/dev/tpm0"}, words)
+    assert found == {"pci.0.4.0": "virtio-blk", "pci.0.31.0": "lpc", "pci.0.7.0": "ahci", "tpm": "passthru"}
     assert support.devices_of({}, "'broken") == {}
+
+
+@pytest.mark.parametrize(
+    ("devices", "several", "text"),
+    [
+        ({"pci.0.4.0": "virtio-blk", "pci.0.5.0": "virtio-blk"}, True, ""),
+        ({"pci.0.4.0": "virtio-blk", "pci.0.5.0": "virtio-blk"}, False, r"a second virtio-blk \(pci.0.5.0\)"),
+        ({"pci.0.4.0": "nvme"}, True, r"cannot save nvme \(pci.0.4.0\), and would leave it out"),
+        ({"tpm": "passthru"}, True, r"passthru \(tpm\)"),
+    ],
+)
+def test_devices_that_bhyve_leaves_out(devices: Dict[str, str], several: bool, text: str) -> None:
+    able = Checkpoints((), DEVICES, several)
+    if not text:
+        support.check_devices(devices, able, "")
+        return
+    with pytest.raises(BadInput, match=text):
+        support.check_devices(devices, able, "")
 
 
 @pytest.mark.parametrize(
@@ -319,16 +339,16 @@ def test_suspending_takes_the_snapshot_afterwards(web1: Fleet) -> None:
         f"suspend to checkpoint {TOP}/a",
         f"take snapshot {WEB1}@checkpoint-a of the disks",
     ]
-    assert element.after == {"state": "suspended", "checkpoints": {"a": "suspend, disks in @checkpoint-a"}}
+    assert element.after == {"state": "suspended", "checkpoints": {"a": "suspended, disks in @checkpoint-a"}}
 
 
 def test_a_guest_that_is_suspended_already(fleet: Fleet) -> None:
     running(fleet, active=False)
-    mine = there(fleet, "a", kind="suspend")
+    mine = there(fleet, "a", kind="suspended")
     [element] = plan(known(fleet, mine, resume="a"), Wanted("web1", "a", "suspended"))
     assert element.describe() == []
     # A task that broke off before the snapshot: one of that name is of another moment.
-    bare = there(fleet, "a", kind="suspend", snapshot=False)
+    bare = there(fleet, "a", kind="suspended", snapshot=False)
     host = known(fleet, bare, resume="a", storage=storage_of(points("checkpoint-a", 1)))
     [element] = plan(host, Wanted("web1", "a", "suspended"))
     assert element.describe() == [f"take snapshot {WEB1}@checkpoint-a of the disks"]
@@ -338,7 +358,7 @@ def test_a_guest_that_is_suspended_already(fleet: Fleet) -> None:
 
 
 def test_one_that_the_guest_was_resumed_from_gives_way(web1: Fleet) -> None:
-    used = there(web1, "a", kind="suspend", used=True)
+    used = there(web1, "a", kind="suspended", used=True)
     [element] = plan(known(web1, used), Wanted("web1", "a", "suspended"))
     assert element.describe()[:2] == [
         f"remove checkpoint {TOP}/a and {WEB1}@checkpoint-a",
@@ -346,7 +366,7 @@ def test_one_that_the_guest_was_resumed_from_gives_way(web1: Fleet) -> None:
     ]
     with pytest.raises(BadInput, match="being resumed from it at this moment"):
         plan(known(web1, used, resuming="a"), Wanted("web1", "a", "suspended"))
-    for other in (there(web1, "a", kind="suspend"), there(web1, "a", used=True)):
+    for other in (there(web1, "a", kind="suspended"), there(web1, "a", used=True)):
         with pytest.raises(BadInput, match="is there already and holds another moment"):
             plan(known(web1, other), Wanted("web1", "a", "suspended"))
 
@@ -404,7 +424,7 @@ def test_a_suspended_guest_without_its_checkpoint_is_stopped(fleet: Fleet) -> No
     running(fleet, active=False)
     seen = replace(fleet.observed.guest("web1"), suspended="a", checkpoints=("a",))
     fleet.observed = replace(fleet.observed, guests={"web1": seen})
-    [element] = plan(known(fleet, there(fleet, "a", kind="suspend"), resume="a"), Wanted("web1", "a", "absent"))
+    [element] = plan(known(fleet, there(fleet, "a", kind="suspended"), resume="a"), Wanted("web1", "a", "absent"))
     assert (element.before["state"], element.after["state"]) == ("suspended", "stopped")
 
 
@@ -433,7 +453,7 @@ def restore(host: Known, *, stopped: bool = False, **more: Any) -> Element:
         ({}, {}, {}, "the guest runs; stop it first, or give restart: if_needed"),
         ({"snapshot": False}, {}, {"restart": True}, "made without its disks, which have moved on .* force: true"),
         (
-            {"snapshot": False, "kind": "suspend", "used": True},
+            {"snapshot": False, "kind": "suspended", "used": True},
             {},
             {"restart": True},
             "it is void: the guest",
@@ -466,7 +486,7 @@ def test_a_checkpoint_that_is_not_there(web1: Fleet) -> None:
 
 def test_memory_over_other_disks_if_told_so(fleet: Fleet) -> None:
     running(fleet, active=False)
-    for change in ({"snapshot": False}, {"snapshot": False, "kind": "suspend", "used": True}):
+    for change in ({"snapshot": False}, {"snapshot": False, "kind": "suspended", "used": True}):
         element = restore(known(fleet, there(fleet, "a", **change)), force=True)
         assert element.describe() == [f"let the next boot resume from {TOP}/a", "start"]
     gone = known(fleet, there(fleet, "a"), storage=Storage({WEB1: dataset(WEB1)}))
@@ -475,7 +495,7 @@ def test_memory_over_other_disks_if_told_so(fleet: Fleet) -> None:
 
 def test_a_suspended_guest_goes_on_without_force(fleet: Fleet) -> None:
     running(fleet, active=False)
-    mine = there(fleet, "a", kind="suspend", snapshot=False)
+    mine = there(fleet, "a", kind="suspended", snapshot=False)
     assert restore(known(fleet, mine, resume="a")).describe() == ["start"]
     other = known(fleet, there(fleet, "a"), resume="b")
     with pytest.raises(BadInput, match="is suspended to checkpoint b, whose memory would be worth nothing"):
@@ -493,7 +513,7 @@ def test_a_guest_that_runs_is_powered_off_if_told_so(web1: Fleet) -> None:
 
 def test_what_is_told_of_checkpoints(web1: Fleet) -> None:
     other = replace(MACHINE, cpu="x")
-    void = there(web1, "c", 3, kind="suspend", snapshot=False, used=True)
+    void = there(web1, "c", 3, kind="suspended", snapshot=False, used=True)
     host = known(web1, there(web1, "a", 1), there(web1, "b", 2, machine=other), void, resume="b", broken={"d": "why"})
     gone = Storage({WEB1: dataset(WEB1)}, tuple(point for point in host.storage.points if point.name == "checkpoint-b"))
     told = {one["name"]: one for one in listed(host.of("web1"), web1.observed, gone, MACHINE)}
