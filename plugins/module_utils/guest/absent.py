@@ -34,7 +34,7 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
         steps += _destroy(one, observed)
     elif one.seen.exists:
         steps += _forget(one, observed)
-    if one.seen.checkpoints and _leaves_nothing(one, steps, observed):
+    if one.seen.keeps_checkpoints and _leaves_nothing(one, steps, observed):
         paths = (observed.conf.layout.checkpoints(one.name),)
         steps.append(changes.Remove(one.name, "checkpoints", paths))
     if one.seen.ran:

@@ -165,6 +165,7 @@ def _checkpoints(host: Host, conf: HostConf, guest: str) -> Dict[str, Any]:
     suspended = host.readlink(f"{directory}/{RESUME}") if RESUME in entries else None
     return {
         "checkpoints": tuple(name for name in entries if name not in (RESUME, RESUMING)),
+        "keeps_checkpoints": True,
         "suspended": suspended or "",
     }
 

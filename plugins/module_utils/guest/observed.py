@@ -106,6 +106,8 @@ class ObservedGuest:
     rollback: str = ""
     #: What is among its checkpoints, whole or left by a task that broke off.
     checkpoints: Tuple[str, ...] = ()
+    #: Whether there is a directory for them.
+    keeps_checkpoints: bool = False
     #: The checkpoint that its next boot resumes from, '' if it is an ordinary one.
     suspended: str = ""
     error: Optional[ApiaryError] = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Sequence
+from typing import Container, Dict, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
@@ -49,6 +49,13 @@ def suspend(host: Host, checkpoint: str, names: Sequence[str]) -> Answer:
     except ApiaryError as error:
         return _none(names, error)
     return _answer(result, names, "suspend", ("suspended",))
+
+
+def stop_all(host: Host, names: Sequence[str], forced: Container[str]) -> Answer:
+    """Stop guests; those that are ``forced`` are powered off, the others are asked first."""
+    answer = stop(host, [name for name in names if name in forced], force=True)
+    others = stop(host, [name for name in names if name not in forced])
+    return Answer({**answer.said, **others.said}, {**answer.failed, **others.failed})
 
 
 def stop(host: Host, names: Sequence[str], force: bool = False) -> Answer:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, replace
 
@@ -64,6 +65,7 @@ class TakeCheckpoint(Change):
         except BaseException:
             with contextlib.suppress(ApiaryError):
                 host.rmtree(self.job.directory)
+                _tidy(host, os.path.dirname(self.directory))
             raise
 
     def _complete(self, host: Host) -> None:
