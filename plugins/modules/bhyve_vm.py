@@ -117,6 +117,11 @@ EXAMPLES = r"""
         nics: [{name: lan, switch: bridge0}]
         boot: {autostart: true, order: 20, after: [db1]}
 
+- name: When the host shuts down its memory is saved, when it boots again it goes on where it was
+  apiary.bhyve.bhyve_vm:
+    name: build1
+    boot: {shutdown: suspend}
+
 - name: The guest has more memory, now
   apiary.bhyve.bhyve_vm:
     name: web1

@@ -49,6 +49,7 @@ DEFAULTS: Dict[str, str] = {
     "ready_address": "",
     "ready_tcp": "",
     "ready_timeout": "5",
+    "shutdown": "stop",
 }
 
 
@@ -111,6 +112,9 @@ class Box:
     def stop(self, *options: str) -> str:
         return self.hive.apiary("stop", *options, self.name).stdout.strip()
 
+    def suspend(self, *options: str) -> str:
+        return self.hive.apiary("suspend", *options, self.name).stdout.strip()
+
     def status(self) -> Dict[str, str]:
         """The status file; empty when there is none."""
         text = self.hive.run_file(self.name, "status")
@@ -144,8 +148,8 @@ class Hive:
         self.uuid = host.run(["sysctl", "-n", "kern.hostuuid"], check=True).stdout.strip()
         self.boxes: List[Box] = []
 
-    def install(self) -> None:
-        """What the role bhyve_host leaves on a host."""
+    def install(self, checkpoints: bool = False) -> None:
+        """What the role bhyve_host leaves on a host, which may be one that can make checkpoints."""
         for source, path, mode in (
             ("apiary", "/usr/local/libexec/apiary", 0o755),
             ("apiary.subr", "/usr/local/libexec/apiary.subr", 0o644),
@@ -157,11 +161,23 @@ class Hive:
             ("apiary.newsyslog", "/usr/local/etc/newsyslog.conf.d/apiary.conf", 0o644),
         ):
             self.host.write(path, (FILES / source).read_bytes(), mode)
-        self.host.write("/usr/local/etc/apiary.conf", "apiary_root='/apiary'\napiary_dataset=''\n")
+        self.conf(missing="" if checkpoints else "kernel bhyve bhyvectl")
         self.host.write(FIRMWARE, b"\0" * 4096)
         self.host.write(BOOTABLE, b"\0" * 510 + b"\x55\xaa")
         Path(self.host.directory, "disk", "guests.json").write_text('{"guest": "light"}')
         self.sh("mkdir -p /apiary /var/log/apiary")
+
+    def conf(self, missing: str = "", several: str = "YES") -> None:
+        """apiary.conf, with what is known of checkpoints."""
+        values = {
+            "apiary_root": "/apiary",
+            "apiary_dataset": "",
+            "apiary_checkpoint_missing": missing,
+            "apiary_checkpoint_devices": "" if missing else "hostbridge lpc virtio-blk virtio-net ahci",
+            "apiary_checkpoint_several": several,
+        }
+        text = "".join(f"{key}={_quote(value)}\n" for key, value in values.items())
+        self.host.write("/usr/local/etc/apiary.conf", text)
 
     def box(self, name: str) -> Box:
         made = Box(self, name)
@@ -214,7 +230,8 @@ class Hive:
                 if box.name in title and not title.startswith(("ps ", "/bin/sh -c")):
                     self.kill(pid)
             self.sh(f"bhyvectl --vm={box.name} --destroy", check=False)
-            self.sh(f"rm -rf {box.dir} /var/run/apiary/{box.name} /var/log/apiary/{box.name}.log*")
+            gone = f"{box.dir} /apiary/.checkpoints/{box.name} /var/run/apiary/{box.name}"
+            self.sh(f"rm -rf {gone} /var/log/apiary/{box.name}.log*")
             for memory in ("disk", "kernel"):  # how it behaves, what it saw
                 Path(self.host.directory, memory, "guests", f"{box.name}.json").unlink(missing_ok=True)
         self.boxes.clear()

@@ -12,6 +12,9 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import Gue
 
 #: Seconds that a guest may take beyond its stop_timeout: force-poweroff, and SIGKILL after it.
 FORCED = 35
+#: Seconds that bhyve may take to save a guest, and bytes of memory for one more (apiary.checkpoint).
+SAVING = 120
+SAVED_IN_A_SECOND = 8 << 20
 
 
 def circle(start: str, guests: Mapping[str, Guest]) -> Optional[List[str]]:
@@ -40,8 +43,14 @@ def shutdown_seconds(guests: Mapping[str, Guest]) -> int:
     waves: Dict[Tuple[int, int], int] = {}
     for name, guest in guests.items():
         wave = (guest.boot.order, depths[name])
-        waves[wave] = max(waves.get(wave, 0), guest.stop_timeout + FORCED)
+        waves[wave] = max(waves.get(wave, 0), _seconds(guest))
     return sum(waves.values())
+
+
+def _seconds(guest: Guest) -> int:
+    # A guest that cannot be suspended is stopped.
+    saving = SAVING + guest.memory // SAVED_IN_A_SECOND if guest.boot.shutdown == "suspend" else 0
+    return saving + guest.stop_timeout + FORCED
 
 
 def _depth(name: str, guests: Mapping[str, Guest], depths: Dict[str, int], above: Set[str]) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import pytest
@@ -173,6 +174,8 @@ def test_a_shutdown_takes_as_long_as_its_waves(fleet: Any) -> None:
     }
     assert shutdown_seconds(guests) == (100 + FORCED) + (30 + FORCED) + (5 + FORCED)
     assert shutdown_seconds({}) == 0
+    saved = replace(guests["d"], boot=replace(guests["d"].boot, shutdown="suspend"))
+    assert shutdown_seconds({"d": saved}) == (120 + 128) + (5 + FORCED)
 
 
 @pytest.mark.parametrize(
