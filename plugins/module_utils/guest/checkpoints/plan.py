@@ -204,9 +204,10 @@ class Planner:
         wanted = element.wanted
         if wanted.keep is None:
             return
-        others = [name for name in mine.there if name != wanted.name and name in summary]
+        made = [name for name in summary if name not in mine.names and not name.startswith(PARTIAL)]
+        others = [name for name in (*mine.there, *made) if name != wanted.name and name in summary]
         doomed = others[: max(len(others) - (wanted.keep - 1), 0)]
-        doomed = [name for name in doomed if name not in (mine.resume, mine.resuming)]
+        doomed = [name for name in doomed if name in mine.there and name not in (mine.resume, mine.resuming)]
         reasons = {name: self._kept(wanted.vm, name) for name in doomed}
         pruned = [name for name in doomed if not reasons[name]]
         left = {name: reason for name, reason in reasons.items() if reason}

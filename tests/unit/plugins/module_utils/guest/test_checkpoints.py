@@ -394,6 +394,13 @@ def test_the_oldest_go(web1: Fleet, keep: int, pruned: List[str]) -> None:
     assert "a" not in element.entry["pruned"]
 
 
+def test_what_the_task_makes_counts_as_well(web1: Fleet) -> None:
+    host = known(web1, there(web1, "a", 1), there(web1, "b", 2))
+    elements = plan(host, Wanted("web1", "c", disks=False), Wanted("web1", "d", keep=3))
+    assert elements[1].entry["pruned"] == ["a"]
+    assert [*elements[1].after["checkpoints"]] == ["b", "c", "d"]
+
+
 def test_what_cannot_go_is_named(web1: Fleet) -> None:
     snapshots = storage_of(points("checkpoint-a", 1, clones=("zroot/c",)), points("checkpoint-b", 2, holds=1))
     host = known(web1, there(web1, "a", 1), there(web1, "b", 2), storage=snapshots)
