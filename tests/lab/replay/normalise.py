@@ -61,6 +61,7 @@ _RULES: Tuple[Tuple[Pattern[str], str], ...] = tuple(
         # how fast this machine is
         (r"(bytes transferred in) [\d.]+ secs \(\d+ bytes/sec\)", r"\1 TIME"),
         (r"^(real|user|sys) \d+\.\d\d$", r"\1 TIME"),
+        (r"(tiny guest: tick) \d+", r"\1 COUNT"),
         # names made up by mktemp
         (r"(failed on /nosuch/t\.)\w{6}", r"\1NAME"),
         # what the shell's builtins say of themselves: dash has its own name in front
