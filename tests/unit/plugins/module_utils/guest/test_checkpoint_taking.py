@@ -45,6 +45,7 @@ class Bhyve(Host):
         self.snapshots: List[str] = []
         self.saves: Callable[[int], None] = self.begin
         self.goes_on: Callable[[], None] = self.end
+        self.log = Path(job.directory).parent.parent / "web1.log"
         self.at_snapshot: Callable[[], None] = lambda: None
 
     def write_meta(self, text: str) -> None:
@@ -158,7 +159,7 @@ def refuse() -> None:
 def complain(bhyve: Bhyve) -> Callable[[int], None]:
     def saves(number: int) -> None:
         bhyve.begin(number)
-        log = Path(taking.guest_log("web1"))
+        log = bhyve.log
         log.write_text("pci_snapshot: no such name: fbuf\nFailed to snapshot device state.\n", encoding="ascii")
 
     return saves

@@ -24,6 +24,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.opt
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.plan import Element, Planner
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.restore import plan_restores
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.state import Checkpoint, GuestCheckpoints
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.steps import SnapshotDisks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Point, Storage
@@ -352,7 +353,8 @@ def test_a_guest_that_is_suspended_already(fleet: Fleet) -> None:
     host = known(fleet, bare, resume="a", storage=storage_of(points("checkpoint-a", 1)))
     [element] = plan(host, Wanted("web1", "a", "suspended"))
     assert element.describe() == [f"take snapshot {WEB1}@checkpoint-a of the disks"]
-    assert element.changes[0].old is True
+    [change] = element.changes
+    assert isinstance(change, SnapshotDisks) and change.old
     with pytest.raises(BadInput, match="is suspended already, to checkpoint a"):
         plan(known(fleet, mine, resume="a"), Wanted("web1", "b", "suspended"))
 
