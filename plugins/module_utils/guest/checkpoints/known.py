@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints import files
@@ -72,11 +72,6 @@ def read_known(host: Host, wanted: Sequence[Wanted], observed: Observed) -> Know
         live={name: _live(host, layout, name) for name in guests},
         free=free_space(_existing(host, (layout.all_checkpoints, layout.root))),
     )
-
-
-def read_all(host: Host, layout: Layout, guests: Iterable[str]) -> Dict[str, GuestCheckpoints]:
-    """The checkpoints of guests, without a command."""
-    return {name: read_checkpoints(host, layout, name) for name in guests}
 
 
 def read_machine(host: Host) -> Machine:

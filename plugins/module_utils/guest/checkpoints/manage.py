@@ -118,7 +118,8 @@ def _apply(host: Host, element: Element, changes: Sequence[Change], outcome: Out
     """Make an element's changes unless its guest has failed before."""
     guest = element.wanted.vm
     if guest in outcome.failed:
-        outcome.skipped.setdefault(guest, []).extend(change.describe() for change in changes)
+        skipped = outcome.skipped.setdefault(guest, [])
+        skipped += [step for step in (change.describe() for change in changes) if step not in skipped]
         return
     made = Plan(list(changes)).apply(host)
     element.done += made.done.get(guest, [])

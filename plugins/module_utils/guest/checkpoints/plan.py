@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config
@@ -392,8 +392,3 @@ def guest_of(name: str, known: Known, needed: bool) -> ObservedGuest:
 def written_outside(guest: Guest) -> List[str]:
     """The guest's disks that it writes to and that are somewhere else, so that no snapshot of ours has them."""
     return [disk.name for disk in guest.attached if disk.backing == PATH and not (disk.ro or disk.is_cd)]
-
-
-def removed(changes: Sequence[Change]) -> Tuple[str, ...]:
-    """The checkpoints that these steps remove."""
-    return tuple(change.name for change in changes if isinstance(change, RemoveCheckpoint))

@@ -13,6 +13,7 @@ and all begins anew. Whatever happens in between, bhyve goes on, even if this pr
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -43,7 +44,7 @@ _STALL = 1.0
 _POLL_FIRST = 0.001
 _POLL = 0.02
 #: What bhyve says in the guest's log when it could not do it, which nothing else tells.
-_COMPLAINT = re.compile(r"^(?:Failed to|Could not|Unable to perform)\b.*$", re.MULTILINE)
+_COMPLAINT = re.compile(r"^(?:Failed to|Could not|Unable to perform|Filename exceeds)\b.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def take(host: Host, job: Job) -> None:
     """
     for _attempt in range(_ATTEMPTS):
         host.rmtree(job.directory)
-        host.mkdir(job.directory, 0o700, parents=True)
+        _make_directory(host, job.directory)
         log = _Log(host, job.guest)
         if not job.dataset:
             _request(host, job)
@@ -88,6 +89,13 @@ def take(host: Host, job: Job) -> None:
         "disks would not have been of the same moment; the guest runs on. Without its disks it can be "
         "saved (disks: false)"
     )
+
+
+def _make_directory(host: Host, directory: str) -> None:
+    """Make a guest's new directory, and what is above it: nobody else is to read what was in memory."""
+    top = os.path.dirname(directory)
+    for path in (os.path.dirname(top), top, directory):
+        host.mkdir(path, 0o700)
 
 
 def _with_disks(host: Host, job: Job, log: _Log) -> bool:
