@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from contextlib import suppress
-from typing import List, NamedTuple, NoReturn, Optional, Protocol
+from typing import List, NamedTuple, NoReturn, Optional, Protocol, Tuple
 
 from .. import paths, vmm
 from ..commands.bhyve import snapshot
@@ -163,8 +163,7 @@ class Checkpoints:
             _fail("Could not write guest memory to file", error)
         print("\r")
         self._write_kernel(kernel_fd)
-        saved = self._write_devices(kernel_fd)
-        extra = self.guest.write_state(kernel_fd)
+        saved, extra = self._write_devices(kernel_fd)
         with suppress(OSError):  # nobody looks at what fclose(3) returns
             _write_all(meta_fd, snapshot.metadata(machine, saved, extra).encode())
         if request.suspend:
@@ -195,7 +194,8 @@ class Checkpoints:
                 say(f"Failed to write all snapshotted data.: {strerror(error.errno or 0)}")
                 _fail("Failed to snapshot vm kernel data.")
 
-    def _write_devices(self, fd: int) -> List[snapshot.Device]:
+    def _write_devices(self, fd: int) -> Tuple[List[snapshot.Device], int]:
+        """What was saved of the devices, and how much the guest has added."""
         end = "\r" if snapshot.by_table(self.machine) else ""
         saved: List[snapshot.Device] = []
         drivers = self.guest.drivers()
@@ -209,13 +209,13 @@ class Checkpoints:
                     _fail("Failed to snapshot device state.")
                 _write_all(fd, bytes(device.size))
                 saved.append(device)
+            return saved, self.guest.write_state(fd)
         except snapshot.Unsupported as refused:
             say(f"Failed to snapshot {refused}; ret={_EOPNOTSUPP}")
             _fail("Failed to snapshot device state.")
         except OSError as error:
             say(f"Failed to write all snapshotted data.: {strerror(error.errno or 0)}")
             _fail("Failed to snapshot device state.")
-        return saved
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -32,6 +32,8 @@ from .loop import Loop
 
 #: What the guest's memory counts in a second.
 _COUNTS = 10
+#: What only a guest that runs can do.
+_OWN = ("do", "write", "check", "look", "call", "hear", "keep", "recall")
 _BANNER = b"RFB 003.008\n"
 _HALTED = "\nThe operating system has halted.\nPlease press any key to reboot.\n\n"
 _COMMANDS = {"reboot": "reset", "poweroff": "poweroff", "shutdown -p now": "poweroff", "shutdown -r now": "reset"}
@@ -126,7 +128,7 @@ class LightGuest:
         self.loop.after(seconds, lambda: self.happen(what))
 
     def happen(self, what: str) -> None:
-        del self.due[what]
+        self.due.pop(what, None)
         verb, _unused, rest = what.partition(":")
         if verb == "acpi":
             self.acpi_on()
@@ -242,6 +244,8 @@ class LightGuest:
     def told(self) -> None:
         for line in self.control.lines():
             verb, _unused, rest = line.partition(" ")
+            if self.saved == {} and verb in _OWN:
+                continue  # a guest that does nothing
             if verb == "do":
                 self.do(rest)
             elif verb in ("write", "check", "look"):
@@ -294,7 +298,7 @@ class LightGuest:
             connection.sendall(_BANNER)
         except OSError:
             self.leave(connection)
-        if first and screen.wait and not self.loop.timers and not self.report.values["up"]:
+        if first and screen.wait and self.saved is None and not self.loop.timers and not self.report.values["up"]:
             self.boot()
 
     def hear(self, connection: socket.socket) -> None:

@@ -174,15 +174,16 @@ class QemuGuest:
         self.ask("migrate-set-parameters", {"max-bandwidth": _FAST})
         self.ask("migrate", {"uri": "fd:state"})
         size = 0
-        with ours:
-            while True:
-                data = ours.recv(_MIB)
-                if not data:
-                    break
-                size += len(data)
-                _write(fd, data)
-        self._await("query-migrate", ("none", "setup", "active", "device"))
-        return size
+        try:
+            with ours:
+                while True:
+                    data = ours.recv(_MIB)
+                    if not data:
+                        return size
+                    size += len(data)
+                    _write(fd, data)
+        finally:
+            self._await("query-migrate", ("none", "setup", "active", "device"))
 
     def _await(self, question: str, passing: Sequence[str]) -> None:
         """Until the status that QEMU tells is none of these."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import Callable, Iterator, List, Optional
 
 import pytest
+from standin import paths, vmm
+from standin.commands.bhyvectl import control
 from standin.guests.control import Guest
 from standin.host import StandinHost
 from standin.settings import Settings
@@ -286,6 +290,50 @@ def test_a_memory_that_is_none_runs_and_does_nothing(saved: StandinHost) -> None
     run = Run(saved, "/ck/a")
     seen = run.guest.wait(lambda found: found["pid"] and not found["ended"] and not found["up"])
     assert (seen["restores"] > 0, run.process.poll()) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("osreldate", "status", "sent", "folders"),
+    [(1400063, 64, "sub/name", 0), (1403000, 64, "name", 1), (1500068, 0, "name", 1)],
+)
+def test_what_bhyvectl_asks_for(
+    osreldate: int, status: int, sent: str, folders: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hardware = vmm.Hardware(osreldate, "amd64", 4, 16 << 30, True, ("kernel", "bhyve", "bhyvectl"), True)
+    monkeypatch.setattr(vmm, "hardware", lambda: hardware)
+    monkeypatch.setattr(vmm, "get", lambda name: {"active": [0]})
+    monkeypatch.setattr(paths, "root", lambda path: f"{tmp_path}/{os.path.basename(path)}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "web1"))
+        listener.listen()
+        assert control.run(["--vm=web1", "--suspend", "sub/name"]) == status
+        with listener.accept()[0] as connection:
+            message, found, _flags, _address = socket.recv_fds(connection, 4096, 4)
+    for fd in found:
+        assert os.path.samestat(os.fstat(fd), os.stat(tmp_path / "sub"))
+        os.close(fd)
+    assert json.loads(message) == {"cmd": "checkpoint", "filename": sent, "suspend": True}
+    assert len(found) == folders
+
+
+def test_no_space_ends_the_checkpoint_and_not_the_guest(clean: StandinHost) -> None:
+    run = Run(clean)
+    guest = run.ready()
+    small = ["/.linux/usr/bin/mount", "-t", "tmpfs", "-o", "size=20m", "small", "/ck"]
+    assert clean.run(small).returncode == 0
+    try:
+        clean.sh("bhyvectl --vm=web1 --suspend=/ck/a")
+        guest.keep("goes on")
+        assert clean.read("/ck/a.meta") == ""
+    finally:
+        clean.run(["/.linux/usr/bin/umount", "/ck"], check=True)
+    clean.sh("pkill -KILL -x bhyve")
+    assert run.errors() == (
+        "Failed to write in file: No space left on device\nvm_snapshot_mem: Could not write lowmem\n"
+        "Could not write guest memory to file: No space left on device\n"
+    )
 
 
 def test_each_part_may_lack_support(host: StandinHost, clean: StandinHost) -> None:

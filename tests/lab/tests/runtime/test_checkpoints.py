@@ -47,7 +47,7 @@ def hive(saving_host: Hive) -> Iterator[Hive]:
 
 def running(hive: Hive, **rc: str) -> Box:
     """web1, with a word in its memory."""
-    box = hive.box("web1").configure(keys=DISK, **rc)
+    box = hive.box("web1").configure(keys=DISK, policies=rc)
     assert box.start() == "web1: running"
     box.guest.wait_booted()
     box.guest.keep("bees")
