@@ -9,37 +9,27 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from faults import Sweep, sample, tried
-from guests import snapshots, sums, tiny, write
+from guests import snapshots, sums, write
 from harness import Modules
+from saved import NONE, TOP, gone, ready
 from standin.guests.control import Guest
 from standin.host import StandinHost
 
-DISKS: List[Dict[str, Any]] = [
-    {"name": "root", "size": "16M", "controller": "virtio-blk"},
-    {"name": "data", "size": "8M", "backing": "sparse-zvol", "controller": "virtio-blk"},
-    {"name": "logs", "size": "4M", "backing": "sparse-file", "controller": "virtio-blk"},
-]
-TOP = "/apiary/.checkpoints/web1"
-GONE = {"vm": "web1", "name": "all", "state": "absent"}
 BACK = {"vm": "web1", "name": "a", "state": "restored", "restart": "if_needed"}
 
 
 @pytest.fixture(scope="module")
-def modules(saving_host: StandinHost) -> Modules:
-    return Modules(saving_host)
+def modules(saving_host: StandinHost) -> Iterator[Modules]:
+    made = Modules(saving_host)
+    yield made
+    gone(made)
 
 
 @pytest.fixture
-def web1(saving_host: StandinHost, modules: Modules) -> Iterator[Guest]:
+def web1(modules: Modules) -> Guest:
     """A guest that runs and has a word in its memory, and a pattern on its disks."""
-    guest = Guest(saving_host.directory, "web1")
-    guest.behave(guest="light", save=0.2, acpi_after=0.05)
-    modules.good("bhyve_vm", tiny("web1", disks=DISKS, state="started"))
-    write(saving_host, "old")
-    guest.keep("old")
-    yield guest
-    saving_host.set_faults([])
-    modules.good("bhyve_vm", {"name": "web1", "state": "absent", "destroy": True, "force": True})
+    modules.host.set_faults([])
+    return ready(modules)
 
 
 class Checkpointing(Sweep):
@@ -76,7 +66,7 @@ class Taking(Checkpointing):
     """The checkpoint of a guest that runs on."""
 
     def begin(self) -> None:
-        self.modules.good("checkpoint", GONE)
+        self.modules.good("checkpoint", NONE)
 
     def left(self, result: Optional[Dict[str, Any]]) -> List[str]:
         if snapshots(self.host):
@@ -105,7 +95,7 @@ class Suspending(Checkpointing):
 
     def begin(self) -> None:
         self.modules.good("bhyve_vm", {"name": "web1", "state": "started"})
-        self.modules.good("checkpoint", GONE)
+        self.modules.good("checkpoint", NONE)
 
     def reached(self, _again: Dict[str, Any]) -> List[str]:
         return [] if len(snapshots(self.host)) == 3 else [f"the snapshots are {snapshots(self.host)}"]
@@ -158,7 +148,7 @@ def test_a_guest_that_cannot_be_started_again_is_not_taken_for_suspended(modules
 
 
 def test_checkpoints_and_restores_in_a_row(modules: Modules, web1: Guest) -> None:
-    for number in sample(range(20), 3):
+    for number in sample(range(20), 2):
         name = f"row-{number}"
         modules.good("checkpoint", {"vm": "web1", "name": name, "keep": 2})
         words, count = web1.recall()
