@@ -353,7 +353,6 @@ boot:
           a host that can make checkpoints. A guest that cannot be saved when it comes to that is stopped.
       type: str
       choices: [stop, suspend]
-      version_added: 0.1.0
 options:
   description:
     - Further keys of bhyve_config(5), as they are, added to those that are there; V('') removes one, V({}) all.

@@ -310,6 +310,28 @@ def test_bhyve_cannot_start_at_a_resume(hive: Hive) -> None:
     goes_on(box, count)
 
 
+def test_bhyve_cannot_restore_it(hive: Hive) -> None:
+    box, count = suspended(hive)
+    meta = f"{CHECKPOINTS}/suspended/ram.meta"
+    hive.sh(f"cp -p {meta} /kept.meta && sed -i '' -e 's/virtio-blk@/virtio-blx@/' {meta}")  # of the same size
+    answer = box.start()
+    assert answer.startswith("web1: failed: bhyve could not start: it exited 1: "), answer
+    assert "Failed to restore PCI device state." in answer
+    assert files(hive) == ["resume", "suspended"]
+    hive.sh(f"mv /kept.meta {meta}")
+    assert box.start() == "web1: running"
+    goes_on(box, count)
+
+    # With much memory it takes bhyve longer than a second to come to that.
+    hive.sh("echo 'Failed to restore VM memory.' >> /var/log/apiary/web1.log")
+    box.guest.poweroff()
+    assert box.wait_state("failed")["message"] == (
+        "bhyve could not restore it: it exited 1: Failed to restore VM memory."
+    )
+    assert files(hive) == ["resume", "suspended"]
+    assert "used" not in files(hive, f"{CHECKPOINTS}/suspended")
+
+
 def test_without_the_link_it_boots_and_what_was_saved_is_void(hive: Hive) -> None:
     box, _count = suspended(hive)
     hive.sh(f"rm {CHECKPOINTS}/resume")
