@@ -29,7 +29,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import Point, Storage
 
-from .conftest import GIB, Fleet
+from .conftest import GIB, Fleet, request_for
 from .test_snapshots import WEB1, dataset, points, storage_of
 
 MACHINE = Machine("FreeBSD 15.0-RELEASE one", "a" * 64, "Some CPU")
@@ -539,3 +539,35 @@ def test_a_snapshot_of_one_disk_only_is_not_the_disks(fleet: Fleet) -> None:
     part = Storage({WEB1: dataset(WEB1)}, (Point(f"{WEB1}/root", "checkpoint-a", 1),))
     with pytest.raises(BadInput, match="is gone"):
         restore(known(fleet, there(fleet, "a"), storage=part))
+
+
+# what other tasks do with them
+
+
+def with_checkpoints(fleet: Fleet, **more: Any) -> None:
+    seen = replace(fleet.observed.guest("web1"), checkpoints=("a",), keeps_checkpoints=True, **more)
+    fleet.observed = replace(fleet.observed, guests={"web1": seen})
+
+
+@pytest.mark.parametrize(("destroy", "goes"), [(True, True), (False, False)])
+def test_checkpoints_go_with_the_data(fleet: Fleet, destroy: bool, goes: bool) -> None:
+    running(fleet, active=False)
+    with_checkpoints(fleet)
+    [guest] = fleet.plan(request_for(state="absent", destroy=destroy)).guests
+    assert (f"remove checkpoints {TOP}" in guest.describe()) is goes
+
+
+def test_a_new_guest_does_not_take_the_memory_of_a_former_one(fleet: Fleet) -> None:
+    with_checkpoints(fleet, suspended="a")
+    [guest] = fleet.plan(request_for(memory="1G")).guests
+    assert f"remove link to an earlier guest's memory {TOP}/resume" in guest.describe()
+
+
+def test_a_suspended_guest_is_off_and_starts(fleet: Fleet) -> None:
+    running(fleet, active=False)
+    with_checkpoints(fleet, suspended="a")
+    assert fleet.observed.guest("web1").state == "suspended"
+    [off] = fleet.plan(request_for(state="stopped")).guests
+    assert not off.changed and off.entry["state"] == "stopped" and off.entry["status"]["run_state"] == "suspended"
+    [on] = fleet.plan(request_for(state="started")).guests
+    assert on.describe() == ["start"]
