@@ -373,6 +373,13 @@ destroy:
     - With O(state=absent), destroy the guest's disks and its directory as well.
     - Refused while there are clones of its disks, unless the same task destroys those as well, which go first then.
   type: bool
+force:
+  description:
+    - Whether the guest is powered off where the task stops it, not asked to shut down first. What its system has not
+      written to its disks by then is lost.
+    - A guest that was resumed from a checkpoint (M(apiary.bhyve.checkpoint)) can be stopped in no other way until its
+      next boot, unless it shuts down by itself or has C(hooks/prestop).
+  type: bool
 exact:
   description: The lists are complete. NICs, O(passthru) and O(options) that are not listed go, such disks are detached.
   type: bool

@@ -135,6 +135,16 @@ class Host:
         except OSError as error:
             raise CommandError(what, command, 127, stderr=error.strerror or str(error), hint=hint) from error
 
+    def signal(self, pid: int, number: int) -> bool:
+        """Send a signal to a process (0: only look); whether it is there. ApiaryError when that is not allowed."""
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        except OSError as error:
+            raise ApiaryError(f"cannot send signal {number} to process {pid}: {error.strerror or error}") from error
+        return True
+
     # sockets
 
     def ask(

@@ -37,8 +37,9 @@ options:
       - V(rolled_back), the guest is what it was when the snapshot was taken. Its disks, its firmware variables and what
         was declared of it go back; its UUID, MAC addresses, PCI addresses and serials, and what the host gave it since,
         stay. Disks that the snapshot does not have stay as they are, detached.
-      - A rollback is refused while the guest runs (see O(restart)), while any process has one of the disks open, when
-        it is protected, and when something newer would be destroyed (see O(destroy_newer)).
+      - A rollback is refused while the guest runs (see O(restart)) or is suspended (M(apiary.bhyve.checkpoint)), while
+        any process has one of the disks open, when it is protected, and when something newer would be destroyed (see
+        O(destroy_newer)).
       - After a rollback that was interrupted, the guest cannot be started or changed until the same task has run again.
       - A guest to which nothing was written since the snapshot is left alone.
       - The default is V(present).

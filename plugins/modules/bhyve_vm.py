@@ -238,7 +238,7 @@ vms:
       type: dict
       contains:
         run_state:
-          description: V(running), V(starting), V(stopping), V(stopped), V(failed) or V(preserved).
+          description: V(running), V(starting), V(stopping), V(stopped), V(suspended), V(failed) or V(preserved).
           type: str
         message:
           description: Why, in the words of the runtime.

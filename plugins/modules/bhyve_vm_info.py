@@ -27,6 +27,12 @@ options:
       - Whether to tell each guest's snapshots as well. They are read with one command, whatever their number.
     type: bool
     default: false
+  checkpoints:
+    description:
+      - Whether to tell each guest's checkpoints (M(apiary.bhyve.checkpoint)) as well. Their checksums are not verified,
+        which takes as long as they are large.
+    type: bool
+    default: false
 notes:
   - RV(vms) is valid input for O(apiary.bhyve.bhyve_vm#module:vms). VNC passwords are left out, which as input keeps
     them.
@@ -63,6 +69,13 @@ EXAMPLES = r"""
     names: [web1]
     snapshots: true
   register: web1
+
+- name: All checkpoints can be restored with the guest as it is declared today
+  apiary.bhyve.bhyve_vm_info:
+    names: [web1]
+    checkpoints: true
+  register: web1
+  failed_when: web1.vms[0].checkpoints | rejectattr('fits') | list != []
 """
 
 RETURN = r"""
@@ -77,7 +90,7 @@ vms:
       type: str
       sample: web1
     state:
-      description: V(started) or V(stopped).
+      description: V(started) or V(stopped). The C(run_state) of one that will be resumed is V(suspended).
       type: str
       sample: started
     memory:
@@ -169,6 +182,54 @@ vms:
         held:
           description: Whether somebody holds it (zfs-hold(8)).
           type: bool
+    checkpoints:
+      description:
+        - Its checkpoints, oldest first; of those that cannot be read RV(ignore:name), RV(ignore:fits) and
+          RV(ignore:problem). Not part of what M(apiary.bhyve.bhyve_vm) takes.
+      type: list
+      elements: dict
+      returned: with O(checkpoints=true), for guests of ours
+      contains:
+        name:
+          description: Its name.
+          type: str
+          sample: before-upgrade
+        kind:
+          description: V(checkpoint), the guest ran on; V(suspended), it was stopped.
+          type: str
+        created:
+          description: When it was made, in seconds since 1970.
+          type: int
+          sample: 1795229131
+        size:
+          description: Bytes of what bhyve has saved.
+          type: int
+          sample: 4295053874
+        path:
+          description: Its directory.
+          type: str
+          sample: /apiary/.checkpoints/web1/before-upgrade
+        snapshot:
+          description: The snapshot of the disks of that moment, empty if there is none.
+          type: str
+          sample: zroot/apiary/web1@checkpoint-before-upgrade
+        fits:
+          description: Whether it can be restored on this host with the guest as it is declared today.
+          type: bool
+        differs:
+          description: What is other today, each with both values.
+          type: list
+          elements: str
+          sample: ["memory.size: 4G in the checkpoint, 8G today"]
+        void:
+          description: Whether the guest was resumed from it and has run on, and its disks cannot go back.
+          type: bool
+        resumes:
+          description: Whether the guest's next boot resumes from it.
+          type: bool
+        problem:
+          description: What is wrong with it, empty if nothing is.
+          type: str
 work:
   description:
     - What tasks are doing with guests at this moment that may take long, exports by M(apiary.bhyve.bhyve_export) and
@@ -207,6 +268,7 @@ from dataclasses import asdict
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.info import add_checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.given import add_sizes
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports.work import read_work
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.info import entries
@@ -223,6 +285,8 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
     add_sizes(host, vms)
     if module.params["snapshots"]:
         add_snapshots(host, observed, vms)
+    if module.params["checkpoints"]:
+        add_checkpoints(host, observed, vms)
     names = module.params["names"]
     work = [asdict(note) for note in read_work(host) if names is None or note.vm in names]
     return {"changed": False, "vms": vms, "work": work}
@@ -230,8 +294,8 @@ def body(module: AnsibleModule, host: Host) -> Dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    options = {"names": {"type": "list", "elements": "str"}, "snapshots": {"type": "bool", "default": False}}
-    run_module(options, body)
+    more = {name: {"type": "bool", "default": False} for name in ("snapshots", "checkpoints")}
+    run_module({"names": {"type": "list", "elements": "str"}, **more}, body)
 
 
 if __name__ == "__main__":

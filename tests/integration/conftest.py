@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping, Optional
 
 import pytest
-from harness import Modules, Playbooks, bring_tiny_guest
+from harness import PREPARED, Modules, Playbooks, bring_tiny_guest
 from images import Mirror
 from standin.host import StandinHost
 from standin.settings import Settings
@@ -118,6 +118,14 @@ def shared_lan_host(
 ) -> Iterator[StandinHost]:
     """The same with a network card, which is on a LAN."""
     with _copy(common, template, tmp_path_factory.mktemp("shared"), uplinks={"em0": "lan"}) as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def saving_host(common: Path, template: StandinHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinHost]:
+    """A prepared host that was built with BHYVE_SNAPSHOT, for a whole file of tests."""
+    with _copy(common, template, tmp_path_factory.mktemp("saving"), snapshot=True) as copy:
+        Modules(copy).good("bhyve_host", PREPARED)
         yield copy
 
 

@@ -29,6 +29,18 @@ COLLECTIONS = ROOT / "build" / "collections"
 ANSIBLE_BIN = Path(sys.executable).parent
 PYTHON = "/usr/local/bin/python3.11"
 PAYLOAD = "/var/tmp/payload"
+_FILES = ROOT / "roles" / "bhyve_host" / "files"
+#: What role bhyve_host asks of the module bhyve_host.
+PREPARED: Dict[str, Any] = {
+    "runtime": {
+        name: (_FILES / name).read_text()
+        for name in ("apiary", "apiary.subr", "apiary.checkpoint", "apiary.supervisor", "apiary.network")
+    },
+    "rc_script": (_FILES / "apiary.rc").read_text(),
+    "network_rc_script": (_FILES / "apiary_network.rc").read_text(),
+    "newsyslog": (_FILES / "apiary.newsyslog").read_text(),
+    "rc_variables": {"apiary_enable": True, "apiary_network_enable": True},
+}
 
 
 def tiny_guest() -> Path:

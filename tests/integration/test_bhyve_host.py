@@ -7,26 +7,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
-from harness import Modules
+from harness import PREPARED, Modules
 from standin.host import StandinHost
 from standin.settings import Settings
 
-FILES = Path(__file__).resolve().parents[2] / "roles" / "bhyve_host" / "files"
-WISH: Dict[str, Any] = {
-    "runtime": {
-        name: (FILES / name).read_text()
-        for name in ("apiary", "apiary.subr", "apiary.checkpoint", "apiary.supervisor", "apiary.network")
-    },
-    "rc_script": (FILES / "apiary.rc").read_text(),
-    "network_rc_script": (FILES / "apiary_network.rc").read_text(),
-    "newsyslog": (FILES / "apiary.newsyslog").read_text(),
-    "rc_variables": {"apiary_enable": True, "apiary_network_enable": True},
-    "loader_variables": {"pptdevs": "2/0/0"},
-}
+WISH: Dict[str, Any] = {**PREPARED, "loader_variables": {"pptdevs": "2/0/0"}}
 SYSTEM_FILES = ("/etc/rc.conf", "/etc/sysctl.conf", "/boot/loader.conf")
 
 Maker = Callable[..., StandinHost]

@@ -39,7 +39,7 @@ def all_targets() -> List[str]:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_all_targets_pass_and_nothing_is_left(bare_host: Callable[..., StandinHost], tmp_path: Path, part: int) -> None:
     tiny_guest()
-    host = bare_host(Settings("bare1", uplinks={CARD: "spare"}))
+    host = bare_host(Settings("bare1", uplinks={CARD: "spare"}, snapshot=True))
     before = everything(host)
     targets = all_targets()[part::PARTS]
     extra = {"apiary_test_targets": targets, "apiary_test_iov_device": CARD}

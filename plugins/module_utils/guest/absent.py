@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.allocations import Allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
@@ -34,6 +34,9 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
         steps += _destroy(one, observed)
     elif one.seen.exists:
         steps += _forget(one, observed)
+    if one.seen.keeps_checkpoints and _leaves_nothing(one, steps, observed):
+        paths = (observed.conf.layout.checkpoints(one.name),)
+        steps.append(changes.Remove(one.name, "checkpoints", paths))
     if one.seen.ran:
         steps.append(changes.Remove(one.name, "runtime state", (observed.conf.layout.run(one.name),)))
     if one.seen.rollback:
@@ -41,6 +44,13 @@ def plan_absent(one: Desired, observed: Observed) -> Tuple[List[Change], Dict[st
     if not observed.allocations.of(one.name).empty:
         steps.append(changes.Allocate(one.name, Allocations()))
     return steps, before_view(one.seen)
+
+
+def _leaves_nothing(one: Desired, steps: Sequence[Change], observed: Observed) -> bool:
+    """Whether the guest's data go, or went before: memory is worth nothing without them."""
+    gone = not one.seen.exists and observed.conf.layout.guest_dataset(one.name) not in observed.datasets
+    goes = any(isinstance(step, (changes.DestroyDataset, changes.RemoveDirectory)) for step in steps)
+    return one.destroy or gone or goes
 
 
 def _half_clone(one: Desired, observed: Observed) -> List[Change]:
@@ -89,7 +99,7 @@ def _forget(one: Desired, observed: Observed) -> List[Change]:
     directory = layout.directory(one.name)
     steps: List[Change] = []
     files = [name for name in one.seen.entries if name in _OWN]
-    trees = [f"boot.{number}" for number in one.seen.generations]
+    trees = one.seen.boots
     rest = set(one.seen.entries) - {*files, *trees, "guest.json", FORMER, ".zfs"}
     volumes = [name for name in observed.datasets if name.startswith(f"{layout.guest_dataset(one.name)}/")]
     keeps_data = bool(volumes) or one.seen.snapshots or bool(rest - {"uefi-vars.fd", "hooks"})

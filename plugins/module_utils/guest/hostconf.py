@@ -30,10 +30,14 @@ class HostConf:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """What of guests this host's bhyve can save; ``missing``: what of the host is not built for it."""
+    """What of guests this host's bhyve can save; ``missing``: what of the host is not built for it.
+
+    ``several``: more than one device of a model.
+    """
 
     missing: Tuple[str, ...]
     devices: Tuple[str, ...]
+    several: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,9 @@ def read_capabilities(host: Host) -> Capabilities:
         data = json.loads(text)
         max_cpus: Optional[int] = data.get("maxcpu")
         found: Optional[Dict[str, Any]] = data.get("checkpoints")
-        checkpoints = Checkpoints(tuple(found["missing"]), tuple(found["devices"])) if found is not None else None
+        checkpoints: Optional[Checkpoints] = None
+        if found is not None:
+            checkpoints = Checkpoints(tuple(found["missing"]), tuple(found["devices"]), bool(found["several"]))
         return Capabilities(tuple(data["bhyve_devices"]), int(max_cpus or 0), checkpoints)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownState(

@@ -95,7 +95,7 @@ def _stop_and_apply(host: Host, requests: Sequence[Mapping[str, Any]], report: R
     """Stop what has to be stopped, without the host lock (it may take minutes), then read, plan and change anew."""
     stops = report.plan.stops
     outcome = report.outcome
-    answer = runtime.stop(host, stops)
+    answer = runtime.stop_all(host, stops, {request["name"] for request in requests if request.get("force")})
     for name in stops:
         if name in answer.failed:
             outcome.failed[name] = answer.failed[name]

@@ -106,3 +106,14 @@ class Layout:
 
     def rollback(self, guest: str) -> str:
         return f"{self.rollbacks}/{guest}"
+
+    @property
+    def all_checkpoints(self) -> str:
+        """Where checkpoints are, by guest. Not in the guest's dataset: a rollback is not to take them."""
+        return f"{self.root}/.checkpoints"
+
+    def checkpoints(self, guest: str) -> str:
+        return f"{self.all_checkpoints}/{guest}"
+
+    def checkpoint(self, guest: str, name: str) -> str:
+        return f"{self.checkpoints(guest)}/{name}"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import stat
 from dataclasses import replace
-from typing import Dict, Optional, Sequence, Set
+from typing import Any, Dict, Optional, Sequence, Set
 
 from ansible_collections.apiary.bhyve.plugins.module_utils import allocations
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, UnknownState
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import record
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.state import RESUME, RESUMING
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import (
     HostConf,
     not_prepared,
@@ -72,14 +73,16 @@ def observe(host: Host) -> Observed:
     # Also those whose directory is gone and whose runtime state or allocations are left, so that these can go as well.
     ran = {name for name in ran if GUEST_NAME.fullmatch(name) and _is_directory(host, f"{RUN}/{name}")}
     rollbacks = _rollbacks(host, conf)
+    checkpoints = [name for name in host.listdir(conf.layout.all_checkpoints) or () if GUEST_NAME.fullmatch(name)]
     guests = {
         name: replace(
             _guest(host, conf, name, alive, name in rollbacks),
             node=name in nodes,
             ran=name in ran,
             rollback=rollbacks.get(name, ""),
+            **(_checkpoints(host, conf, name) if name in checkpoints else {}),
         )
-        for name in sorted({*names, *ran, *rollbacks})
+        for name in sorted({*names, *ran, *rollbacks, *checkpoints})
         if GUEST_NAME.fullmatch(name)
     }
     guests.update(_unmounted(conf, datasets, guests))
@@ -153,6 +156,18 @@ def _rollbacks(host: Host, conf: HostConf) -> Dict[str, str]:
     """The unfinished rollbacks by guest: the snapshot is the first line of the file."""
     names = [name for name in host.listdir(conf.layout.rollbacks) or () if GUEST_NAME.fullmatch(name)]
     return {name: ((host.read(conf.layout.rollback(name)) or "").splitlines() or ["?"])[0] for name in names}
+
+
+def _checkpoints(host: Host, conf: HostConf, guest: str) -> Dict[str, Any]:
+    """What a guest has of checkpoints, for those who only have to know that."""
+    directory = conf.layout.checkpoints(guest)
+    entries = host.listdir(directory) or []
+    suspended = host.readlink(f"{directory}/{RESUME}") if RESUME in entries else None
+    return {
+        "checkpoints": tuple(name for name in entries if name not in (RESUME, RESUMING)),
+        "keeps_checkpoints": True,
+        "suspended": suspended or "",
+    }
 
 
 def _unmounted(

@@ -42,6 +42,8 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots imp
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
 
 _GENERATION = re.compile(r"boot\.(\d+)")
+#: The generation of a guest that was resumed from a checkpoint: that of the checkpoint.
+RESTORED = "boot.restored"
 
 
 class Alive:
@@ -102,11 +104,25 @@ class ObservedGuest:
     snapshots: bool = False
     #: The snapshot that a rollback was going to when it was interrupted, '' if there is none.
     rollback: str = ""
+    #: What is among its checkpoints, whole or left by a task that broke off.
+    checkpoints: Tuple[str, ...] = ()
+    #: Whether there is a directory for them.
+    keeps_checkpoints: bool = False
+    #: The checkpoint that its next boot resumes from, '' if it is an ordinary one.
+    suspended: str = ""
     error: Optional[ApiaryError] = None
 
     @property
     def generations(self) -> List[int]:
         return sorted(int(match[1]) for match in map(_GENERATION.fullmatch, self.entries) if match)
+
+    @property
+    def boots(self) -> List[str]:
+        """The names of all its boot generations."""
+        return [
+            *(f"boot.{number}" for number in self.generations),
+            *(name for name in self.entries if name == RESTORED),
+        ]
 
     @property
     def active(self) -> bool:
@@ -115,7 +131,10 @@ class ObservedGuest:
 
     @property
     def state(self) -> str:
-        """running, starting, stopping, failed, preserved or stopped: by the kernel first, the status only adds why."""
+        """running, starting, stopping, failed, preserved, suspended or stopped.
+
+        By the kernel first, the status only adds why: of a guest that could not be resumed as well.
+        """
         if self.pid is not None:
             return "stopping" if self.supervised and self.stop_asked else "running"
         told = self.status.get("state", "")
@@ -123,7 +142,7 @@ class ObservedGuest:
             return "starting"
         if told == "failed" or (told == "preserved" and self.node):
             return told
-        return "stopped"
+        return "suspended" if self.suspended else "stopped"
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,7 @@ def guest_options() -> Dict[str, Any]:
         "protected": {"type": "bool"},
         "restart": {"type": "str", "choices": ["never", "if_needed"]},
         "destroy": {"type": "bool"},
+        "force": {"type": "bool"},
         "exact": {"type": "bool"},
         "status": {"type": "dict"},
     }

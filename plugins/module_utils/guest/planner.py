@@ -14,6 +14,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import changes, config, rcfile, record, view
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.absent import plan_absent
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.allocator import Allocator
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints.state import RESUME
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones import cloning
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.clones.dependents import Needs, destroy_needs, in_order
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
@@ -299,6 +300,9 @@ def _add_record(plan: GuestPlan, one: Desired, observed: Observed) -> None:
     begun = cloning.begun_record(one, observed) or one.record
     if begun is not None and one.seen.record != begun:
         plan.changes.append(changes.WriteFile(one.name, layout.record(one.name), record.dump(begun), "record"))
+        if one.seen.suspended and one.seen.former is None:
+            link = f"{layout.checkpoints(one.name)}/{RESUME}"
+            plan.changes.append(changes.Remove(one.name, "link to an earlier guest's memory", (link,)))
     if FORMER in one.seen.entries:
         plan.changes.append(changes.Remove(one.name, "record set aside", (layout.former(one.name),)))
 
@@ -329,7 +333,7 @@ def _add_generation(plan: GuestPlan, one: Desired, observed: Observed, files: _F
     plan.changes.append(changes.WriteGeneration(one.name, f"{directory}/{target}", files.conf, files.rc))
     plan.changes.append(changes.SwitchBoot(one.name, layout.boot(one.name), target))
     keep = one.seen.generation if one.seen.active and not plan.stop else ""
-    old = [f"{directory}/boot.{number}" for number in one.seen.generations if f"boot.{number}" != keep]
+    old = [f"{directory}/{name}" for name in one.seen.boots if name != keep]
     if old:
         plan.changes.append(changes.Remove(one.name, "old boot generations", tuple(old)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Sequence
+from typing import Container, Dict, Sequence
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, CommandError
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host, Result
@@ -39,12 +39,35 @@ def start(host: Host, names: Sequence[str]) -> Answer:
     return _answer(result, names, "start", ("running", ALREADY, "ended"))
 
 
-def stop(host: Host, names: Sequence[str]) -> Answer:
-    """Stop guests in parallel, each in its own stages and time; ``said`` is the stage that ended it."""
+def suspend(host: Host, checkpoint: str, names: Sequence[str]) -> Answer:
+    """Save guests to checkpoints of this name and stop them, in parallel; one that fails runs on."""
     if not names:
         return Answer()
+    argv = [RUNTIME, "suspend", "-n", checkpoint, *names]
     try:
-        result = host.run([RUNTIME, "stop", *names], what=f"cannot stop {', '.join(names)}", accept=(0, 1))
+        result = host.run(argv, what=f"cannot suspend {', '.join(names)}", accept=(0, 1))
+    except ApiaryError as error:
+        return _none(names, error)
+    return _answer(result, names, "suspend", ("suspended",))
+
+
+def stop_all(host: Host, names: Sequence[str], forced: Container[str]) -> Answer:
+    """Stop guests; those that are ``forced`` are powered off, the others are asked first."""
+    answer = stop(host, [name for name in names if name in forced], force=True)
+    others = stop(host, [name for name in names if name not in forced])
+    return Answer({**answer.said, **others.said}, {**answer.failed, **others.failed})
+
+
+def stop(host: Host, names: Sequence[str], force: bool = False) -> Answer:
+    """Stop guests in parallel, each in its own stages and time; ``said`` is the stage that ended it.
+
+    ``force``: they are powered off, not asked.
+    """
+    if not names:
+        return Answer()
+    flags = ["-f"] if force else []
+    try:
+        result = host.run([RUNTIME, "stop", *flags, *names], what=f"cannot stop {', '.join(names)}", accept=(0, 1))
     except ApiaryError as error:
         return _none(names, error)
     answer = _answer(result, names, "stop", ("stopped", "not running"))

@@ -258,6 +258,11 @@ def _is_there(host: Host, opened: Opened, observed: Observed) -> bool:
             f"{incoming.where}name: {layout.directory(incoming.name)} is there, with what may be the disks of a former "
             "guest; move it away, or choose another name"
         )
+    if seen.checkpoints or seen.suspended:
+        raise BadInput(
+            f"{incoming.where}name: {layout.checkpoints(incoming.name)} has the memory of a former guest of that name; "
+            f"remove it (module checkpoint, vm: {incoming.name}, name: all, state: absent), or choose another name"
+        )
     return False
 
 

@@ -113,6 +113,11 @@ def _check_place(new: str, old: str, at: str, observed: Observed) -> None:
     if there in observed.datasets or observed.guest(new).exists:
         where = there if there in observed.datasets else layout.directory(new)
         raise BadInput(f"{at}data of an earlier guest {new} is there ({where}); move it away or destroy it first")
+    if observed.guest(new).checkpoints:
+        raise BadInput(
+            f"{at}checkpoints of an earlier guest {new} are there ({layout.checkpoints(new)}); remove them first "
+            f"(module checkpoint, vm: {new}, name: all, state: absent)"
+        )
     if observed.with_zfs and layout.guest_dataset(old) not in observed.datasets:
         raise BadInput(
             f"{at}{layout.directory(old)} is a plain directory, there is no dataset {layout.guest_dataset(old)}"
@@ -132,6 +137,11 @@ def _check_guest(request: Mapping[str, Any], seen: ObservedGuest, record: Record
         raise BadInput(
             f"{at}a rollback of guest {seen.name} to {seen.rollback} was interrupted; run that task of bhyve_snapshot "
             "again first"
+        )
+    if seen.checkpoints:
+        raise BadInput(
+            f"{at}guest {seen.name} has checkpoints, in which it has its name: {', '.join(seen.checkpoints)}; remove "
+            f"them first (module checkpoint, vm: {seen.name}, name: all, state: absent)"
         )
     if record.guest.protected and request.get("protected") is not False:
         raise BadInput(f"{at}guest {seen.name} is protected; set protected: false in the same task to rename it")

@@ -8,41 +8,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, Sequence, Tuple
 
-from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError, BadInput
+from ansible_collections.apiary.bhyve.plugins.module_utils.errors import ApiaryError
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import runtime
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.desired import Desired
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.in_use import openers
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks.properties import read_properties
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import read_conf
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe, observe_more
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observed import Observed
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan, plan_wishes
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.wishes import wishes_of
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import note as snapshot_note
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.note import Note
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.observe import observe
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.reservations.plan import ReservationPlan
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.back import check_not_suspended, plan_back
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.options import ROLLED_BACK, Wanted
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.past import read_past
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.plan import (
     Element,
     Planner,
     datasets_to_read,
 )
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots.rollback import (
-    Case,
-    Target,
-    case_of,
-    plan_rollbacks,
-    target_of,
-)
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import FILE
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.locks import host_lock
 from ansible_collections.apiary.bhyve.plugins.module_utils.plan import Outcome, Plan
 from ansible_collections.apiary.bhyve.plugins.module_utils.results import entry_of, failed_part
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots import read_storage, with_tags
-from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import volume_node
 
 
 @dataclass
@@ -89,46 +73,10 @@ def _plan(host: Host, wanted: Sequence[Wanted], stopped: FrozenSet[str]) -> Tupl
     planner.check_space()
     reservations = ReservationPlan()
     if back:
-        observed = observe_more(host, observed, {"disks"})
-        targets = [target_of(one, observed, storage, _note(host, one.vm, observed)) for one in back]
-        for target in targets:
-            _check_openers(host, target, observed)
-        cases = [_case(host, target, observed) for target in targets]
-        desired = [
-            Desired(case.target.seen.name, "present", {}, case.target.seen, case.merged.record) for case in cases
-        ]
-        # The ZFS properties that the disks of the past declare.
-        observed = read_properties(host, desired, observed)
-        elements = plan_rollbacks(cases, observed, storage, stopped)
-        reservations = plan_wishes(host, wishes_of(desired, observed))
-        for element in elements:
-            element.reservations = reservations.steps.get(element.wanted.vm, ())
+        check_not_suspended(back, observed)
+        elements, reservations = plan_back(host, back, observed, storage, stopped)
         planned.update((id(element.wanted), element) for element in elements)
     return [planned[id(one)] for one in wanted], reservations
-
-
-def _note(host: Host, guest: str, observed: Observed) -> Optional[Note]:
-    path = observed.conf.layout.rollback(guest)
-    text = host.read(path) if observed.guest(guest).rollback else None
-    return None if text is None else snapshot_note.load(text, path, guest)
-
-
-def _case(host: Host, target: Target, observed: Observed) -> Case:
-    past = read_past(host, observed.conf.layout, target.seen.name, target.snapshot.name)
-    return case_of(target, past, observed)
-
-
-def _check_openers(host: Host, target: Target, observed: Observed) -> None:
-    """ZFS rolls a volume back under whoever has it open, and a file too."""
-    name, layout = target.seen.name, observed.conf.layout
-    files = [layout.image(name, disk.name) for disk in target.today.guest.disks if disk.backing in FILE]
-    for path in [*map(volume_node, target.volumes), *files]:
-        for opener in openers(host, path, observed):
-            if opener.pid != target.seen.pid:
-                raise BadInput(
-                    f"guest {name}: {path} is open in process {opener.pid} ({opener.command}); a rollback would "
-                    "change it beneath that; end it first"
-                )
 
 
 def _stop_and_apply(host: Host, wanted: Sequence[Wanted], stops: Sequence[str], report: Report) -> List[str]:

@@ -32,9 +32,12 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.storage.snapshots imp
     Point,
     Storage,
 )
+from ansible_collections.apiary.bhyve.plugins.module_utils.storage.zfs import Dataset
 
 #: The longest name of a snapshot with its dataset (ZFS_MAX_DATASET_NAME_LEN, less the final NUL).
 LONGEST = 255
+#: What to do where a snapshot does not fit.
+ROOM_ADVICE = "make room, or make the volumes sparse (zfs set refreservation=none), before the snapshot is taken"
 
 
 @dataclass
@@ -92,13 +95,12 @@ class Planner:
 
     def check_space(self) -> None:
         """BadInput when what is taken does not fit: a thick volume's reservation has to fit beside its snapshot."""
-        advice = "make room, or make the volumes sparse (zfs set refreservation=none), before the snapshot is taken"
         every: List[space.Need] = []
         for dataset, needs in self._needs.items():
             free = self._storage.datasets[dataset].size("available")
-            space.check_room(needs, free, f"dataset {dataset}", advice)
+            space.check_room(needs, free, f"dataset {dataset}", ROOM_ADVICE)
             every += needs
-        space.check_room(every, self._observed.free_bytes, f"dataset {self._observed.conf.layout.dataset}", advice)
+        space.check_room(every, self._observed.free_bytes, f"dataset {self._observed.conf.layout.dataset}", ROOM_ADVICE)
 
     def _take(self, element: Element, seen: ObservedGuest, dataset: str, known: Dict[str, GuestSnapshot]) -> None:
         name, where = element.wanted.name, f"guest {seen.name}: snapshot {element.wanted.name}: "
@@ -122,14 +124,7 @@ class Planner:
             latest = max((point.txg for point in self._storage.points), default=0)
             points = [Point(one.name, name, latest + 1, int(self._now), state=state) for one in below]
             there = known[name] = GuestSnapshot(name, dataset, tuple(points))
-            self._needs[dataset] = [
-                space.Need(
-                    f"guest {seen.name}: the reservation of {one.name} again",
-                    space.snapshot(one.size("written"), one.size("refreservation")),
-                )
-                for one in below
-                if one.is_volume
-            ]
+            self._needs[dataset] = reservations_again(seen.name, below)
         element.entry.update(consistency=there.state or None, disks=there.disks, not_included=not_included(seen.record))
 
     def _batch(self, state: str, dataset: str, full: str) -> Batch:
@@ -182,6 +177,18 @@ class Planner:
             held = ", ".join(self._storage.holders(name) for name in snapshot.held)
             return f"it is held: {held}; release it first (zfs release)"
         return ""
+
+
+def reservations_again(guest: str, below: Sequence[Dataset]) -> List[space.Need]:
+    """What a snapshot of these datasets of a guest takes: the reservations of volumes have to fit beside it."""
+    return [
+        space.Need(
+            f"guest {guest}: the reservation of {one.name} again",
+            space.snapshot(one.size("written"), one.size("refreservation")),
+        )
+        for one in below
+        if one.is_volume
+    ]
 
 
 def guest_of(name: str, observed: Observed, needed: bool) -> ObservedGuest:

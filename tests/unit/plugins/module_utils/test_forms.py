@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.forms import Form
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import options
+from ansible_collections.apiary.bhyve.plugins.module_utils.guest.checkpoints import options as checkpoint_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.disks import tasks as disk_tasks
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.exports import options as export_options
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.snapshots import options as snapshot_options
@@ -24,6 +25,7 @@ FORMS: List[Tuple[str, Dict[str, Any], Reader, Dict[str, Any]]] = [
     ("vms", options.module_options(), options.requests_of, {"name": "web1"}),
     ("disks", disk_tasks.DISKS.module_options(), disk_tasks.DISKS.tasks_of, {"vm": "web1", "name": "root"}),
     ("snapshots", snapshot_options.module_options(), snapshot_options.wanted_of, {"vm": "web1", "name": "daily"}),
+    ("checkpoints", checkpoint_options.module_options(), checkpoint_options.wanted_of, {"vm": "web1", "name": "daily"}),
     ("images", image_options.module_options(), image_options.requests_of, {"name": "debian"}),
     ("exports", export_options.export_options(), export_options.exports_of, {"vm": "web1", "path": "/b/x"}),
     ("imports", export_options.import_options(), export_options.imports_of, {"path": "/b/x", "name": "web1"}),
