@@ -10,7 +10,8 @@ from typing import Any, Iterator
 
 import pytest
 from guests import snapshots, state_of, sums, the, write
-from harness import Modules, until
+from harness import Modules
+from polls import until
 from saved import TOP, gone, ready
 from standin.guests.control import Guest
 from standin.host import StandinHost

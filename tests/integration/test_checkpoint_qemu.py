@@ -11,8 +11,9 @@ from typing import Any, Dict, List
 
 import guest_disk
 import pytest
-from harness import Modules, until
-from netboot import CACHE, PATIENCE, Console, needs_qemu
+from harness import Modules
+from netboot import CACHE, PATIENCE, Console
+from polls import until
 from standin.host import StandinHost
 
 REAL: Dict[str, Any] = {
@@ -47,9 +48,9 @@ def counts(console: Console) -> List[int]:
     return numbers
 
 
-@needs_qemu
 @pytest.mark.early
 def test_what_it_counts_and_what_is_on_its_disk_come_back(saving_host: StandinHost, tmp_path: Path) -> None:
+    guest_disk.check_machine()
     host, modules = saving_host, Modules(saving_host)
     disk = tmp_path / "linux.img"
     guest_disk.linux_disk(str(disk), CACHE)

@@ -29,6 +29,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import guest_log
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage import snapshots
 from ansible_collections.apiary.bhyve.plugins.module_utils.storage.files import free_space
+from ansible_collections.apiary.bhyve.plugins.module_utils.waiting import attempts
 
 #: What bhyvectl exits with when it has handed the request on; success and failure come later, and elsewhere.
 _HANDED_ON = (0, 64)
@@ -146,32 +147,28 @@ def _request(host: Host, job: Job) -> None:
 
 
 def _await_first_byte(host: Host, job: Job, log: _Log) -> None:
-    deadline = time.monotonic() + _BEGIN_TIMEOUT
-    while not files.sizes(host, job.directory).get(RAM):
+    for _attempt in attempts(_BEGIN_TIMEOUT, _POLL_FIRST):
+        if files.sizes(host, job.directory).get(RAM):
+            return
         _check(host, job, log)
-        if time.monotonic() >= deadline:
-            raise ApiaryError(
-                f"guest {job.guest}: its bhyve was asked for a checkpoint and wrote nothing within {_BEGIN_TIMEOUT:g} s"
-                f"{log.words()}"
-            )
-        time.sleep(_POLL_FIRST)
+    raise ApiaryError(
+        f"guest {job.guest}: its bhyve was asked for a checkpoint and wrote nothing within {_BEGIN_TIMEOUT:g} s"
+        f"{log.words()}"
+    )
 
 
 def _await_stopped(host: Host, job: Job) -> None:
-    deadline = time.monotonic() + _STOP_TIMEOUT
     argv = ["ps", "-o", "stat=", "-p", str(job.pid)]
     what = f"guest {job.guest}: cannot see whether bhyve stands still"
-    while True:
+    for _attempt in attempts(_STOP_TIMEOUT, _POLL_FIRST):
         state = host.run(argv, what=what, accept=(0, 1)).stdout.strip()
         if state.startswith("T"):
             return
         if not state or state.startswith("Z"):
             raise _died(job)
-        if time.monotonic() >= deadline:
-            raise ApiaryError(
-                f"guest {job.guest}: its bhyve, process {job.pid}, did not stop within {_STOP_TIMEOUT:g} s (SIGSTOP)"
-            )
-        time.sleep(_POLL_FIRST)
+    raise ApiaryError(
+        f"guest {job.guest}: its bhyve, process {job.pid}, did not stop within {_STOP_TIMEOUT:g} s (SIGSTOP)"
+    )
 
 
 def _await_whole(host: Host, job: Job, log: _Log) -> None:
