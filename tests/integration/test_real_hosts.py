@@ -36,6 +36,7 @@ def all_targets() -> List[str]:
     return [str(target) for target in play["vars"]["apiary_test_targets"]]
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("part", range(PARTS))
 def test_all_targets_pass_and_nothing_is_left(bare_host: Callable[..., StandinHost], tmp_path: Path, part: int) -> None:
     tiny_guest()
