@@ -15,8 +15,8 @@ from standin.host import StandinHost
 from standin.settings import Settings
 
 REAL = str(ROOT / "tests" / "integration" / "real.yml")
-#: All targets one after the other would keep one worker busy when the others are done.
-PARTS = 4
+#: All targets one after the other would keep one worker busy when the others are done, and each part prepares a host.
+PARTS = 2
 #: A card that can have virtual functions.
 CARD = "ix0"
 

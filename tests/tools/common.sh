@@ -66,7 +66,7 @@ on_hosts() {
     /usr/bin/python3 "$ROOT/tests/lab/guest_disk.py" linux "$BUILD/cache/guest.img"
     SCRATCH=$(scratch)
     trap 'rm -rf "$SCRATCH"' EXIT
-    ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS "$(venv_of "$core")/bin/python" -m pytest -q -n 5 --dist worksteal \
+    ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS "$(venv_of "$core")/bin/python" -m pytest -q -n 4 --dist worksteal \
         --basetemp "$SCRATCH/tests" --reruns 1 --rerun-show-tracebacks "$@" || status=$?
     return "$status"
 }
