@@ -19,6 +19,7 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional
 import pytest
 from harness import PREPARED, Modules, Playbooks, bring_tiny_guest
 from images import Mirror
+from spread import spread
 from standin.host import StandinHost
 from standin.settings import Settings
 
@@ -26,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    """What takes long begins first, for nobody wants to wait for it alone in the end."""
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    """What takes long begins first."""
+    spread(items)
 
 
 @pytest.fixture(scope="session")

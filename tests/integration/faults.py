@@ -147,7 +147,7 @@ class Sweep(abc.ABC):
             return self.modules.finish(process, PATIENCE)
         if mode == "hang":
             until(lambda: self.host.fired_faults() or process.poll() is not None, PATIENCE)
-            self.host.run(["pkill", "-9", "-f", f"runner.py {self.module}"])
+            self.host.run(["pkill", "-9", "-f", rf"runner(\.py)? {self.module}"])
             process.communicate(timeout=PATIENCE)
             # What hangs is killed as an administrator would do it, by its pid.
             for hit in self.host.fired_faults():

@@ -73,7 +73,19 @@ def _payload() -> bytes:
         tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
         for name in ("runner.py", "module_server.py"):
             tar.add(Path(__file__).with_name(name), name)
+        tar.add(_runner(), "runner")
     return buffer.getvalue()
+
+
+def _runner() -> Path:
+    """The program that asks the server for a run; workers take turns to build it."""
+    source, built = Path(__file__).with_name("runner.c"), ROOT / "build" / "cache" / "runner"
+    built.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{built}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists() or built.stat().st_mtime_ns < source.stat().st_mtime_ns:
+            subprocess.run(["gcc", "-O2", "-static", "-o", str(built), str(source)], check=True)
+    return built
 
 
 def _no_bytecode(member: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
@@ -107,7 +119,7 @@ class Modules:
     def start(self, module: str, args: Mapping[str, Any], check: bool = False) -> subprocess.Popen[str]:
         """Start a module in the background; `finish` collects it."""
         process = self.host.spawn(
-            [PYTHON, PAYLOAD + "/runner.py", module],
+            [PAYLOAD + "/runner", module, PYTHON, PAYLOAD + "/runner.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,8 +5,8 @@
 
 Half a second of each run would go into imports. So a server that has imported what it needs (``module_server.py``)
 forks a process for each run, which has the caller's stdin, stdout and stderr; the caller ends as that process does, and
-takes it along when killed. The first run starts the server, and so does the next one after it was killed. Little is
-imported here, for tests run modules by the thousand.
+takes it along when killed. The first run starts the server, and so does the next one after it was killed. When it is
+there, ``runner.c`` does the same without a Python that has to start: tests run modules by the thousand.
 """
 
 from __future__ import annotations

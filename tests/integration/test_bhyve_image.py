@@ -276,7 +276,7 @@ def test_a_second_task_sees_how_far_the_first_is_and_takes_over_when_it_is_kille
     assert "another task is making it now (downloading, " in refused["msg"]
     other = modules.run("bhyve_image", task)
     assert other["failed"] and "another task is at work" in other["msg"]
-    host.sh("pkill -9 -f 'runner.py bhyve_image'")
+    host.sh("pkill -9 -f 'runner(.py)? bhyve_image'")
     process.communicate(timeout=60)
     left = info(modules)[0]
     assert (left["state"], left["phase"]) == ("interrupted", "downloading")

@@ -41,6 +41,7 @@ def test_check_mode_changes_nothing_and_predicts_what_apply_does(modules: Module
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.early
 def test_a_run_that_changes_nothing_starts_as_many_commands_for_500_guests_as_for_one(
     host: StandinHost, modules: Modules
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Dict
 
+import pytest
 from harness import Playbooks
 from standin.host import StandinHost
 
@@ -59,6 +60,7 @@ def test_what_is_missing_is_told_before_anything_is_made(bare_host: Callable[...
     assert bare.host.sh("ls /usr/local/etc/apiary.conf /var/db/apiary").stdout == ""
 
 
+@pytest.mark.early
 def test_from_a_bare_host_to_a_guest_that_boots_from_the_network(
     bare_host: Callable[..., StandinHost], tmp_path: Path
 ) -> None:

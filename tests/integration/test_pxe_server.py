@@ -129,6 +129,7 @@ def fetched(host: StandinHost, path: str, address: str = "127.0.0.1") -> str:
     return host.sh(f"/.linux/usr/bin/curl -s -m 10 tftp://{address}/{path}").stdout
 
 
+@pytest.mark.early
 def test_check_apply_again_and_what_clients_get(bare: Playbooks) -> None:
     host = bare.host
     play = role(
@@ -193,6 +194,7 @@ def _nothing_is_made() -> Dict[str, Any]:
     return {"ansible.builtin.shell": script, "changed_when": False}
 
 
+@pytest.mark.early
 def test_dnsmasq_serves_the_root_beside_dhcp_until_inetd_does(
     host: StandinHost, modules: Modules, playbooks: Playbooks
 ) -> None:

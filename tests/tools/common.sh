@@ -40,3 +40,33 @@ copy_tree() {
     git -C "$1" init -q
     git -C "$1" add -A
 }
+
+# scratch: a new directory for what is gone when the run is over. In memory where there is plenty of it: hosts are made,
+# copied and removed by the hundred, and what they sync need not wait for a disk.
+scratch() {
+    local free available
+    free=$(df --output=avail /dev/shm 2> /dev/null | tail -n 1)
+    available=$(awk '$1 == "MemAvailable:" {print $2}' /proc/meminfo)
+    if [ "${free:-0}" -gt $((4 << 20)) ] && [ "${available:-0}" -gt $((8 << 20)) ]; then
+        mktemp -d /dev/shm/apiary.XXXXXX
+    else
+        mktemp -d
+    fi
+}
+
+# on_hosts CORE PYTEST-ARGUMENTS...: tests that boot stand-in hosts. More workers than cores: now and then a test waits.
+# A test that only failed because the machine was busy passes when it is run again; pytest tells which were, and what
+# had failed.
+on_hosts() {
+    local core=$1 status=0
+    shift
+    [ "$(id -u)" = 0 ] || die "the stand-in host needs root: namespaces, overlay mounts and taps"
+    mkdir -p "$BUILD/cache"
+    # Built once, before several workers want it.
+    /usr/bin/python3 "$ROOT/tests/lab/guest_disk.py" linux "$BUILD/cache/guest.img"
+    SCRATCH=$(scratch)
+    trap 'rm -rf "$SCRATCH"' EXIT
+    ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS "$(venv_of "$core")/bin/python" -m pytest -q -n 4 --dist worksteal \
+        --basetemp "$SCRATCH/tests" --reruns 1 --rerun-show-tracebacks "$@" || status=$?
+    return "$status"
+}

@@ -106,6 +106,11 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+def cache_of(lab: str) -> str:
+    """Where the trees of the hosts in a lab are kept: with them, or where ``STANDIN_TREES`` says, for several labs."""
+    return os.environ.get("STANDIN_TREES") or os.path.join(lab, ".base")
+
+
 def ensure(cache: str) -> str:
     """The path of an up-to-date tree below ``cache``, generated if need be. Safe for several callers at once."""
     path = os.path.join(cache, "base-" + fingerprint())

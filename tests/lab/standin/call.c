@@ -129,11 +129,11 @@ static char *next(char *word)
     return word + strlen(word) + 1;
 }
 
-/* Become a program: its path, how many arguments, these, and the environment. */
+/* Become a program: its path, where to go before (nowhere, when empty), how many arguments, these, the environment. */
 static void become(char *words, char *end)
 {
-    char *path = words, *at = next(next(path));
-    int count = atoi(next(path)), total = 0;
+    char *path = words, *directory = next(path), *number = next(directory), *at = next(number);
+    int count = atoi(number), total = 0;
     for (char *word = at; word < end; word = next(word))
         total++;
     char **list = memory((total + 2) * sizeof *list), **argv = list, **environment = list + count + 1;
@@ -141,6 +141,10 @@ static void become(char *words, char *end)
         list[index < count ? index : index + 1] = at;
     argv[count] = NULL;
     list[total + 1] = NULL;
+    if (*directory != '\0' && chdir(directory) < 0) {
+        perror(directory);
+        exit(1);
+    }
     /* Whoever started this may ignore it; a program of FreeBSD's would not care. */
     signal(SIGPIPE, SIG_DFL);
     execve(path, argv, environment);

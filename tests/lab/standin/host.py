@@ -111,7 +111,7 @@ class StandinHost:
             json.dumps(
                 {
                     "hostname": settings["hostname"],
-                    "lower": base.ensure(os.path.join(os.path.dirname(self.directory), ".base")),
+                    "lower": base.ensure(base.cache_of(os.path.dirname(self.directory))),
                     "library": base.LIBRARY,
                     "plugs": switch.plugs(os.path.dirname(self.directory), settings["uplinks"]),
                 }

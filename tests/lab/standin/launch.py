@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, List, NoReturn, Optional, Sequence
 
     Main = Callable[[Sequence[str]], int]
-    Become = Callable[[str, Sequence[str], Dict[str, str]], NoReturn]
+    Become = Callable[[str, Sequence[str], Dict[str, str], str], NoReturn]
 
 #: The status of a command whose reader has gone.
 BROKEN_PIPE = 141
@@ -140,16 +140,22 @@ def becomes(how: Optional[Become]) -> None:
     _become[:] = [] if how is None else [how]
 
 
-def become(path: str, argv: Sequence[str], environment: Dict[str, str]) -> NoReturn:
-    """execve(2) by the process of the call."""
+def become(path: str, argv: Sequence[str], environment: Dict[str, str], directory: str = "") -> NoReturn:
+    """execve(2) by the process of the call, in another working directory if one is given."""
     sys.stdout.flush()
     if _become:
-        _become[0](path, argv, environment)
+        _become[0](path, argv, environment, directory)
+    if directory:
+        os.chdir(directory)
     import signal
 
     # Python ignores it, and what is ignored stays so.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execve(path, list(argv), environment)
+    try:
+        os.execve(path, list(argv), environment)
+    except OSError as error:
+        os.write(2, f"{path}: {error.strerror}\n".encode("utf-8", "surrogateescape"))
+    os._exit(1)
 
 
 def _main_of(module: str) -> Main:

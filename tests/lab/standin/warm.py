@@ -33,8 +33,9 @@ _FIRST = (*(_COMMANDS + name for name in ("ifconfig", "ps", "sysctl", "zfs")), "
 #: The commands that have forks. They ask ``notes`` who they are, and leave no child of theirs behind that anybody
 #: should see.
 _SERVED = (
-    "base bhyvectl devctl devinfo df diskinfo dmesg fstat geom glabel ifconfig iovctl ipfw kenv kld logger mount"
-    " newsyslog ngctl pciconf pfctl pgrep ps rcorder route sockstat sysctl sysrc valectl versions zfs zpool"
+    "base bhyvectl devctl devinfo df dhcpd diskinfo dmesg dnsmasq fstat geom glabel ifconfig iovctl ipfw kea kenv kld"
+    " logger mount newsyslog nginx ngctl pciconf pfctl pgrep ps rcorder route service sockstat sysctl sysrc valectl"
+    " versions zfs zpool"
 )
 #: The tools of ``base`` that have none: they see to children of theirs, to their terminal, signals or process group.
 _ALONE = "chroot dd env fsync kill nice nohup su sync tail tee time timeout tty xargs yes"
@@ -95,6 +96,7 @@ def _attend(connection: socket.socket, missed: int) -> NoReturn:
     os.close(files[3])
     module, (pid, ppid, umask, count) = words[0], map(int, words[1:5])
     os.umask(umask)
+    sys.argv[:] = words[5 : 5 + count]
     argv = [os.path.basename(words[5]), *words[6 : 5 + count]]
     os.environ.clear()
     os.environ.update({name: value for name, _equals, value in (word.partition("=") for word in words[5 + count :])})
@@ -108,8 +110,9 @@ def _attend(connection: socket.socket, missed: int) -> NoReturn:
         _answer(connection, *answer)
         os._exit(0)
 
-    def become(path: str, words: Sequence[str], environment: Dict[str, str]) -> NoReturn:
-        end("become", path, str(len(words)), *words, *(f"{name}={value}" for name, value in environment.items()))
+    def become(path: str, words: Sequence[str], environment: Dict[str, str], directory: str) -> NoReturn:
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        end("become", path, directory, str(len(words)), *words, *variables)
 
     launch.becomes(become)
     end(str(launch.perform(module, argv, launch.outcome)))

@@ -10,26 +10,20 @@ from typing import Dict, List
 
 import pytest
 from replay.__main__ import OUTCOMES, table_of
+from spread import spread
 
-_LONG = "test_only_known_differences["
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_tree_for_all_hosts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is below the hosts' roots is the same for all of them: made once for a run, not anew in each lab."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    os.environ["STANDIN_TREES"] = str(common / "trees")
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    """The replays are the longest tests by far: each worker of pytest-xdist begins with its share of them.
-
-    At first every worker is given a part of the list, all of the same length; what is left of it others take over when
-    they are done with theirs.
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.name.startswith(_LONG)]
-    others = [item for item in items if not item.name.startswith(_LONG)]
-    ordered: List[pytest.Item] = []
-    for worker in range(workers):
-        share = long[worker::workers]
-        room = (len(items) - len(ordered)) // (workers - worker) - len(share)
-        ordered += share + others[: max(0, room)]
-        others = others[max(0, room) :]
-    items[:] = ordered + others
+    """The replays are the longest tests by far, and marked so."""
+    spread(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,6 +16,7 @@ from replay.__main__ import count
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a stand-in host needs root")
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("name", transcript.names())
 def test_only_known_differences(name: str, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     known = runner.known_differences(name)

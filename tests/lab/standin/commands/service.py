@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import List, Optional, Sequence, Tuple
 
+from .. import launch
 from ..system import cli, rcconf
 from . import rcorder
 
@@ -111,7 +112,8 @@ def main(argv: Sequence[str]) -> int:
     verbose = "v" in flags
     for letter, jail in options:
         if letter == "j":
-            cli.become("service", ["/usr/sbin/jexec", "-l", jail, "/usr/sbin/service", *_without_jail(argv)])
+            words = ["/usr/sbin/jexec", "-l", jail, "/usr/sbin/service", *_without_jail(argv)]
+            launch.become(words[0], words, dict(os.environ))
     if "R" in flags:
         _restart_local(local)
         return 0
@@ -136,13 +138,12 @@ def main(argv: Sequence[str]) -> int:
     if len(words) < 2:
         _usage(local_text)
         return 1
-    os.chdir("/")
     for directory in [_BASE, *local]:
         path = f"{directory}/{words[0]}"
         if os.access(path, os.X_OK):
             if verbose:
                 print(f"{words[0]} is located in {directory}")
-            cli.become("service", [path, *words[1:]], _ENVIRONMENT)
+            launch.become(path, [path, *words[1:]], _ENVIRONMENT, "/")
     print(f"{words[0]} does not exist in /etc/rc.d or the local startup")
     print(f"directories ({local_text}), or is not executable")
     return 1

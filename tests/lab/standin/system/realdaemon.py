@@ -9,14 +9,12 @@ import os
 import sys
 from typing import Mapping, NoReturn, Sequence
 
+from .. import launch
 from ..bsd.native import program
-from ..bsd.tool import default_signals
 
 
 def become(name: str, words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """Become Debian's program, called by the name it was called by here, so that ps(1) and rc.subr(8) know it."""
     binary = program(name)
     called = os.path.abspath(sys.argv[0]) if "/" in sys.argv[0] else name
-    sys.stdout.flush()
-    default_signals()
-    os.execve(binary, [called, *words], {**os.environ, "LC_ALL": "C", **environment})
+    launch.become(binary, [called, *words], {**os.environ, "LC_ALL": "C", **environment})
