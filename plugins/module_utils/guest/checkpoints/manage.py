@@ -233,9 +233,10 @@ def _not_resumed(host: Host, element: Element) -> Any:
 
 def _take_back(host: Host, element: Element) -> bool:
     try:
-        return any([change.undo(host) for change in element.changes if isinstance(change, Resume)])
+        undone = [change.undo(host) for change in element.changes if isinstance(change, Resume)]
     except ApiaryError:
         return False
+    return any(undone)
 
 
 def result_of(report: Report, with_diff: bool) -> Dict[str, Any]:
