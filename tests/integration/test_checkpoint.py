@@ -136,7 +136,7 @@ def test_a_guest_that_cannot_be_saved_runs_on(saving_host: StandinHost, modules:
     # This process is killed while bhyve writes: bhyve comes to its end, and the next task clears up after both.
     process = modules.start("checkpoint", task)
     assert until(lambda: saving_host.exists_in(f"{TOP}/.partial-a/ram"))
-    saving_host.run(["pkill", "-9", "-f", "runner.py checkpoint"])
+    saving_host.run(["pkill", "-9", "-f", r"runner(\.py)? checkpoint"])
     process.communicate()
     assert web1.recall()[1] >= 0, "it stands still"
     done = modules.good("checkpoint", task)

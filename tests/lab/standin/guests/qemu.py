@@ -35,6 +35,7 @@ _FAST = 1 << 40
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 _ISO_BOOT_RECORD = 17 * 2048
 _SCI_EN = 1
+_NOBODY = 0xFFFF  # what a port reads as that no device has, as that one until the firmware puts it there
 _PM1_CONTROL = "0x604"  # the ICH9's, where OVMF puts it
 _TRIPLE = "Triple fault"
 
@@ -249,8 +250,8 @@ class QemuGuest:
     def acpi_on(self) -> bool:
         """Whether the guest's system has taken over the power button: SCI_EN of the PM1 control register."""
         answer = str(self.ask("human-monitor-command", {"command-line": f"i /h {_PM1_CONTROL}"}))
-        value = answer.strip().rpartition("=")[2].strip()
-        return bool(int(value, 16) & _SCI_EN)
+        value = int(answer.strip().rpartition("=")[2].strip(), 16)
+        return value != _NOBODY and bool(value & _SCI_EN)
 
     def look(self) -> None:
         """Note when ACPI is on: the guest counts as up then."""
