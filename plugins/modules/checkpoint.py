@@ -107,7 +107,7 @@ options:
       restart: *restart
 notes:
   - The host has to be prepared by the role P(apiary.bhyve.bhyve_host#role), which finds out what its bhyve can save.
-    Devices that it cannot save it would leave out without a word; guests that have such devices are refused.
+    Of devices that it cannot save an older bhyve says nothing; guests that have such devices are refused.
   - A checkpoint needs as much space as the guest has memory, below C(.checkpoints) in the directory of the guests. It
     belongs to this host, this build of FreeBSD and this CPU.
   - After a guest was resumed, its clock is behind; C(hooks/postrestore) in its directory is run then, and may set it.

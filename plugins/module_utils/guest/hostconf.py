@@ -15,6 +15,7 @@ from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInpu
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.host import Host
 from ansible_collections.apiary.bhyve.plugins.module_utils.places import CAPABILITIES, CONF
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import Checkpoints, from_json
 
 _NOT_PREPARED = "this host is not prepared for guests ({reason}); run the role apiary.bhyve.bhyve_host on it first"
 
@@ -26,18 +27,6 @@ class HostConf:
     layout: Layout
     firmware_code: str
     firmware_vars: str
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """What of guests this host's bhyve can save; ``missing``: what of the host is not built for it.
-
-    ``several``: more than one device of a model.
-    """
-
-    missing: Tuple[str, ...]
-    devices: Tuple[str, ...]
-    several: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,9 +82,7 @@ def read_capabilities(host: Host) -> Capabilities:
         data = json.loads(text)
         max_cpus: Optional[int] = data.get("maxcpu")
         found: Optional[Dict[str, Any]] = data.get("checkpoints")
-        checkpoints: Optional[Checkpoints] = None
-        if found is not None:
-            checkpoints = Checkpoints(tuple(found["missing"]), tuple(found["devices"]), bool(found["several"]))
+        checkpoints = from_json(found) if found is not None else None
         return Capabilities(tuple(data["bhyve_devices"]), int(max_cpus or 0), checkpoints)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnknownState(

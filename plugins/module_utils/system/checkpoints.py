@@ -47,8 +47,8 @@ class Checkpoints:
 
     missing: Tuple[str, ...]
     devices: Tuple[str, ...]
-    several: bool
-    source: str
+    several: bool = True
+    source: str = ""
 
     def to_json(self) -> Dict[str, object]:
         """As in capabilities.json."""

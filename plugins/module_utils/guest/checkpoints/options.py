@@ -129,7 +129,7 @@ def _name(name: str, state: str, where: str) -> str:
 
 def is_name(name: str) -> bool:
     """Whether a checkpoint may have this name."""
-    return _NAME.fullmatch(name) is not None and name not in (*RESERVED,)
+    return _NAME.fullmatch(name) is not None and name not in RESERVED
 
 
 def _check_together(wanted: Sequence[Wanted]) -> None:

@@ -14,7 +14,7 @@ import shlex
 from typing import Dict, List, Mapping, Optional
 
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Checkpoints
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import Checkpoints
 
 #: bhyve's own limit for the path of a file with its extension (`.kern`, `.meta`), without a word beyond it.
 LONGEST = 95
@@ -65,9 +65,10 @@ def check_devices(devices: Mapping[str, str], checkpoints: Checkpoints, where: s
             lost.append(f"a second {name} ({place})")
         seen.append(name)
     if lost:
+        each = "" if checkpoints.several else ", one of each"
         raise BadInput(
-            f"{where}this host's bhyve cannot save {', '.join(lost)}, and would leave it out without a word; what it "
-            f"saves is: {', '.join(sorted(checkpoints.devices))}{'' if checkpoints.several else ', one of each'}"
+            f"{where}this host's bhyve cannot save {', '.join(lost)}, and older ones would leave that out without a "
+            f"word; what it saves is: {', '.join(sorted(checkpoints.devices))}{each}"
         )
 
 

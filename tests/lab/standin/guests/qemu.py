@@ -35,6 +35,7 @@ _FAST = 1 << 40
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 _ISO_BOOT_RECORD = 17 * 2048
 _SCI_EN = 1
+_PATIENCE = 120.0  # seconds for QEMU to end what it was asked to do
 _NOBODY = 0xFFFF  # what a port reads as that no device has, as that one until the firmware puts it there
 _PM1_CONTROL = "0x604"  # the ICH9's, where OVMF puts it
 _TRIPLE = "Triple fault"
@@ -187,8 +188,11 @@ class QemuGuest:
             self._await("query-migrate", ("none", "setup", "active", "device"))
 
     def _await(self, question: str, passing: Sequence[str]) -> None:
-        """Until the status that QEMU tells is none of these."""
+        """Until the status that QEMU tells is none of these, or it has told that for too long; OSError then."""
+        end = time.monotonic() + _PATIENCE
         while self.ask(question).get("status", "none") in passing:
+            if time.monotonic() > end:
+                raise OSError(f"{question}: QEMU does not come to an end")
             time.sleep(0.01)
 
     def suspended(self) -> NoReturn:

@@ -12,9 +12,10 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Callable, Iterator, List, Optional
+from typing import Iterator, List, Optional
 
 import pytest
+from polls import until
 from standin import paths, vmm
 from standin.commands.bhyvectl import control
 from standin.guests.control import Guest
@@ -92,13 +93,6 @@ class Run:
         return str(self.process.communicate(timeout=20)[1])
 
 
-def _poll(condition: Callable[[], bool], timeout: float = 20.0) -> None:
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
 def _whole(host: StandinHost, name: str) -> bool:
     try:
         json.loads(host.read(f"/ck/{name}.meta"))
@@ -111,7 +105,7 @@ def _checkpoint(host: StandinHost, name: str, option: str = "checkpoint") -> Non
     """Ask for a checkpoint and wait until it is whole."""
     asked = host.sh(f"bhyvectl --vm=web1 --{option}=/ck/{name}")
     assert (asked.returncode, asked.stdout, asked.stderr) == (64, "", "")
-    _poll(lambda: _whole(host, name))
+    assert until(lambda: _whole(host, name))
 
 
 def test_memory_and_disks_go_back_together(clean: StandinHost) -> None:
@@ -124,7 +118,7 @@ def test_memory_and_disks_go_back_together(clean: StandinHost) -> None:
     clean.sh("mkdir /ck/disks; cp /vm/*.img /ck/disks", check=True)
     guest.keep("after")
     guest.write_pattern("after")
-    _poll(lambda: guest.recall()[1] > counted + 3)
+    assert until(lambda: guest.recall()[1] > counted + 3)
     gone_on = guest.recall()[1]
     clean.sh("pkill -KILL -x bhyve; bhyvectl --vm=web1 --destroy; cp /ck/disks/*.img /vm", check=True)
     run.process.wait(20)
@@ -155,7 +149,7 @@ def test_a_stopped_bhyve_holds_the_checkpoint_and_the_guest(clean: StandinHost) 
     guest = run.ready()
     began, counted = time.monotonic(), guest.recall()[1]
     clean.sh("bhyvectl --vm=web1 --checkpoint=/ck/a")
-    _poll(lambda: clean.sh("stat -f %z /ck/a").stdout.strip() not in ("", "0"))
+    assert until(lambda: clean.sh("stat -f %z /ck/a").stdout.strip() not in ("", "0"))
     clean.sh("pkill -STOP -x bhyve", check=True)
     assert clean.sh("cat /ck/a.meta; stat -f %Sp /ck/a /ck/a.kern /ck/a.meta").stdout.split() == ["-rwx------"] * 3
     assert not _whole(clean, "a"), "what comes last is not there yet"
@@ -164,7 +158,7 @@ def test_a_stopped_bhyve_holds_the_checkpoint_and_the_guest(clean: StandinHost) 
     stopped = time.monotonic() - stopped
     clean.sh("pkill -CONT -x bhyve", check=True)
     os.kill(run.process.pid, signal.SIGCONT)  # what started it in the host stops with it
-    _poll(lambda: _whole(clean, "a"))
+    assert until(lambda: _whole(clean, "a"))
     passed, noticed = time.monotonic() - began, guest.recall()[1] - counted
     assert noticed <= (passed - stopped) * 10 + 3, "the guest has not counted while it stood still"
     assert clean.sh("stat -f %z /ck/a").stdout == f"{64 << 20}\n"
@@ -213,7 +207,7 @@ def test_where_a_checkpoint_goes(clean: StandinHost) -> None:
     nowhere = clean.sh("bhyvectl --vm=web1 --checkpoint=/nosuch/a")
     assert (nowhere.returncode, nowhere.stderr) == (2, ""), "bhyvectl opens the directory, and says nothing"
     clean.sh("cd /ck && bhyvectl --vm=web1 --checkpoint=here")
-    _poll(lambda: _whole(clean, "here"))
+    assert until(lambda: _whole(clean, "here"))
     clean.sh(f"mkdir /ck/folder; for name in {'n' * 251} folder; do bhyvectl --vm=web1 --checkpoint=/ck/$name; done")
     guest.keep("after both")
     clean.sh("pkill -KILL -x bhyve")

@@ -13,11 +13,11 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 import pytest
 from ansible_collections.apiary.bhyve.plugins.module_utils.errors import BadInput
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest import config, pci, rcfile
-from ansible_collections.apiary.bhyve.plugins.module_utils.guest.hostconf import Checkpoints
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.names import Layout
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.nics.plugs import TAP, Outlet, Plug
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.record import Record
 from ansible_collections.apiary.bhyve.plugins.module_utils.guest.spec import guest_from_json, guest_to_json
+from ansible_collections.apiary.bhyve.plugins.module_utils.system.checkpoints import Checkpoints
 
 Make = Callable[..., Dict[str, Any]]
 LAYOUT = Layout("/apiary", "zroot/apiary")
